@@ -1,0 +1,1 @@
+"""Hydra groups and experiments; installed as the package lightning_gan.configs."""

@@ -1,0 +1,1 @@
+"""Alternations, one a file; base.py holds the contract."""

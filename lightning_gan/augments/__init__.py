@@ -1,0 +1,1 @@
+"""Augmentations before the discriminator, one a file; base.py holds the contract."""

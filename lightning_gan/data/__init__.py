@@ -1,0 +1,1 @@
+"""Lightning data modules over one fast, resumable tensor loader."""

@@ -1,0 +1,1 @@
+"""Discriminators, one a file; base.py holds the contract."""

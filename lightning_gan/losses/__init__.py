@@ -1,0 +1,1 @@
+"""Adversarial losses, one a file; base.py holds the contract."""

@@ -1,0 +1,1 @@
+"""Distributions of latents, one a file; base.py holds the contract."""

@@ -1,0 +1,243 @@
+"""Entry-point registry of the seven kinds of component; standard library only.
+
+Listing reads package metadata and imports nothing. A plugin is imported when its name is used, and
+checked at that moment against the base class of its kind.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from lightning_gan.errors import PluginError, nearest
+
+DISTRIBUTION = "lightning-gan"
+CONFIG_GROUP = "lightning_gan.configs"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component: its entry-point group, base class, and what a plugin must define."""
+
+    name: str
+    folder: str
+    base: str
+    required: tuple[str, ...]
+
+    @property
+    def group(self) -> str:
+        """Entry-point group, for example ``lightning_gan.losses``."""
+        return f"lightning_gan.{self.folder}"
+
+    def load_base(self) -> type:
+        """Import and return the base class."""
+        return _resolve(f"lightning_gan.{self.folder}.base:{self.base}")
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("generator", "generators", "Generator", ("forward",)),
+        Kind("discriminator", "discriminators", "Discriminator", ("forward",)),
+        Kind("loss", "losses", "AdversarialLoss", ("discriminator", "generator")),
+        Kind("regularizer", "regularizers", "Regularizer", ()),
+        Kind("alternation", "alternations", "Alternation", ("phases",)),
+        Kind("augment", "augments", "Augment", ("forward",)),
+        Kind("prior", "priors", "Prior", ("sample",)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component, as its distribution's metadata describes it."""
+
+    kind: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+    @property
+    def class_path(self) -> str:
+        """Dotted import path, for example ``lightning_gan.losses.minimax.MinimaxLoss``."""
+        return self.value.replace(":", ".")
+
+    @property
+    def ours(self) -> bool:
+        """Whether this component ships with lightning-gan itself."""
+        return self.distribution == DISTRIBUTION
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} from {self.distribution} {self.version} ({self.value})"
+
+
+def kind(name: str) -> Kind:
+    """Return the kind called ``name`` (``"generator"``, ``"loss"``, ...).
+
+    Raises:
+        PluginError: There is no such kind.
+    """
+    if name not in KINDS:
+        raise PluginError(
+            f"unknown kind of component {name!r}{nearest(name, KINDS)} Kinds: {', '.join(KINDS)}"
+        )
+    return KINDS[name]
+
+
+@functools.cache
+def entries(kind_name: str) -> tuple[Entry, ...]:
+    """Return every registered component of a kind, sorted by name; imports no plugin."""
+    return tuple(sorted(_scan(kind(kind_name).group, kind_name), key=lambda e: (e.name, not e.ours)))
+
+
+@functools.cache
+def config_packages() -> tuple[Entry, ...]:
+    """Return the packages of Hydra YAML files that distributions contribute, ours first."""
+    return tuple(sorted(_scan(CONFIG_GROUP, "configs"), key=lambda e: (not e.ours, e.name)))
+
+
+def clear_cache() -> None:
+    """Forget the scanned metadata, after a distribution was installed into a running process."""
+    entries.cache_clear()
+    config_packages.cache_clear()
+
+
+def names(kind_name: str) -> list[str]:
+    """Return the distinct short names of a kind, sorted."""
+    return sorted({entry.name for entry in entries(kind_name)})
+
+
+def find(kind_name: str, name: str) -> Entry:
+    """Return the entry called ``name`` or ``distribution:name``; imports nothing.
+
+    Our own components win over a plugin's of the same name, with a warning; two plugins of the same
+    name are an error that ``distribution:name`` settles.
+
+    Raises:
+        PluginError: No such name, or more than one plugin registers it.
+    """
+    distribution, _, short = name.rpartition(":")
+    found = [
+        entry
+        for entry in entries(kind_name)
+        if entry.name == short and distribution in ("", entry.distribution)
+    ]
+    if not found:
+        qualified = [f"{entry.distribution}:{entry.name}" for entry in entries(kind_name)]
+        known = qualified if distribution else names(kind_name)
+        raise PluginError(
+            f"unknown {kind_name} {name!r}{nearest(name, known) or '.'} "
+            f"Available: {', '.join(known) or 'none'}"
+        )
+    if len(found) > 1:
+        listing = "; ".join(str(entry) for entry in found)
+        if not found[0].ours:
+            choices = " or ".join(f"'{entry.distribution}:{entry.name}'" for entry in found)
+            raise PluginError(f"{kind_name} {short!r} is ambiguous: {listing}. Write {choices}")
+        others = ", ".join(f"'{entry.distribution}:{entry.name}'" for entry in found[1:])
+        warnings.warn(
+            f"{kind_name} {short!r} is registered more than once; using ours. "
+            f"For the other write {others}",
+            stacklevel=2,
+        )
+    return found[0]
+
+
+def load(kind_name: str, name: str) -> type:
+    """Import the component called ``name`` (or ``distribution:name``), check it and return it.
+
+    Raises:
+        PluginError: The name is unknown or ambiguous, the import failed, or the object does not
+            fulfil the contract of its kind.
+    """
+    return load_entry(find(kind_name, name))
+
+
+def load_entry(entry: Entry) -> type:
+    """Import and check one entry; see :func:`load`."""
+    try:
+        component = _resolve(entry.value)
+    except Exception as error:
+        raise PluginError(
+            f"{entry} failed to import: {type(error).__name__}: {error}"
+        ) from error
+    check(entry, component)
+    return component
+
+
+def find_class(class_path: str) -> Entry | None:
+    """Return the entry that registers the class at a dotted path, or None; imports nothing."""
+    for name in KINDS:
+        for entry in entries(name):
+            if entry.class_path == class_path:
+                return entry
+    return None
+
+
+def check(entry: Entry, component: Any) -> None:
+    """Check a loaded object against the base class of its kind.
+
+    Raises:
+        PluginError: Wrong base class, a required method is missing, or a method cannot be called
+            as the base class declares it.
+    """
+    required = KINDS[entry.kind]
+    base = required.load_base()
+    if not (isinstance(component, type) and issubclass(component, base)):
+        what = f"class {component.__name__}" if isinstance(component, type) else repr(component)
+        raise PluginError(f"{entry} is {what}, expected a subclass of lightning_gan.{base.__name__}")
+    for method in required.required:
+        if getattr(component, method) is getattr(base, method):
+            raise PluginError(f"{entry} does not define {method}{_signature(base, method)}")
+    for method, declared in vars(base).items():
+        if method.startswith("_") or not inspect.isfunction(declared):
+            continue
+        theirs = getattr(component, method)
+        if theirs is not declared and not _callable_like(theirs, declared):
+            raise PluginError(
+                f"{entry} defines {method}{inspect.signature(theirs)}, "
+                f"expected {method}{inspect.signature(declared)}"
+            )
+
+
+def _scan(group: str, kind_name: str) -> set[Entry]:
+    found = set()
+    for point in metadata.entry_points(group=group):
+        name = point.dist.metadata["Name"] if point.dist else "unknown"
+        version = point.dist.version if point.dist else "0"
+        found.add(Entry(kind_name, point.name, point.value, name, version))
+    return found
+
+
+def _resolve(value: str) -> Any:
+    module, _, attributes = value.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in filter(None, attributes.split(".")):
+        found = getattr(found, attribute)
+    return found
+
+
+def _signature(owner: type, method: str) -> str:
+    return str(inspect.signature(getattr(owner, method)))
+
+
+def _callable_like(theirs: Callable[..., Any], declared: Callable[..., Any]) -> bool:
+    """Whether ``theirs`` accepts every call that the declared signature allows."""
+    parameters = list(inspect.signature(declared).parameters.values())
+    keywords = {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY}
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = [p for p in positional if p.default is p.empty]
+    try:
+        signature = inspect.signature(theirs)
+        signature.bind(*positional, **keywords)
+        signature.bind(*needed, **keywords)
+    except TypeError:
+        return False
+    return True

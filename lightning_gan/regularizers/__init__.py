@@ -1,0 +1,1 @@
+"""Regularizers, one a file; base.py holds the contract."""

@@ -1,0 +1,32 @@
+"""The R1 gradient penalty."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lightning_gan.regularizers.base import Regularizer
+from lightning_gan.types import AdversarialStep
+
+
+class R1Regularizer(Regularizer):
+    r"""Zero-centred gradient penalty on real samples (Mescheder et al. 2018, equation 9).
+
+    The term is :math:`\frac{1}{2} \lVert \nabla_x D(x) \rVert^2` for each real sample;
+    ``weight`` is the paper's gamma. Logits of trailing shape are summed for each sample.
+
+    Args:
+        weight: gamma.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+    """
+
+    differentiates = frozenset({"real"})
+
+    def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
+        super().__init__(weight, interval)
+
+    def discriminator(self, step: AdversarialStep) -> Tensor:
+        """Return half the squared gradient norm of each real sample, shape (N,)."""
+        logits = step.real_output.logits
+        (gradient,) = torch.autograd.grad(logits.sum(), step.real, create_graph=True)
+        return 0.5 * gradient.square().flatten(1).sum(1)
