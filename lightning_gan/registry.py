@@ -37,7 +37,8 @@ class Kind:
 
     def load_base(self) -> type:
         """Import and return the base class."""
-        return _resolve(f"lightning_gan.{self.folder}.base:{self.base}")
+        base: type = _resolve(f"lightning_gan.{self.folder}.base:{self.base}")
+        return base
 
 
 KINDS: dict[str, Kind] = {
@@ -94,7 +95,9 @@ def kind(name: str) -> Kind:
 @functools.cache
 def entries(kind_name: str) -> tuple[Entry, ...]:
     """Return every registered component of a kind, sorted by name; imports no plugin."""
-    return tuple(sorted(_scan(kind(kind_name).group, kind_name), key=lambda e: (e.name, not e.ours)))
+    return tuple(
+        sorted(_scan(kind(kind_name).group, kind_name), key=lambda e: (e.name, not e.ours))
+    )
 
 
 @functools.cache
@@ -163,11 +166,9 @@ def load(kind_name: str, name: str) -> type:
 def load_entry(entry: Entry) -> type:
     """Import and check one entry; see :func:`load`."""
     try:
-        component = _resolve(entry.value)
+        component: type = _resolve(entry.value)
     except Exception as error:
-        raise PluginError(
-            f"{entry} failed to import: {type(error).__name__}: {error}"
-        ) from error
+        raise PluginError(f"{entry} failed to import: {type(error).__name__}: {error}") from error
     check(entry, component)
     return component
 
@@ -192,7 +193,9 @@ def check(entry: Entry, component: Any) -> None:
     base = required.load_base()
     if not (isinstance(component, type) and issubclass(component, base)):
         what = f"class {component.__name__}" if isinstance(component, type) else repr(component)
-        raise PluginError(f"{entry} is {what}, expected a subclass of lightning_gan.{base.__name__}")
+        raise PluginError(
+            f"{entry} is {what}, expected a subclass of lightning_gan.{base.__name__}"
+        )
     for method in required.required:
         if getattr(component, method) is getattr(base, method):
             raise PluginError(f"{entry} does not define {method}{_signature(base, method)}")

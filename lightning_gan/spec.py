@@ -13,7 +13,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -23,7 +23,7 @@ from lightning_gan.errors import InputError, PluginError
 
 # What a file may name without being trusted: functions and classes that compute or optimise,
 # none of which reads, writes or runs anything.
-SAFE_MODULES = ("torch.nn", "torch.nn.functional", "torch.nn.init", "torch.nn.modules", "torch.optim")
+SAFE_MODULES = ("torch.nn", "torch.optim")
 SAFE_FUNCTIONS = frozenset({"torch.tanh", "torch.sigmoid", "torch.relu", "torch.sin", "torch.cos"})
 
 
@@ -36,16 +36,16 @@ class Specified:
         super().__init_subclass__(**kwargs)
         if "__init__" not in vars(cls):
             return
-        original = cls.__init__
+        original: Callable[..., None] = cls.__init__
         signature = inspect.signature(original)
 
         @functools.wraps(original)
         def capture(self: Specified, *args: Any, **kwargs: Any) -> None:
             if "_arguments" not in self.__dict__:  # the outermost constructor is the one called
                 self.__dict__["_arguments"] = _bind(signature, self, args, kwargs)
-            original(self, *args, **kwargs)  # type: ignore[misc]
+            original(self, *args, **kwargs)
 
-        cls.__init__ = capture  # type: ignore[method-assign]
+        setattr(cls, "__init__", capture)  # noqa: B010 - mypy forbids the plain assignment
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments by name, as they were given."""
@@ -92,7 +92,7 @@ def encode(value: Any) -> Any:
     return {"unportable": repr(value)[:200]} if path is None else {"import": path}
 
 
-def build(spec: Any, *, trust: bool = False, where: str = "", given: Mapping[str, Any] = {}) -> Any:  # noqa: B006
+def build(spec: Any, *, trust: bool = False, where: str = "", given: Mapping[str, Any] = {}) -> Any:
     """Rebuild a value from its JSON form.
 
     The whole tree is checked before the first import.
@@ -159,8 +159,8 @@ def _check(spec: Any, where: str, trust: bool) -> None:
                 f"Try: pip install {spec['distribution']}"
             )
         raise PluginError(
-            f"{where or 'the checkpoint'} names {path}, which is neither a registered component nor "
-            f"imported by this program. Import its module first, or, if you trust the file, "
+            f"{where or 'the checkpoint'} names {path}, which is neither a registered component "
+            f"nor imported by this program. Import its module first, or, if you trust the file, "
             f"pass trust=True (--trust on the command line)"
         )
     for key, value in spec.get("init_args", spec.get("keywords", {})).items():
@@ -199,7 +199,8 @@ def _defined_in_torch(found: Any) -> bool:
 
 def _already_imported(path: str) -> Any:
     """Return the object at a dotted path whose module is imported already, else None."""
-    module, attributes = path, []
+    module = path
+    attributes: list[str] = []
     while module and module not in sys.modules:
         module, _, attribute = module.rpartition(".")
         attributes.insert(0, attribute)
@@ -239,14 +240,12 @@ def _import_path(value: Any) -> str | None:
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if module is None or name is None:
         return None
-    path = f"{module}.{name}"
-    if _already_imported(path) is value:
-        return path
-    public = f"torch.nn.functional.{name}"  # torch's built-in functions hide their home
-    if _already_imported(public) is value:
-        return public
-    public = f"torch.{name.rpartition('.')[2]}"
-    return public if _already_imported(public) is value else None
+    short = name.rpartition(".")[2]
+    # torch's built-in functions hide their home, so their public names come first.
+    for path in (f"torch.nn.functional.{short}", f"torch.{short}", f"{module}.{name}"):
+        if _already_imported(path) is value:
+            return path
+    return None
 
 
 def _bind(signature: inspect.Signature, self: Any, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -256,7 +255,9 @@ def _bind(signature: inspect.Signature, self: Any, args: Any, kwargs: Any) -> di
         if name not in bound:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
-            raise TypeError(f"{type(self).__name__}: constructors of components take named arguments")
+            raise TypeError(
+                f"{type(self).__name__}: constructors of components take named arguments"
+            )
         if parameter.kind is parameter.VAR_KEYWORD:
             given.update(bound[name])
         else:

@@ -1,9 +1,9 @@
-"""Values that cross the boundaries between rooms: players, outputs, one update, counts, feedback."""
+"""Values that cross the boundaries between rooms: players, outputs, updates and counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -63,6 +63,31 @@ class Progress:
     def steps(self, player: Player) -> int:
         """Optimizer steps of one player."""
         return self.generator_steps if player is Player.GENERATOR else self.discriminator_steps
+
+    def after_step(self, player: Player) -> Progress:
+        """Return the counts after one more optimizer step of a player."""
+        steps = f"{player.value}_steps"
+        turn_ends = player is Player.GENERATOR and self.last_player is Player.DISCRIMINATOR
+        return replace(
+            self,
+            last_player=player,
+            rounds=self.rounds + turn_ends,
+            **{steps: self.steps(player) + 1},
+        )
+
+    def after_batch(self, images: int) -> Progress:
+        """Return the counts after one more batch of ``images`` samples over all ranks."""
+        return replace(self, batches=self.batches + 1, images=self.images + images)
+
+    def state_dict(self) -> dict[str, int | str | None]:
+        """Return plain values for a checkpoint."""
+        return {**vars(self), "last_player": self.last_player and self.last_player.value}
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> Progress:
+        """Return the counts that :meth:`state_dict` described."""
+        last = state["last_player"]
+        return cls(**{**state, "last_player": None if last is None else Player(last)})
 
 
 @dataclass(frozen=True)

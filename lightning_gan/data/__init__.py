@@ -1,1 +1,50 @@
-"""Lightning data modules over one fast, resumable tensor loader."""
+"""Lightning data modules over one fast, resumable tensor loader; imported on first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_gan.data.base import ImageData
+    from lightning_gan.data.digits import Digits
+    from lightning_gan.data.folder import ImageFolder
+    from lightning_gan.data.loader import EpochPermutation, TensorLoader
+    from lightning_gan.data.random import RandomImages
+    from lightning_gan.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
+
+_HOMES = {
+    "CIFAR10": "torchvision_sets",
+    "Digits": "digits",
+    "EpochPermutation": "loader",
+    "FashionMNIST": "torchvision_sets",
+    "ImageData": "base",
+    "ImageFolder": "folder",
+    "MNIST": "torchvision_sets",
+    "RandomImages": "random",
+    "TensorLoader": "loader",
+}
+
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "Digits",
+    "EpochPermutation",
+    "FashionMNIST",
+    "ImageData",
+    "ImageFolder",
+    "RandomImages",
+    "TensorLoader",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lightning_gan.data' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"lightning_gan.data.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

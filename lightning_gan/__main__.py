@@ -1,0 +1,61 @@
+"""Entry point of the command ``lightning-gan`` and of ``python -m lightning_gan``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from lightning_gan.cli.arguments import Request, read
+from lightning_gan.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        argv: Arguments without the program's name; None takes those of the process.
+
+    Returns:
+        0, or 2 after one message about wrong input. Other errors keep their traceback.
+    """
+    try:
+        return _dispatch(read(sys.argv[1:] if argv is None else argv))
+    except InputError as error:
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # not once for every process of a run
+            print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _dispatch(request: Request) -> int:
+    # Imported here: listing, help and version work without torch, which takes seconds to import.
+    if request.action == "version":
+        from lightning_gan import __version__
+
+        print(f"lightning-gan {__version__}")
+        return 0
+    if request.action == "help":
+        from lightning_gan.cli import explain
+
+        print(explain.text(request))
+        return 0
+    if request.action == "plugins":
+        from lightning_gan.cli import listing
+
+        return listing.show(request.words)
+    if request.action == "sweep":
+        from lightning_gan.cli import sweep
+
+        return sweep.run(request)
+    from lightning_gan.cli import run
+
+    return run.run(request)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Where pictures go: a PNG in the run's folder always, and every logger that can show images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+
+
+def _to_tensorboard(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:
+    logger.experiment.add_image(key, image, step)
+
+
+def _to_wandb(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:
+    # The logger sends the step as "trainer/global_step", its x-axis, and leaves W&B's own counter,
+    # which must not go backwards, alone. A tensor would be rescaled by its extremes; a file is not.
+    logger.log_image(key=key, images=[str(path)], step=step)
+
+
+# Another logger is one entry: (logger, key, uint8 image (C, H, W), its PNG, step).
+WRITERS: dict[type, Callable[[Any, str, Tensor, Path, int], None]] = {
+    TensorBoardLogger: _to_tensorboard,
+    WandbLogger: _to_wandb,
+}
+
+
+def run_folder(trainer: pl.Trainer) -> Path:
+    """Return the folder of the run; to be called on all ranks, for they agree on rank zero's."""
+    return Path(trainer.log_dir or trainer.default_root_dir)
+
+
+def leaves_files(trainer: pl.Trainer) -> bool:
+    """Whether a run may leave files behind, which a ``fast_dev_run`` does not."""
+    return not getattr(trainer, "fast_dev_run", False)
+
+
+def shown(path: Path) -> Path:
+    """Return a path as a person wants to read it: relative where it lies below the current one."""
+    path, here = path.resolve(), Path.cwd().resolve()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def write_image(trainer: pl.Trainer, name: str, image: Tensor, step: int) -> Path:
+    """Write one picture to the run's folder and to the loggers that show pictures.
+
+    The file is ``samples/<name>-<step>.png``, the loggers' key ``samples/<name>``. Only rank zero
+    writes, yet all ranks must call. A ``fast_dev_run`` leaves no files behind.
+
+    Args:
+        trainer: Whose run it is.
+        name: What the picture shows, a word fit for a file's name.
+        image: Shape (C, H, W) with C = 1 or 3, uint8, or floating point in [0, 1].
+        step: ``trainer.global_step`` at which the picture was taken.
+
+    Returns:
+        Path of the PNG.
+    """
+    path = run_folder(trainer) / "samples" / f"{name}-{step:08d}.png"
+    if trainer.is_global_zero and leaves_files(trainer):
+        pixels = as_uint8(image)
+        write_png(pixels, path)
+        for logger in trainer.loggers:
+            for kind, write in WRITERS.items():
+                if isinstance(logger, kind):
+                    write(logger, f"samples/{name}", pixels, path, step)
+    return path
+
+
+def write_png(image: Tensor, path: Path) -> None:
+    """Write a uint8 image (C, H, W), C = 1 or 3, and make the folder where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_pil_image(image).save(path)
+
+
+def as_uint8(image: Tensor) -> Tensor:
+    """Return uint8 pixels on the CPU; floating point in [0, 1] is rounded, NaN becomes black."""
+    if image.dtype != torch.uint8:
+        image = image.detach().float().nan_to_num().clamp(0, 1).mul(255).round().to(torch.uint8)
+    return image.cpu()

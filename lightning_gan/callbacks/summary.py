@@ -1,0 +1,150 @@
+"""What a person wants to know when a run has ended: where things are, how it went, what next."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+
+from lightning_gan.callbacks.sink import leaves_files, run_folder, shown
+
+LOSSES = ("loss/discriminator", "loss/generator")
+
+
+class RunSummary(pl.Callback):
+    """Print at the end of a run where its files are, how it went and how to go on.
+
+    Only files that exist are named. Nothing is printed for a ``fast_dev_run``.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path()
+        self._started_at = 0.0
+        self._images_before = 0
+        self._seconds: float | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._folder = run_folder(trainer)
+        self._seconds = None
+        self._images_before = _images(pl_module) or 0
+        self._started_at = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock when the device has done its work."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+        self._seconds = time.perf_counter() - self._started_at
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Print the summary, when every other callback has written its last files."""
+        finished = stage == "fit" and self._seconds is not None
+        if not finished or not trainer.is_global_zero or not leaves_files(trainer):
+            return
+        for logger in trainer.loggers:
+            logger.save()  # metrics.csv may not be there yet
+        checkpoint = _last_checkpoint(trainer)
+        rows = [*self._places(trainer, checkpoint), *self._numbers(trainer, pl_module)]
+        self._seconds = None
+        _print_table(rows, self._next_steps(trainer, pl_module, checkpoint))
+
+    def _places(self, trainer: pl.Trainer, checkpoint: Path | None) -> list[tuple[str, str]]:
+        metrics = [
+            Path(logger.log_dir) / "metrics.csv"
+            for logger in trainer.loggers
+            if isinstance(logger, CSVLogger)
+        ]
+        found = {
+            "run folder": self._folder,
+            "last checkpoint": checkpoint,
+            "last sample grid": _newest(self._folder.glob("samples/grid-*.png")),
+            "loss curves": self._folder / "losses.png",
+            "metrics": _newest(metrics),
+        }
+        return [(name, str(shown(path))) for name, path in found.items() if path and path.exists()]
+
+    def _numbers(self, trainer: pl.Trainer, module: pl.LightningModule) -> list[tuple[str, str]]:
+        seconds = self._seconds or 0.0
+        rows = [("steps", f"{trainer.global_step:,}"), ("epochs", f"{trainer.current_epoch:,}")]
+        images = _images(module)
+        if images is not None:
+            rows.append(("images seen", f"{images:,}"))
+        rows.append(("training time", _duration(seconds)))
+        if images is not None and seconds > 0:
+            rows.append(("images per second", f"{(images - self._images_before) / seconds:,.0f}"))
+        metrics = getattr(module, "latest_metrics", {})
+        return rows + [(key, f"{float(metrics[key]):.4g}") for key in LOSSES if key in metrics]
+
+    def _next_steps(
+        self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: Path | None
+    ) -> list[str]:
+        """Return lines to paste: commands for a run of the command, Python for others."""
+        if checkpoint is None:
+            return []
+        config, path = self._folder / "config.yaml", str(shown(checkpoint))
+        if not config.exists():
+            return [f"{type(module).__name__}.load_from_checkpoint({path!r}).sample(64)"]
+        arguments = f"--config {shlex.quote(str(shown(config)))} --ckpt_path {shlex.quote(path)}"
+        limits = {"max_steps": trainer.max_steps, "max_epochs": trainer.max_epochs}
+        further = [f" --trainer.{name}={2 * n}" for name, n in limits.items() if n and n > 0]
+        return [
+            f"lightning-gan predict {arguments}",
+            f"lightning-gan fit {arguments}{''.join(further)}",
+        ]
+
+
+def _images(module: pl.LightningModule) -> int | None:
+    images: int | None = getattr(getattr(module, "progress", None), "images", None)
+    return images
+
+
+def _last_checkpoint(trainer: pl.Trainer) -> Path | None:
+    """Return the file of the newest state, "last.ckpt" where there is one."""
+    writers = [c for c in trainer.checkpoint_callbacks if isinstance(c, ModelCheckpoint)]
+    last = _newest(Path(c.last_model_path) for c in writers if c.last_model_path)
+    return last or _newest(Path(c.best_model_path) for c in writers if c.best_model_path)
+
+
+def _newest(paths: Iterable[Path]) -> Path | None:
+    existing = [path for path in paths if path.exists()]
+    return max(existing, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as a person says it.
+
+    Example:
+        >>> _duration(7.34), _duration(3671.0)
+        ('7.3 s', '1:01:11')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _print_table(rows: list[tuple[str, str]], next_steps: list[str]) -> None:
+    """Print a table on a terminal, aligned plain lines elsewhere; commands are never wrapped."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        table = Table(title="Run", show_header=False, title_justify="left")
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    else:
+        width = max(len(name) for name, _ in rows)
+        for name, value in rows:
+            console.print(f"{name:<{width}}  {value}", soft_wrap=True)
+    for line in next_steps:
+        console.print(f"next: {line}", soft_wrap=True)

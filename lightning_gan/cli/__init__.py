@@ -1,0 +1,6 @@
+"""The command: the only room that reads configuration.
+
+``arguments`` reads the command line; ``compose`` (Hydra grammar) and ``options`` (LightningCLI
+grammar) make one nested dict of it; ``resolve`` checks every setting against its class; ``run``
+hands the dict to LightningCLI. ``explain``, ``listing`` and ``sweep`` are what the names say.
+"""

@@ -1,0 +1,113 @@
+"""What a class accepts: the names, types, defaults and documentation of its arguments.
+
+jsonargparse reads them from signatures and docstrings and checks values; this turns its answers
+into something short.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import inspect
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from jsonargparse import ArgumentParser
+
+from lightning_gan.errors import InputError
+
+UNTYPED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a class.
+
+    Attributes:
+        name: Its name.
+        hint: Its type, or None where it has none.
+        required: Whether it must be given.
+        default: Its default.
+        doc: Its documentation, on one line.
+    """
+
+    name: str
+    hint: Any
+    required: bool
+    default: Any
+    doc: str
+
+
+def arguments(cls: type, skip: int = 0) -> dict[str, Argument]:
+    """Return the arguments that a class accepts by name, without the first ``skip``."""
+    return _read(cls, skip)[1]
+
+
+def check_value(cls: type, skip: int, name: str, value: Any) -> None:
+    """Check one plain value of an argument.
+
+    Raises:
+        InputError: "got ...; expected ...", without the key.
+    """
+    parser, known = _read(cls, skip)
+    try:
+        parser.parse_object({name: value}, defaults=False)
+    except Exception as error:
+        expected = describe(known[name].hint)
+        raise InputError(f"got {value!r}; expected {expected}") from error
+
+
+@functools.cache
+def _read(cls: type, skip: int) -> tuple[ArgumentParser, dict[str, Argument]]:
+    parser = ArgumentParser(exit_on_error=False)
+    skipped: set[str | int] = {skip} if skip else set()
+    parser.add_class_arguments(cls, fail_untyped=False, sub_configs=True, skip=skipped)
+    found = {}
+    for action in parser._actions:
+        name = action.dest.split(".")[0]
+        if action.dest in ("help", name) and action.dest != "help":
+            hint = getattr(action, "_typehint", action.type)
+            doc = " ".join((action.help or "").split()) if isinstance(action.help, str) else ""
+            found[name] = Argument(name, hint, action.required, action.default, doc)
+        action.required = False  # values are checked one at a time
+    return parser, found
+
+
+def members(hint: Any) -> Iterator[Any]:
+    """Return the alternatives of a type: those of a union, or the type itself."""
+    if get_origin(hint) in (Union, types.UnionType):
+        for member in get_args(hint):
+            yield from members(member)
+    else:
+        yield hint
+
+
+def describe(hint: Any) -> str:
+    """Return a type as a person reads it.
+
+    Example:
+        >>> describe(int | None), describe(Literal["real", "uniform"]), describe(tuple[int, ...])
+        ('int or null', "'real' or 'uniform'", 'list of int')
+    """
+    return " or ".join(dict.fromkeys(_describe(member) for member in members(hint)))
+
+
+def _describe(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint is None or hint is type(None):
+        return "null"
+    if origin is Literal:
+        return " or ".join(repr(choice) for choice in inner)
+    if origin is collections.abc.Callable:
+        return f"a class of {describe(inner[1])}" if inner else "a function"
+    if origin is tuple and Ellipsis not in inner:
+        return f"[{', '.join(describe(item) for item in inner)}]"
+    if origin is not None and issubclass(origin, collections.abc.Mapping):
+        return f"names with {describe(inner[1])}" if inner else "key: value"
+    if origin is not None and issubclass(origin, collections.abc.Iterable):
+        return f"list of {describe(inner[0])}" if inner else "list"
+    if hint is bool:
+        return "true or false"
+    return getattr(hint, "__name__", None) or str(hint)

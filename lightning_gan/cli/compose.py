@@ -1,0 +1,334 @@
+"""The Hydra grammar: groups, experiments and ``key=value`` overrides, composed into one dict.
+
+Hydra puts groups and experiments together and builds nothing. Every registered component is a
+choice of its group without a YAML file of its own, and so is any dotted class path. Choosing
+another component or data set than the experiment's takes it with its own defaults: what the
+experiment says about the old one is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_gan import registry
+from lightning_gan.cli import tree
+from lightning_gan.cli.names import normalise, put
+from lightning_gan.errors import InputError, PluginError, nearest
+
+TOP = (
+    "model",
+    "data",
+    "trainer",
+    "seed_everything",
+    "ckpt_path",
+    "checkpoint",
+    "samples",
+    "curves",
+    "summary",
+    "predictions",
+)
+KIND_GROUPS = {kind if kind != "regularizer" else "regularizers": kind for kind in registry.KINDS}
+# Where the choice of a group lands; another choice replaces what stands there.
+GROUP_PATHS: dict[str, tuple[str, ...]] = {
+    **{group: (f"model.{group}",) for group in KIND_GROUPS},
+    "data": ("data",),
+    "optimizer": ("model.generator_optimizer", "model.discriminator_optimizer"),
+}
+SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
+
+
+def settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """Compose the settings of a run, in short form, from Hydra overrides.
+
+    Raises:
+        InputError: An override is not understood, or names no setting, group or choice.
+    """
+    parsed = [parse(text) for text in overrides]
+    for override in parsed:
+        check(override)
+    chosen = {o.key_or_group: o for o in parsed if _is_choice(o) and o.key_or_group in GROUP_PATHS}
+    others = [_text(o) for o in parsed if _is_group(o) and o not in chosen.values()]
+    content = _compose(others)
+    if chosen:
+        alone = [text for text in others if not re.match(r"\W*experiment\b", text)]
+        made = [_text(override) for override in chosen.values()]
+        _store(chosen.values())
+        content = _replace(content, _compose([*alone, "~experiment", *made]), chosen)
+    for override in parsed:
+        if not _is_group(override):
+            content = _apply(content, override)
+    return _resolve(content)
+
+
+def choice(group: str, name: str) -> dict[str, Any]:
+    """Return the settings (short form) that one choice of a group of one place stands for.
+
+    Raises:
+        InputError: There is no such choice.
+    """
+    override = parse(f"{group}={name}")
+    check(override)
+    _store([override])
+    content = _resolve(_compose(["~experiment", f"{group}={name}"]))
+    for key in tree.keys(GROUP_PATHS[group][0]):
+        content = content[key]
+    return content
+
+
+def parse(text: str) -> Override:
+    """Read one override; a plain value with ``=`` in it needs no quotes.
+
+    Raises:
+        InputError: Hydra does not understand it.
+    """
+    key, equals, value = text.partition("=")
+    if re.fullmatch(f"{SPECIAL}={SPECIAL}", value):
+        text = f"{key}='{value}'"
+    try:
+        override: Override = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        hint = f'; quote a value with special characters: "{key}=\'...\'"' if equals else ""
+        raise InputError(f"{text!r} is not understood; expected key=value{hint}") from error
+    return override
+
+
+def check(override: Override) -> None:
+    """Check that an override names a setting or a group, and every choice it makes.
+
+    Raises:
+        InputError: It does not.
+    """
+    name = override.key_or_group
+    if _is_group(override):
+        for chosen in _choices_of(override):
+            check_choice(name, chosen)
+    elif name.split(".")[0] not in TOP:
+        known = (*TOP, *groups())
+        raise InputError(
+            f"unknown setting or group {name!r}{nearest(name.split('.')[0], known) or '.'} "
+            f"Groups: {', '.join(groups())}. Settings begin with {', '.join(TOP)}"
+        )
+
+
+def check_choice(group: str, name: str) -> None:
+    """Check one choice of a group: a YAML file, a registered name or a dotted class path.
+
+    Raises:
+        InputError: There is no such choice.
+    """
+    if name in choices(group) or (group in GROUP_PATHS and _is_class_path(name)):
+        if (group, name) not in _files() and group in KIND_GROUPS and not _is_class_path(name):
+            _find(group, name)
+        return
+    if group in KIND_GROUPS:
+        _find(group, name)
+        return
+    available = choices(group)
+    raise InputError(
+        f"{group}: unknown choice {name!r}{nearest(name, available) or '.'} "
+        f"Available: {', '.join(available) or 'none'}"
+    )
+
+
+def groups() -> list[str]:
+    """Return the names of all config groups: folders of YAML files, and the kinds of component."""
+    return sorted(set(KIND_GROUPS) | {group for group, _ in _files()})
+
+
+def choices(group: str) -> list[str]:
+    """Return the choices of a group: its YAML files and the registered components."""
+    registered = registry.names(KIND_GROUPS[group]) if group in KIND_GROUPS else []
+    return sorted({name for folder, name in _files() if folder == group} | set(registered))
+
+
+def description(group: str, name: str) -> str:
+    """Return the first comment line of a choice's YAML file, or an empty string."""
+    text = _files().get((group, name), "")
+    comments = [line[2:] for line in text.splitlines() if re.match("# [^@]", line)]
+    return comments[0] if comments else ""
+
+
+def where(error: Exception) -> str:
+    """Return what is wrong with a YAML text, and in which line, without the text itself."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem} in line {mark.line + 1}" if mark else str(problem)
+
+
+def _compose(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what Hydra composes, in short form, interpolations unresolved."""
+    ours, *theirs = _packages()
+    search = f"hydra.searchpath=[{','.join(f'pkg://{package}' for package in theirs)}]"
+    _store()
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_module(ours, version_base="1.3"):
+            config = compose("config", [search, *overrides])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        name = f" ({mark.name})" if mark else ""
+        raise InputError(f"a configuration file{name} is not valid YAML: {where(error)}") from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise InputError(f"the configuration cannot be composed: {_first(error)}") from error
+    content = OmegaConf.to_container(config, resolve=False)
+    result = normalise(tree.shorten(content))
+    assert isinstance(result, dict)
+    return result
+
+
+def _replace(
+    content: dict[str, Any], fresh: dict[str, Any], chosen: Iterable[str]
+) -> dict[str, Any]:
+    """Put the choices of the command line in place of those that the experiment made."""
+    for group in chosen:
+        for path in GROUP_PATHS[group]:
+            old, new = _get(content, path), _get(fresh, path)
+            if group == "regularizers":
+                old = {key: value for key, value in (old or {}).items() if key in (new or {})}
+                new = new or {}
+            content = tree.assign(content, path, None)  # or the old keys of a mapping would stay
+            content = tree.assign(content, path, tree.merge(old, new))
+    return content
+
+
+def _apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
+    if override.is_delete():
+        return tree.remove(content, override.key_or_group)
+    if override.is_sweep_override():
+        raise InputError(
+            f"{override.key_or_group}: got several values, {override.get_value_string()!r}; "
+            f"add -m to run them one after the other, or write a list as [a,b]"
+        )
+    return put(content, override.key_or_group, override.value())
+
+
+def _resolve(content: dict[str, Any]) -> dict[str, Any]:
+    if "${now:" in repr(content):
+        raise InputError(
+            "${now:...} is not supported: every process of a run composes its own configuration; "
+            "runs are numbered version_0, version_1, ... instead"
+        )
+    try:
+        resolved = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(f"the configuration cannot be resolved: {_first(error)}") from error
+    result = normalise(tree.shorten(resolved))
+    assert isinstance(result, dict)
+    return result
+
+
+def _store(chosen: Iterable[Override] = ()) -> None:
+    """Make every registered component, and every class path chosen, a choice of its group."""
+    named = [(o.key_or_group, name) for o in chosen for name in _choices_of(o)]
+    for group, kind in KIND_GROUPS.items():
+        named += [(group, name) for name in registry.names(kind)]
+        named += [(group, f"{entry.distribution}:{entry.name}") for entry in registry.entries(kind)]
+    for group, name in named:
+        if (group, name) not in _files():  # a YAML file of that name wins
+            (package, *_) = GROUP_PATHS[group]
+            if group == "regularizers":
+                package += "." + re.split("[.:]", name)[-1]
+            node = {"class_path": name}
+            ConfigStore.instance().store(group=group, name=name, package=package, node=node)
+
+
+def _text(override: Override) -> str:
+    """Return the override of a group as Hydra takes it; ``group=null`` means without it."""
+    if not override.is_delete() and override.value() is None:
+        return f"~{override.key_or_group}"
+    text = override.input_line
+    assert text is not None
+    return text
+
+
+def _is_group(override: Override) -> bool:
+    """Whether an override chooses from a group rather than setting a value."""
+    name = override.key_or_group
+    return name in groups() and (name not in TOP or _is_choice(override))
+
+
+def _is_choice(override: Override) -> bool:
+    return override.key_or_group in groups() and bool(
+        _choices_of(override) or override.key_or_group == "regularizers"
+    )
+
+
+def _choices_of(override: Override) -> list[str]:
+    if override.is_delete() or override.is_sweep_override():
+        return []
+    value = override.value()
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+
+
+def _is_class_path(name: str) -> bool:
+    return "." in name and ":" not in name
+
+
+def _find(group: str, name: str) -> None:
+    try:
+        registry.find(KIND_GROUPS[group], name)
+    except PluginError as error:
+        raise PluginError(f"{group}: {error}") from error
+
+
+@functools.cache
+def _read_package(package: str) -> dict[tuple[str, str], str]:
+    """Return the text of every ``group/name.yaml`` of a config package."""
+    found = {}
+    for folder in files(package).iterdir():
+        if folder.is_dir():
+            for file in folder.iterdir():
+                if file.name.endswith(".yaml"):
+                    group, name = folder.name, file.name.removesuffix(".yaml")
+                    found[group, name] = file.read_text(encoding="utf-8")
+    return found
+
+
+def _files() -> dict[tuple[str, str], str]:
+    """Return the text of every YAML file of all groups; the first package that has it wins."""
+    found: dict[tuple[str, str], str] = {}
+    for package in reversed(_packages()):
+        found.update(_read_package(package))
+    return found
+
+
+def _packages() -> list[str]:
+    """Return the config packages that can be read, ours first."""
+    readable = []
+    for entry in registry.config_packages():
+        try:
+            _read_package(entry.value)
+            readable.append(entry.value)
+        except Exception as error:
+            warnings.warn(
+                f"the configurations of {entry.distribution} {entry.version} ({entry.value}) "
+                f"cannot be read: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+    return readable
+
+
+def _get(content: Mapping[str, Any], path: str) -> Any:
+    node: Any = content
+    for key in tree.keys(path):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().split("\n\n")[0].replace("\n", " ")

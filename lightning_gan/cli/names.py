@@ -1,0 +1,114 @@
+"""Short names to class paths, wherever settings name a component.
+
+Only metadata is read here: nothing is imported, so that one name can be compared with another
+before it is known which of them will be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lightning_gan import registry
+from lightning_gan.cli import tree
+from lightning_gan.errors import PluginError
+
+SLOTS = tuple(name for name in registry.KINDS if name != "regularizer")
+
+
+def normalise(settings: Any) -> Any:
+    """Return settings (short form) with the class path of every component written out.
+
+    A component may be ``"dcgan"``, ``{"class_path": "dcgan", ...}`` or a dotted class path;
+    ``regularizers`` may be a list of names.
+
+    Raises:
+        PluginError: An unknown or ambiguous name.
+    """
+    if not isinstance(settings, Mapping):
+        return settings
+    result = dict(settings)
+    if isinstance(result.get("data"), str):
+        result["data"] = {"class_path": result["data"]}
+    model = result.get("model")
+    if isinstance(model, str):
+        model = {"class_path": model}
+    if isinstance(model, Mapping):
+        model = dict(model)
+        for slot in SLOTS:
+            if slot in model:
+                model[slot] = _component(slot, f"model.{slot}", model[slot])
+        if "regularizers" in model:
+            model["regularizers"] = _regularizers(model["regularizers"])
+        result["model"] = model
+    return result
+
+
+def put(
+    settings: dict[str, Any], path: str, value: Any, *, append: bool = False
+) -> dict[str, Any]:
+    """Return settings (short form) with one value set, as a user's override sets it.
+
+    See :func:`tree.assign`; names of components are written out on both sides first, so that an
+    override with the class that is there already keeps its arguments.
+    """
+    value = tree.shorten(value)
+    if not append:
+        value = _at(normalise(_nested(path, value)), path)
+    changed = normalise(tree.assign(settings, path, value, append=append))
+    assert isinstance(changed, dict)
+    return changed
+
+
+def class_path(kind: str, where: str, name: str) -> str:
+    """Return the class path of a registered name; a dotted path returns as it is.
+
+    Raises:
+        PluginError: The name is unknown or ambiguous.
+    """
+    if "." in name and ":" not in name:
+        return name
+    try:
+        return registry.find(kind, name).class_path
+    except PluginError as error:
+        raise PluginError(f"{where}: {error}") from error
+
+
+def _component(kind: str, where: str, value: Any) -> Any:
+    if isinstance(value, str):
+        value = {"class_path": value}
+    if isinstance(value, Mapping) and isinstance(value.get("class_path"), str):
+        return {**value, "class_path": class_path(kind, where, value["class_path"])}
+    return value
+
+
+def _regularizers(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        value = {name.rpartition(":")[2].rpartition(".")[2]: name for name in value}
+    if not isinstance(value, Mapping):
+        return value
+    result = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping) and "class_path" not in item and _registered(key):
+            item = {"class_path": key, **item}
+        result[key] = _component("regularizer", f"model.regularizers.{key}", item)
+    return result
+
+
+def _registered(name: str) -> bool:
+    return name in registry.names("regularizer")
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    for key in reversed(tree.keys(path)):
+        value = {key: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _at(node: Any, path: str) -> Any:
+    for key in tree.keys(path):
+        node = node[key]
+    return node

@@ -1,0 +1,107 @@
+"""The LightningCLI grammar: ``--config`` files and ``--key=value`` options, read into one dict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_gan.cli import compose, tree
+from lightning_gan.cli.compose import where
+from lightning_gan.cli.names import normalise, put
+from lightning_gan.errors import InputError, nearest
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with floats as people write them: 1e-3 is a number, not a string."""
+
+
+Loader.yaml_implicit_resolvers = {
+    key: [(tag, regex) for tag, regex in resolvers if tag != "tag:yaml.org,2002:float"]
+    for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+
+
+def settings(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return the settings of a run in short form.
+
+    The base is what the ``--config`` files say, the later over the earlier, or, without any, the
+    default configuration. Then every ``--key=value`` is set in turn; ``--key+=value`` appends.
+
+    Raises:
+        InputError: A file is missing or broken, or an option is unknown.
+    """
+    files = [value for name, value in options if name == "config"]
+    base: Any = {} if files else compose.settings([])
+    for path in files:
+        base = tree.merge(base, normalise(tree.shorten(_read(path))))
+    for name, text in options:
+        if name != "config":
+            base = _set(base, name, text)
+    result: dict[str, Any] = base
+    return result
+
+
+def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
+    path = name.removesuffix("+")
+    check_key(path)
+    try:
+        value = yaml.load(text, Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: got {text!r}; {where(error)}") from error
+    if path == "data" and isinstance(value, str):
+        value = compose.choice("data", value)
+    return put(base, path, value, append=name.endswith("+"))
+
+
+def check_key(path: str) -> None:
+    """Check the first part of a path.
+
+    Raises:
+        InputError: It is none of the top-level settings.
+    """
+    key = path.split(".")[0]
+    if key in compose.TOP:
+        return
+    if key in compose.groups():
+        instead = [f"--{place}=NAME" for place in compose.GROUP_PATHS.get(key, ())]
+        raise InputError(
+            f"{key!r} is a config group, not an option; write {' '.join(instead)}"
+            if instead
+            else f"{key!r} is a config group; write {key}=NAME, and key=value for all the others"
+        )
+    raise InputError(
+        f"unknown setting {path!r}{nearest(key, compose.TOP) or '.'} "
+        f"Settings begin with {', '.join(compose.TOP)}"
+    )
+
+
+def _read(path: str) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        found = [str(other) for other in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
+        raise InputError(f"--config: no file at {path}{nearest(path, found)}")
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"--config: {path} holds {type(content).__name__}; expected settings, key: value"
+        )
+    for key in content:
+        check_key(str(key))
+    if isinstance(content.get("data"), str):
+        content["data"] = compose.choice("data", content["data"])
+    return content

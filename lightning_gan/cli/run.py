@@ -1,0 +1,290 @@
+"""One run: settings to LightningCLI, which parses and builds them, and then to the Trainer."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from lightning_gan import __version__, registry
+from lightning_gan.cli import checkpoint, compose, options, shapes
+from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.resolve import CALLBACKS, resolve
+from lightning_gan.errors import InputError
+from lightning_gan.module import GANModule
+
+CONFIG = "config.yaml"
+# Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
+IGNORED = (
+    r"(?s).*(instantiate_classes|JsonargparseDeprecationWarning)",
+    r".*no pre-optimization state was saved",
+    r".*does not have many workers",
+)
+
+
+def run(request: Request) -> int:
+    """Compose, check, build and run; or print the configuration.
+
+    Raises:
+        InputError: Anything that the user can put right.
+    """
+    with _quiet():
+        if request.options is None:
+            settings = resolve(compose.settings(request.words))
+        else:
+            settings = resolve(options.settings(request.options))
+        if request.action == "print_config":
+            print(_printed(settings), end="")
+            return 0
+        root = settings["trainer"]["default_root_dir"]
+        path = checkpoint.find(request.command, settings["ckpt_path"], root)
+        settings["ckpt_path"] = path
+        cli = GANCLI(settings, request.command)
+        with _explained():
+            _start(request.command, cli, path)
+    return 0
+
+
+class GANCLI(LightningCLI):
+    """LightningCLI for one dict of settings: it parses, validates and builds, and runs nothing.
+
+    Args:
+        settings: Resolved settings.
+        command: What the Trainer is going to do.
+        build: Whether to build the objects, or only to parse.
+    """
+
+    def __init__(self, settings: dict[str, Any], command: str, build: bool = True) -> None:
+        settings = copy.deepcopy(settings)
+        self._filled = [(path, arg.name) for path, _, arg in shapes.wanting(settings)]
+        self._built: LightningDataModule | None = None
+        if build:
+            self._built = shapes.fill(settings)
+        else:
+            shapes.pretend(settings)
+        self._command = command
+        self._build = build
+        super().__init__(
+            GANModule,
+            LightningDataModule,
+            save_config_callback=None,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            parser_kwargs={"exit_on_error": False},
+            args=settings,
+            run=False,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the checkpoint's path and the callbacks that every run has."""
+        parser.add_argument("--ckpt_path", type=str | None, default=None)
+        for key in CALLBACKS:
+            parser.add_argument(f"--{key}", type=Callback | None, default=None)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the settings; the words of the command line have been read already."""
+        try:
+            self.config = parser.parse_object(args)
+        except Exception as error:
+            raise InputError(" ".join(str(error).split())[:500]) from error
+
+    def before_instantiate_classes(self) -> None:
+        """Say how modules, components and data are built."""
+        self.parser.add_instantiator(_build_module, GANModule)
+        for kind in registry.KINDS.values():
+            key = "model.regularizers" if kind.name == "regularizer" else f"model.{kind.name}"
+            instantiator = functools.partial(_build_component, key)
+            self.parser.add_instantiator(instantiator, kind.load_base())
+        if self._built is not None:
+            data = self._built
+            self.parser.add_instantiator(lambda *args, **kwargs: data, LightningDataModule)
+
+    def instantiate_classes(self) -> None:
+        """Build data, module and Trainer."""
+        if not self._build:
+            return
+        try:
+            super().instantiate_classes()
+        except (MisconfigurationException, ModuleNotFoundError) as error:
+            raise InputError(_short(error)) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Build the Trainer with the loggers and callbacks of the command."""
+        trainer = self.config_init["trainer"]
+        used = [key for key in CALLBACKS if self.config_init[key] is not None]
+        if trainer.get("enable_checkpointing") is False:
+            used = [key for key in used if key != "checkpoint"]
+        self.parser.callback_keys = used
+        given = trainer.get("callbacks") or []
+        save = SaveSettings(self.text(), self._config_name())
+        try:
+            return super().instantiate_trainer(
+                logger=_loggers(trainer["logger"], trainer["default_root_dir"]),
+                strategy=_strategy(trainer),
+                callbacks=[*(given if isinstance(given, list) else [given]), save],
+            )
+        except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"trainer: {_short(error)}") from error
+
+    def text(self) -> str:
+        """Return the parsed configuration as YAML that ``--config`` takes.
+
+        What the data told the networks is left out, so that the file also fits other data.
+        """
+        content = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        for path, name in self._filled:
+            content["model"]["init_args"][path.partition(".")[2]]["init_args"].pop(name, None)
+        content["ckpt_path"] = None
+        header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
+        return header + yaml.safe_dump(content, sort_keys=False)
+
+    def _config_name(self) -> str:
+        """Return the name of the file that is saved; without loggers a run has no folder of its own.
+
+        Raises:
+            InputError: A run without a logger would overwrite an earlier one.
+        """
+        trainer = self.config_init["trainer"]
+        folder = Path(trainer["default_root_dir"])
+        if trainer["logger"] is not False or not (folder / CONFIG).exists():
+            return CONFIG
+        if self._command == "fit":
+            raise InputError(
+                f"trainer.default_root_dir: {folder} holds a run already, and trainer.logger=false "
+                f"leaves out its numbered folders; choose another trainer.default_root_dir"
+            )
+        names = (f"config-{self._command}-{number}.yaml" for number in range(10**6))
+        return next(name for name in names if not (folder / name).exists())
+
+
+class SaveSettings(Callback):
+    """Write the configuration into the run's folder before anything happens.
+
+    Args:
+        text: The file's content.
+        name: The file's name.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self.name = name
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write the file, once, on rank 0."""
+        if trainer.fast_dev_run:
+            return
+        folder = trainer.log_dir  # asks all ranks
+        if trainer.is_global_zero and folder is not None:
+            path = Path(folder) / self.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.write_text(self.text, encoding="utf-8")
+
+
+def _printed(settings: dict[str, Any]) -> str:
+    level = logging.getLogger("lightning_fabric").level
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # "Seed set to 0"
+    try:
+        return GANCLI(settings, "fit", build=False).text()
+    finally:
+        logging.getLogger("lightning_fabric").setLevel(level)
+
+
+def _start(command: str, cli: GANCLI, path: str | None) -> None:
+    keywords = {"return_predictions": False} if command == "predict" else {}
+    action = getattr(cli.trainer, command)
+    action(cli.model, datamodule=cli.datamodule, ckpt_path=path, **keywords)
+
+
+def _loggers(given: Any, root: str) -> Any:
+    """Return the loggers of a run, the first of which decides its folder ``root/version_N``."""
+    if given is False:
+        return False
+    csv = CSVLogger(root, name="")
+    if given is None or given is True:
+        # The same number for both, read before either makes the folder.
+        return [csv, TensorBoardLogger(root, name="", version=csv.version, default_hp_metric=False)]
+    return [csv, *(given if isinstance(given, list) else [given])]
+
+
+def _strategy(trainer: Mapping[str, Any]) -> Any:
+    """Return the strategy; "auto" on several devices is the one made for two players."""
+    if trainer["strategy"] != "auto" or (trainer["devices"] in (1, "1") and trainer["num_nodes"] == 1):
+        return trainer["strategy"]
+    keys = ("accelerator", "devices", "num_nodes")
+    silent = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        probe = Trainer(**{key: trainer[key] for key in keys}, **silent)  # counts the devices
+    finally:
+        log.setLevel(level)
+    return "gan_ddp" if probe.world_size > 1 else "auto"
+
+
+def _build_module(cls: type, *args: Any, **kwargs: Any) -> Any:
+    return cls(*args, **{name: _plain_partial(value) for name, value in kwargs.items()})
+
+
+def _build_component(key: str, cls: type, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return cls(*args, **kwargs)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from error
+
+
+def _plain_partial(value: Any) -> Any:
+    """Return jsonargparse's partial as one that a checkpoint can hold: the class and what was set."""
+    if not isinstance(value, functools.partial):
+        return value
+    made: Callable[..., Any] | None = next((x for x in value.args if isinstance(x, type)), None)
+    if made is None:
+        return value
+    defaults = inspect.signature(made).parameters
+    given = {k: v for k, v in value.keywords.items() if v != defaults[k].default}
+    return functools.partial(made, **given)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message in IGNORED:
+            warnings.filterwarnings("ignore", message)
+        yield
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what Lightning refuses into one message."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise InputError(_short(error)) from error
+    except RuntimeError as error:
+        if "Error(s) in loading state_dict" not in str(error):
+            raise
+        raise InputError(
+            f"ckpt_path: the checkpoint does not fit the configured networks; give the {CONFIG} of "
+            f"its run with --config: {_short(error)}"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

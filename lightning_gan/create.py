@@ -1,0 +1,95 @@
+"""Build components by their registered names, as ``timm.create_model`` does.
+
+A name is a short one (``"dcgan"``) or, where two distributions register the same, a qualified one
+(``"their-package:dcgan"``).
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, cast
+
+from torch import nn
+
+from lightning_gan import registry
+from lightning_gan.alternations.base import Alternation
+from lightning_gan.augments.base import Augment
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError, nearest
+from lightning_gan.generators.base import Generator
+from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.priors.base import Prior
+from lightning_gan.regularizers.base import Regularizer
+
+
+def create_generator(name: str, /, **arguments: Any) -> Generator:
+    """Build a registered generator.
+
+    Args:
+        name: Its name, or ``distribution:name``.
+        arguments: The constructor's arguments.
+
+    Raises:
+        PluginError: The name is unknown or ambiguous, or the plugin is broken.
+        InputError: An argument is unknown, missing or wrong.
+
+    Example:
+        >>> create_generator("mlp", sample_shape=(1, 8, 8), latent_dim=16).latent_dim
+        16
+    """
+    return cast(Generator, _create("generator", name, arguments))
+
+
+def create_discriminator(name: str, /, **arguments: Any) -> Discriminator:
+    """Build a registered discriminator; see :func:`create_generator`."""
+    return cast(Discriminator, _create("discriminator", name, arguments))
+
+
+def create_loss(name: str, /, **arguments: Any) -> AdversarialLoss:
+    """Build a registered loss; see :func:`create_generator`."""
+    return cast(AdversarialLoss, _create("loss", name, arguments))
+
+
+def create_regularizer(name: str, /, **arguments: Any) -> Regularizer:
+    """Build a registered regularizer; see :func:`create_generator`."""
+    return cast(Regularizer, _create("regularizer", name, arguments))
+
+
+def create_alternation(name: str, /, **arguments: Any) -> Alternation:
+    """Build a registered alternation; see :func:`create_generator`."""
+    return cast(Alternation, _create("alternation", name, arguments))
+
+
+def create_augment(name: str, /, **arguments: Any) -> Augment:
+    """Build a registered augmentation; see :func:`create_generator`."""
+    return cast(Augment, _create("augment", name, arguments))
+
+
+def create_prior(name: str, /, **arguments: Any) -> Prior:
+    """Build a registered prior; see :func:`create_generator`."""
+    return cast(Prior, _create("prior", name, arguments))
+
+
+def _create(kind: str, name: str, arguments: dict[str, Any]) -> Any:
+    component = registry.load(kind, name)
+    _check_arguments(f"{kind} {name!r}", component, arguments)
+    return component(**arguments)
+
+
+def _check_arguments(what: str, component: type, arguments: dict[str, Any]) -> None:
+    # A class without a constructor inherits nn.Module's, whose signature promises what it refuses.
+    plain = component.__init__ is nn.Module.__init__  # type: ignore[misc]
+    parameters = [] if plain else list(inspect.signature(component).parameters.values())
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    accepted = [parameter.name for parameter in named]
+    listing = f"It takes {', '.join(accepted)}" if accepted else "It takes none"
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        for argument in arguments:
+            if argument not in accepted:
+                raise InputError(
+                    f"{what} has no argument {argument!r}{nearest(argument, accepted) or '.'} "
+                    f"{listing}"
+                )
+    needed = [p.name for p in named if p.default is p.empty and p.name not in arguments]
+    if needed:
+        raise InputError(f"{what} needs the argument {', '.join(map(repr, needed))}. {listing}")

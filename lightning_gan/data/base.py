@@ -1,0 +1,225 @@
+"""The base class of our data modules: subclasses supply uint8 images, this serves batches."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+
+from lightning_gan.data.loader import EpochPermutation, TensorLoader
+from lightning_gan.errors import InputError
+
+Split = Literal["train", "test"]
+Images = tuple[Tensor, Tensor | None]
+
+_RESIZED_AT_ONCE = 1024  # images; bounds the intermediate memory of a resize
+
+
+class ImageData(LightningDataModule, ABC):
+    """Images in memory as one uint8 tensor, served as float batches ``(x, y)`` or ``x``.
+
+    A subclass defines :attr:`native_shape`, :attr:`native_classes` and :meth:`load`, and
+    :meth:`prepare_data` where there is something to download.
+
+    Training batches are shuffled and equally large; each image comes at most once an epoch.
+    Validation and test batches keep the order and hold every image once. With several processes
+    each sees its own share, and each holds a copy of the images in memory.
+
+    Any LightningDataModule that yields ``(x, y)`` or ``x`` can take the place of this one. The
+    command reads two properties, both optional, to fit the networks to the data: ``sample_shape``
+    (shape of one sample) and ``num_classes`` (K, or None without labels), before ``setup``.
+
+    Args:
+        batch_size: Images in a batch, on each process.
+        image_size: Side in pixels to which images are resized, to a square and with antialiasing,
+            when they are loaded; None keeps their size.
+        labels: Yield class labels where the data have them.
+        seed: Order of the training batches, at least 0.
+
+    Raises:
+        InputError: ``batch_size`` or ``image_size`` is below 1, or ``seed`` below 0.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        image_size: int | None = None,
+        labels: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise InputError(f"data.batch_size must be at least 1, got {batch_size}")
+        if image_size is not None and image_size < 1:
+            raise InputError(f"data.image_size must be at least 1 or null, got {image_size}")
+        if seed < 0:
+            raise InputError(f"data.seed must be at least 0, got {seed}")
+        self.batch_size = batch_size
+        self.image_size = image_size
+        self.labels = labels
+        self.seed = seed
+        self._images: dict[Split, Images] = {}
+        self._train_loader: TensorLoader | None = None
+        self._resumed: dict[str, Any] = {}
+
+    @property
+    @abstractmethod
+    def native_shape(self) -> tuple[int, ...]:
+        """Shape of one image before resizing, (C, H, W); reads one image header at most."""
+
+    @property
+    @abstractmethod
+    def native_classes(self) -> int | None:
+        """Number of classes K that the data have, None for unlabeled data; reads no image."""
+
+    @abstractmethod
+    def load(self, split: Split) -> Images:
+        """Read one split.
+
+        Returns:
+            Images, uint8 in 0..255 of shape (N, *native_shape) or (N, *sample_shape), and labels,
+            int64 in 0..K-1 of shape (N,), or None.
+        """
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one image as it is served, (C, H, W)."""
+        if self.image_size is None:
+            return self.native_shape
+        return (self.native_shape[0], self.image_size, self.image_size)
+
+    @property
+    def num_classes(self) -> int | None:
+        """Number of classes K; None where no labels are served."""
+        return self.native_classes if self.labels else None
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load the images that a stage needs, once.
+
+        Raises:
+            InputError: The images cannot be read, do not fit in memory, or are too few for one
+                training batch.
+        """
+        self._split("test")
+        if stage in (None, "fit"):
+            rank, world_size = self._process()
+            n = len(self._split("train")[0])
+            share = len(EpochPermutation(n, rank=rank, world_size=world_size))
+            if share < self.batch_size:
+                processes = f" on each of {world_size} processes" if world_size > 1 else ""
+                raise InputError(
+                    f"{n} training images are too few for a batch of {self.batch_size}{processes}: "
+                    f"set data.batch_size to {share} or less"
+                )
+
+    def train_dataloader(self) -> TensorLoader:
+        """Return the loader of shuffled, equally large batches."""
+        # Overfitting means the same batches in every epoch.
+        shuffle = not getattr(self.trainer, "overfit_batches", 0)
+        self._train_loader = self._loader("train", shuffle=shuffle, drop_last=True)
+        if self._resumed:
+            self._train_loader.load_state_dict(self._resumed)
+            self._resumed = {}
+        return self._train_loader
+
+    def val_dataloader(self) -> TensorLoader:
+        """Return the loader of all held-out images, in order."""
+        return self._loader("test")
+
+    def test_dataloader(self) -> TensorLoader:
+        """Return the loader of all held-out images, in order."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> TensorLoader:
+        """Return the loader of all held-out images, in order."""
+        return self._loader("test")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the training batches."""
+        return {} if self._train_loader is None else self._train_loader.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next training loader go on at a saved place.
+
+        Lightning saves the loader's state as well, but does not load it from every checkpoint: not
+        from those of an epoch's end, nor if ``estimated_stepping_batches`` was read before.
+        """
+        if self.trainer is None or self.trainer.state.fn == "fit":
+            self._resumed = state_dict
+
+    def allocate(self, n: int) -> Tensor:
+        """Return an uninitialized uint8 tensor of shape (n, *sample_shape).
+
+        Raises:
+            InputError: It does not fit in the available memory.
+        """
+        shape = (n, *self.sample_shape)
+        copies = 1 if self.trainer is None else self.trainer.num_devices
+        needed = copies * torch.Size(shape).numel()
+        available = _available_memory()
+        if available is not None and needed > available:
+            size = "x".join(map(str, self.sample_shape))
+            raise InputError(
+                f"{n} images of {size} need {_gigabytes(needed)} GB of memory and "
+                f"{_gigabytes(available)} GB are available: set data.image_size to a smaller size"
+            )
+        return torch.empty(shape, dtype=torch.uint8)
+
+    def _loader(self, split: Split, **options: Any) -> TensorLoader:
+        images, labels = self._split(split)
+        rank, world_size = self._process()
+        return TensorLoader(
+            images,
+            labels if self.labels else None,
+            self.batch_size,
+            seed=self.seed,
+            rank=rank,
+            world_size=world_size,
+            **options,
+        )
+
+    def _split(self, split: Split) -> Images:
+        if split not in self._images:
+            images, labels = self.load(split)
+            if images.shape[1:] != self.sample_shape:
+                images = self._resize(images)
+            self._images[split] = (images, labels)
+        return self._images[split]
+
+    def _resize(self, images: Tensor) -> Tensor:
+        from torchvision.transforms.v2 import functional
+
+        resized = self.allocate(len(images))
+        for first in range(0, len(images), _RESIZED_AT_ONCE):
+            part = slice(first, first + _RESIZED_AT_ONCE)
+            size = list(self.sample_shape[1:])
+            resized[part] = functional.resize(images[part], size, antialias=True)
+        return resized
+
+    def _process(self) -> tuple[int, int]:
+        """Return the number of this process and of all processes."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+
+def _available_memory() -> int | None:
+    """Return the bytes that can still be allocated, or None where the system does not tell."""
+    try:  # Linux: free memory and what the page cache would give back
+        with open("/proc/meminfo") as lines:
+            kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+        return 1024 * int(kibibytes)
+    except (OSError, StopIteration):
+        pass
+    try:  # elsewhere at least all memory there is
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.3g}"

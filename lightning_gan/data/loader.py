@@ -1,0 +1,194 @@
+"""A resumable loader over one tensor in memory, and the order in which it visits the samples."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_gan.errors import InputError
+
+
+class EpochPermutation:
+    """Order of the samples in an epoch, dealt out to processes without repetition.
+
+    The order is a function of (seed, epoch) alone: no global random state is read or changed.
+    Process r of w takes the places r, r + w, r + 2w, ... of it.
+
+    Args:
+        n: Number of samples.
+        seed: Key of the permutations, at least 0.
+        shuffle: Permute; otherwise every epoch has the order 0..n-1.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
+        drop_last: Leave out the last ``n % world_size`` samples of the order, so that all
+            processes have equally many. Otherwise they differ by one sample at most.
+
+    Raises:
+        InputError: There are fewer samples than processes, or the seed is negative.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world_size: int = 1,
+        drop_last: bool = True,
+    ) -> None:
+        if n < world_size:
+            raise InputError(f"{world_size} processes cannot share {n} images: use fewer processes")
+        if seed < 0:
+            raise InputError(f"data.seed must be at least 0, got {seed}")
+        self.n = n
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self._places = range(rank, n - n % world_size if drop_last else n, world_size)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0; Lightning calls this when an epoch begins."""
+        self.epoch = epoch
+
+    def indices(self, epoch: int | None = None) -> Tensor:
+        """Return this process's samples in the order of an epoch, int64 of shape (len(self),).
+
+        Args:
+            epoch: Number of the epoch; None for the one that was set.
+        """
+        places = slice(self._places.start, self._places.stop, self._places.step)
+        if not self.shuffle:
+            return torch.arange(self.n)[places]
+        key = (self.seed, self.epoch if epoch is None else epoch)
+        return torch.from_numpy(np.random.default_rng(key).permutation(self.n)).long()[places]
+
+
+class TensorLoader:
+    """Iterates over one uint8 tensor in float batches: one index_select, one normalization.
+
+    Yields ``(x, y)``, or ``x`` without labels: x is float32 in [-1, 1] of shape (B, *sample_shape),
+    y int64 of shape (B,). All processes have the same number of batches, ``len(loader)``, in an
+    epoch and in an iteration.
+
+    With ``shuffle`` the batches of epochs 0, 1, 2, ... form one endless sequence, a function of the
+    seed. An iteration goes on where the last one ended, also where that was in mid-epoch
+    (``limit_train_batches``), and a loader that loads a ``state_dict`` where the saved one ended.
+    ``sampler.set_epoch`` says where a new loader begins and nothing later: Lightning's number of
+    the epoch runs ahead in a run resumed after ``max_steps``, the sequence does not.
+
+    Without ``shuffle`` every iteration begins with the first sample, except that the first after
+    ``load_state_dict`` goes on.
+
+    Args:
+        samples: uint8, shape (N, *sample_shape).
+        labels: int64, shape (N,), or None.
+        batch_size: Samples in a batch of this process, B.
+        shuffle: Visit the samples in a new order in every epoch.
+        drop_last: Leave out the samples that do not fill a batch on every process.
+        seed: Key of the orders, at least 0.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
+
+    Raises:
+        InputError: There are fewer samples than processes, or the seed is negative.
+    """
+
+    batch_sampler = None  # Lightning reads it of every loader that has a sampler
+
+    def __init__(
+        self,
+        samples: Tensor,
+        labels: Tensor | None = None,
+        batch_size: int = 64,
+        *,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.samples = samples
+        self.labels = labels
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+        self.sampler = EpochPermutation(len(samples), seed, shuffle, rank, world_size, drop_last)
+        self._delivered: int | None = None  # batches since the beginning of epoch 0
+        self._resumes = False
+
+    def __len__(self) -> int:
+        if self.drop_last:
+            return len(self.sampler) // self.batch_size
+        most = -(-len(self.samples) // self.sampler.world_size)  # of any process, rounded up
+        return -(-most // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        # A generator: nothing below runs before the first batch is asked for, because Lightning
+        # calls iter() before it sets the epoch.
+        if self._delivered is None or not (self.sampler.shuffle or self._resumes):
+            self._delivered = self.sampler.epoch * len(self)
+        self._resumes = False
+        begun = -1
+        for number in range(self._delivered, self._delivered + len(self)):
+            epoch, batch = divmod(number, len(self))
+            if epoch != begun:
+                begun, indices = epoch, self.sampler.indices(epoch)
+            self._delivered = number + 1
+            yield self._batch(indices[self._start(batch) : self._start(batch + 1)])
+
+    def _start(self, batch: int) -> int:
+        """Return the place of a batch's first sample, keeping one sample for each later batch."""
+        return min(batch * self.batch_size, len(self.sampler) - (len(self) - batch))
+
+    def _batch(self, indices: Tensor) -> Any:
+        x = self.samples.index_select(0, indices).float().div_(127.5).sub_(1)
+        return x if self.labels is None else (x, self.labels.index_select(0, indices))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch, the number of its batches delivered, and what both depend on."""
+        if self._delivered is None:
+            epoch, position = self.sampler.epoch, 0
+        else:
+            epoch, position = divmod(self._delivered, len(self))
+        return {"epoch": epoch, "position": position, **self._order()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after the last batch that a saved loader delivered.
+
+        Where the order of the samples or the size of the batches has changed since, there is no
+        such place: the interrupted epoch begins again, with a warning.
+        """
+        epoch, position = state.get("epoch", 0), state.get("position", 0)
+        changed = [
+            f"{name} {state.get(name)} (now {value})"
+            for name, value in self._order().items()
+            if state.get(name) != value
+        ]
+        if changed and position:
+            warnings.warn(
+                f"the checkpoint stopped after batch {position} of an epoch with "
+                f"{', '.join(changed)}: that epoch begins again with its first batch",
+                stacklevel=2,
+            )
+        self._delivered = epoch * len(self) + (0 if changed else position)
+        self._resumes = True
+
+    def _order(self) -> dict[str, int]:
+        """Return all that the order and the size of the batches depend on."""
+        return {
+            "samples": len(self.samples),
+            "batch_size": self.batch_size,
+            "world_size": self.sampler.world_size,
+            "seed": self.sampler.seed,
+            "shuffle": self.sampler.shuffle,
+            "drop_last": self.drop_last,
+        }

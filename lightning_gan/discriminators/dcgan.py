@@ -1,0 +1,82 @@
+"""The DCGAN discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
+from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.pyramid import pyramid
+
+
+class DCGANDiscriminator(Discriminator):
+    """Convolutions of stride 2 with LeakyReLU, and one logit (Radford et al. 2016, section 3).
+
+    The mirror image of the DCGAN generator. Labels enter by projection: the inner product of the
+    smallest feature map and a learned one of the class is added to the logit (Miyato & Koyama
+    2018, equation 3, without the pooling). Weights begin as N(0, 0.02^2), as in section 4.
+
+    Args:
+        sample_shape: (C, H, W); H and W multiples of 4.
+        base_channels: Channels of the largest feature map.
+        num_classes: K for a class-conditional discriminator; None ignores labels.
+        norm: "batch" is the paper's batch norm on all but the first convolution. "none" suits
+            gradient penalties, whose gradients batch norm would mix between samples.
+        slope: Slope of LeakyReLU for negative inputs.
+
+    Raises:
+        InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
+    """
+
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        base_channels: int = 64,
+        num_classes: int | None = None,
+        norm: Literal["batch", "none"] = "batch",
+        slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if norm not in ("batch", "none"):
+            raise InputError(f"norm must be 'batch' or 'none', got {norm!r}")
+        sizes = pyramid(sample_shape, base_channels)
+        self.sample_shape = tuple(sample_shape)
+        self.num_classes = num_classes
+        widths = [self.sample_shape[0], *reversed(sizes.channels)]
+        layers: list[nn.Module] = []
+        for width, following in pairwise(widths):
+            normalized = norm == "batch" and bool(layers)
+            layers.append(nn.Conv2d(width, following, *sizes.step, bias=not normalized))
+            if normalized:
+                layers.append(nn.BatchNorm2d(following))
+                self.couples_samples = True
+            layers.append(nn.LeakyReLU(slope, inplace=True))
+        self.layers = nn.Sequential(*layers)
+        # The paper's last convolution covers the whole map: a linear layer.
+        self.head = nn.Linear(sizes.features, 1)
+        for module in (*self.layers, self.head):
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                nn.init.normal_(module.weight, std=0.02)
+        if num_classes is not None:
+            self.classes = ClassEmbedding(num_classes, sizes.features, std=0.02)
+
+    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+        """Judge images.
+
+        Args:
+            x: Images, shape (N, C, H, W).
+            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+
+        Returns:
+            Logits, shape (N,).
+        """
+        features = self.layers(x).flatten(1)
+        logits: Tensor = self.head(features).squeeze(1)
+        if self.num_classes is not None:
+            logits = logits + (features * self.classes(y)).sum(1)
+        return logits

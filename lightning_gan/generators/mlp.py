@@ -1,0 +1,79 @@
+"""The fully connected generator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gan.errors import InputError
+from lightning_gan.generators.base import Generator
+from lightning_gan.layers.conditioning import ClassEmbedding
+
+
+class MLPGenerator(Generator):
+    """Fully connected layers with LeakyReLU between them and tanh at the end.
+
+    The kind of network of Goodfellow et al. 2014, section 5. Labels enter as a learned vector
+    beside the latent (Mirza & Osindero 2014, section 3.2).
+
+    Args:
+        sample_shape: Shape of one sample, any number of dimensions.
+        latent_dim: Size Z of a latent; 0 only with ``num_classes``.
+        hidden: Width of each hidden layer, first to last.
+        num_classes: K for a class-conditional generator; None ignores labels.
+        class_dim: Length of a class's vector.
+        slope: Slope of LeakyReLU for negative inputs.
+
+    Raises:
+        InputError: A size is below 1, or there is neither a latent nor a label.
+    """
+
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        latent_dim: int = 64,
+        hidden: Sequence[int] = (256, 512, 1024),
+        num_classes: int | None = None,
+        class_dim: int = 32,
+        slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.sample_shape = tuple(sample_shape)
+        self.latent_dim = latent_dim
+        self.num_classes = num_classes
+        inputs = latent_dim
+        if num_classes is not None:
+            self.classes = ClassEmbedding(num_classes, class_dim)
+            inputs += class_dim
+        if latent_dim < 0 or min(inputs, *self.sample_shape, *hidden) < 1:
+            raise InputError(
+                "sample_shape and hidden must be positive, and so must latent_dim unless there "
+                f"is num_classes; got sample_shape={self.sample_shape}, hidden={tuple(hidden)}, "
+                f"latent_dim={latent_dim}, num_classes={num_classes}"
+            )
+        widths = [inputs, *hidden]
+        layers: list[nn.Module] = []
+        for width, following in pairwise(widths):
+            layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
+        layers += [nn.Linear(widths[-1], math.prod(self.sample_shape)), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor, y: Any = None) -> Tensor:
+        """Generate samples in [-1, 1].
+
+        Args:
+            z: Latents, shape (N, Z).
+            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+
+        Returns:
+            Samples, shape (N, *sample_shape).
+        """
+        if self.num_classes is not None:
+            z = torch.cat([z, self.classes(y)], dim=1)
+        samples: Tensor = self.layers(z)
+        return samples.reshape(-1, *self.sample_shape)

@@ -1,0 +1,33 @@
+"""Running means of detached scalars that stay on their device until they are logged."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+class Meter:
+    """Means by key since the last flush; adding is one operation on the device, without a wait."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, key: str, value: Tensor) -> None:
+        """Add one detached scalar tensor."""
+        self._sums[key] = self._sums[key] + value if key in self._sums else value
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def flush(self) -> dict[str, Tensor]:
+        """Return the means and forget them."""
+        means = {key: total / self._counts[key] for key, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def state_dict(self) -> dict[str, dict[str, Tensor] | dict[str, int]]:
+        """Return the unfinished means, so that a resumed run logs what the whole run would."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: dict[str, dict[str, Tensor] | dict[str, int]]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self._sums = dict(state["sums"])  # type: ignore[arg-type]
+        self._counts = dict(state["counts"])  # type: ignore[arg-type]

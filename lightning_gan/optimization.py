@@ -1,0 +1,73 @@
+"""Optimizers and learning-rate schedulers of the two players, and clipping of their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from lightning_gan.errors import InputError
+from lightning_gan.types import Player
+
+OptimizerCallable = Callable[[Iterable[Any]], Optimizer]
+LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
+
+# Radford et al. 2016, section 4.
+default_optimizer = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
+
+
+def make_optimizer(
+    player: Player,
+    network: nn.Module,
+    make: OptimizerCallable | None,
+    make_lr_scheduler: LRSchedulerCallable | None,
+) -> dict[str, Any]:
+    """Build one player's optimizer and scheduler, in the form Lightning expects.
+
+    Raises:
+        InputError: The network has nothing to train, or the scheduler waits for a metric.
+    """
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise InputError(f"the {player.value} has no parameter that requires a gradient")
+    optimizer = (make or default_optimizer)(parameters)
+    _prefer_fused(optimizer)
+    if make_lr_scheduler is None:
+        return {"optimizer": optimizer}
+    scheduler = make_lr_scheduler(optimizer)
+    if isinstance(scheduler, ReduceLROnPlateau):
+        raise InputError(
+            f"{player.value}_lr_scheduler is ReduceLROnPlateau, which waits for a metric; use a "
+            "scheduler that counts steps, such as torch.optim.lr_scheduler.CosineAnnealingLR"
+        )
+    return {"optimizer": optimizer, "lr_scheduler": scheduler}
+
+
+def clip(parameters: list[nn.Parameter], norm: float | None, value: float | None) -> None:
+    """Clip gradients in place, by total norm or by value; None = do not clip."""
+    if value is not None:
+        clip_grad_value_(parameters, value)
+    if norm is not None:
+        clip_grad_norm_(parameters, norm)
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """Return the total Euclidean norm of the gradients, a scalar on their device."""
+    return get_total_norm([p.grad for p in parameters if p.grad is not None])
+
+
+def _prefer_fused(optimizer: Optimizer) -> None:
+    """Use torch's fused kernel where the optimizer has one, the types allow and nobody chose."""
+    for group in optimizer.param_groups:
+        undecided = "fused" in group and group["fused"] is None and group.get("foreach") is None
+        plain = all(p.is_floating_point() for p in group["params"]) and not (
+            group.get("capturable") or group.get("differentiable")
+        )
+        if undecided and plain:
+            group["fused"] = True

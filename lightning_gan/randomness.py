@@ -1,0 +1,50 @@
+"""Random states of training: seeded by (seed, rank), saved for all ranks, spared by sampling."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def base_seed() -> int:
+    """Return the seed of ``seed_everything`` if it was called, else torch's own initial seed."""
+    return int(os.environ.get("PL_GLOBAL_SEED") or torch.initial_seed())
+
+
+def derive(*parts: int) -> int:
+    """Mix numbers such as (seed, rank, purpose) into one seed below 2^63."""
+    words = [part & 0xFFFFFFFFFFFFFFFF for part in parts]
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def seeded(seed: int, device: torch.device) -> torch.Generator:
+    """Return a new generator on a device."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def preserved(device: torch.device) -> AbstractContextManager[None]:
+    """Restore torch's global random states afterwards: the CPU's and the device's."""
+    if device.type == "cpu":
+        return torch.random.fork_rng(devices=[])
+    return torch.random.fork_rng(devices=[device], device_type=device.type)
+
+
+def get_states(noise: torch.Generator, device: torch.device) -> dict[str, Tensor]:
+    """Return the states of our own noise generator and of torch's global ones."""
+    states = {"noise": noise.get_state(), "cpu": torch.get_rng_state()}
+    if device.type != "cpu":
+        states[device.type] = torch.get_device_module(device).get_rng_state(device)
+    return states
+
+
+def set_states(states: dict[str, Tensor], noise: torch.Generator, device: torch.device) -> None:
+    """Put back what :func:`get_states` returned; a state of another device type is left out."""
+    if noise.device.type == device.type and states["noise"].numel() == noise.get_state().numel():
+        noise.set_state(states["noise"].cpu())
+    torch.set_rng_state(states["cpu"].cpu())
+    if device.type != "cpu" and device.type in states:
+        torch.get_device_module(device).set_rng_state(states[device.type].cpu(), device)

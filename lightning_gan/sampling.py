@@ -1,0 +1,76 @@
+"""Drawing samples from a generator without leaving a trace in it or in any random state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gan import randomness
+from lightning_gan.checks import check_labels
+from lightning_gan.ema import evaluating
+from lightning_gan.errors import InputError
+from lightning_gan.priors.base import Prior
+from lightning_gan.types import map_labels
+
+CPU = torch.device("cpu")
+BATCH = 256
+
+
+def generate(
+    generator: nn.Module, prior: Prior, n: int, y: Any, seed: int, device: torch.device
+) -> Tensor:
+    """Generate n samples in eval mode; the latents do not depend on the device.
+
+    Args:
+        generator: Network with ``latent_dim``, on ``device``.
+        prior: Distribution of the latents.
+        n: Number of samples.
+        y: Labels with N first, or None: drawn uniformly where the generator has ``num_classes``.
+        seed: Seed of latents and drawn labels.
+        device: Where to generate.
+
+    Returns:
+        Samples, shape (n, *sample_shape).
+    """
+    z, drawn = draw_inputs(generator, prior, n, randomness.seeded(seed, CPU))
+    z = z.to(next((p.dtype for p in generator.parameters() if p.is_floating_point()), z.dtype))
+    y = map_labels(lambda labels: labels.to(device), drawn if y is None else y)
+    pieces = []
+    with torch.inference_mode(), evaluating(generator), randomness.preserved(device):
+        for start in range(0, max(n, 1), BATCH):
+            part = slice(start, start + BATCH)
+            pieces.append(generator(z[part].to(device), slice_labels(y, part)))
+    return torch.cat(pieces)
+
+
+def draw_inputs(
+    generator: nn.Module, prior: Prior, n: int, source: torch.Generator
+) -> tuple[Tensor, Tensor | None]:
+    """Draw n latents (n, Z) and, for a class-conditional generator, classes (n,), on the CPU."""
+    z = prior.sample(n, generator.latent_dim, generator=source, device=CPU)  # type: ignore[arg-type]
+    classes: int | None = getattr(generator, "num_classes", None)
+    return z, None if classes is None else torch.randint(classes, (n,), generator=source)
+
+
+def class_labels(labels: Any, n: int, num_classes: int | None) -> Any:
+    """Return classes as int64 (n,): from one class, a sequence or a tensor; pass on all else.
+
+    Raises:
+        InputError: The generator takes no classes, or they are of another number or out of range.
+    """
+    if not isinstance(labels, (int, Tensor, Sequence)) or isinstance(labels, str):
+        return labels
+    if num_classes is None:
+        raise InputError("labels were given, but the generator is not conditional")
+    y = torch.as_tensor(labels, dtype=torch.int64)
+    y = y.expand(n) if y.dim() == 0 else y
+    check_labels(y, n, num_classes)
+    return y
+
+
+def slice_labels(y: Any, part: slice) -> Any:
+    """Return a part of labels of any kind, N first."""
+    return map_labels(lambda labels: labels[part], y)

@@ -1,0 +1,98 @@
+"""``gan_ddp``: data parallelism for two players, without a wrapper around the module.
+
+Lightning's ``ddp`` expects every parameter to take part in every backward pass, which alternating
+players never do. Here nothing is wrapped: when an optimizer steps, the gradients of its parameters
+are averaged over all ranks in one flat all-reduce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed
+from pytorch_lightning import LightningModule
+from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
+from torch import Tensor
+from torch.nn import Module
+from torch.optim import Optimizer
+
+
+class GANDDPStrategy(DDPStrategy):
+    """DDP that synchronises the gradients of the player that steps, when it steps.
+
+    Registered as ``strategy="gan_ddp"``. Clipping and gradient norms see the averaged gradient.
+    All ranks must have gradients for the same parameters.
+    """
+
+    strategy_name = "gan_ddp"
+
+    def configure_ddp(self) -> None:
+        """Give all ranks the parameters and buffers of rank 0; wrap nothing."""
+        assert self.model is not None
+        broadcast([*self.model.parameters(), *self.model.buffers()])
+
+    def optimizer_step(
+        self,
+        optimizer: Optimizer,
+        closure: Callable[[], Any],
+        model: LightningModule | Module | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Average the optimizer's gradients over ranks, then step."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        average([p.grad for p in parameters if p.grad is not None])
+        return super().optimizer_step(optimizer, closure, model, **kwargs)
+
+
+if "gan_ddp" not in StrategyRegistry:
+    StrategyRegistry.register(
+        "gan_ddp", GANDDPStrategy, description="DDP for alternating players, without a wrapper"
+    )
+
+
+@torch.no_grad()
+def average(tensors: list[Tensor]) -> None:
+    """Average tensors over all ranks in place, in one all-reduce for each dtype and device."""
+    world_size = _world_size()
+    for group in _grouped(tensors) if world_size > 1 else []:
+        flat = torch.cat([tensor.reshape(-1) for tensor in group])
+        torch.distributed.all_reduce(flat)
+        flat /= world_size
+        _copy_back(flat, group)
+
+
+@torch.no_grad()
+def broadcast(tensors: list[Tensor]) -> None:
+    """Give all ranks the tensors of rank 0, in place."""
+    for group in _grouped(tensors) if _world_size() > 1 else []:
+        flat = torch.cat([tensor.detach().reshape(-1) for tensor in group])
+        torch.distributed.broadcast(flat, 0)
+        _copy_back(flat, group)
+
+
+def gather_objects(value: Any) -> list[Any]:
+    """Return the value of every rank, in the order of ranks."""
+    gathered: list[Any] = [value] * _world_size()
+    if len(gathered) > 1:
+        torch.distributed.all_gather_object(gathered, value)
+    return gathered
+
+
+def _world_size() -> int:
+    initialized = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if initialized else 1
+
+
+def _grouped(tensors: list[Tensor]) -> list[list[Tensor]]:
+    groups: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault((tensor.dtype, tensor.device), []).append(tensor)
+    return list(groups.values())
+
+
+def _copy_back(flat: Tensor, tensors: list[Tensor]) -> None:
+    pieces = torch.split(flat, [tensor.numel() for tensor in tensors])
+    for tensor, piece in zip(tensors, pieces, strict=True):
+        tensor.copy_(piece.view_as(tensor))

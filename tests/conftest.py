@@ -1,0 +1,41 @@
+"""Shared set-up: one thread each, no progress bars, and a GAN so small that a step costs nothing."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _known_seed(monkeypatch):
+    """Every test starts from the same random state, and none inherits another's seed."""
+    import torch
+
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder with MNIST, given by LIGHTNING_GAN_DATA or standing beside the project."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("LIGHTNING_GAN_DATA", beside))
+    if not (folder / "MNIST").is_dir():
+        pytest.skip("no MNIST: set LIGHTNING_GAN_DATA to the folder that holds MNIST/raw")
+    return folder
+
+
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="pytorch_lightning")
