@@ -96,7 +96,10 @@ def kind(name: str) -> Kind:
 def entries(kind_name: str) -> tuple[Entry, ...]:
     """Return every registered component of a kind, sorted by name; imports no plugin."""
     return tuple(
-        sorted(_scan(kind(kind_name).group, kind_name), key=lambda e: (e.name, not e.ours))
+        sorted(
+            _scan(kind(kind_name).group, kind_name),
+            key=lambda e: (e.name, not e.ours, e.distribution),
+        )
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -153,6 +154,9 @@ def check_loss(loss: AdversarialLoss) -> None:
             for scale in (1.0, 50.0):
                 _check_loss_values(loss, shape, scale)
         _check_loss_directions(loss)
+        for player in Player:
+            logits = torch.zeros(N, device="meta")
+            _check_device(loss, lambda loss: _half(loss, player, logits, logits))  # noqa: B023
         if not loss.couples_samples:
             _check_loss_separates(loss)
 
@@ -246,6 +250,8 @@ def check_augment(augment: Augment, *, sample_shape: tuple[int, ...] = ANY_SHAPE
             before = x.clone()
             _expect_tensor(augment, augment(x), (N, *sample_shape), dtype)
             _expect(torch.equal(x, before), augment, "must not change its input in place")
+        meta = torch.zeros(N, *sample_shape, device="meta")
+        _check_device(augment, lambda augment: augment(meta))
         _check_double_backward(augment, lambda x: augment(x) ** 3, x.float(), None)
         if augment.observes:
             for sign in (1.0, -1.0):
@@ -269,6 +275,7 @@ def check_prior(prior: Prior) -> None:
 
         for n, latent_dim in ((N, 8), (1, 1), (N, 0)):
             _expect_tensor(prior, draw(n, latent_dim), (n, latent_dim), torch.float32)
+        _check_device(prior, lambda prior: prior.sample(N, 8, generator=None, device="meta"))
         state = torch.get_rng_state()
         first = draw(N, 8)
         _expect(
@@ -359,6 +366,24 @@ def _check_tensors_have_a_home(component: Component) -> None:
                 )
 
 
+def _check_device(component: C, compute: Callable[[C], Tensor]) -> None:
+    """Check on the meta device that every tensor of a computation moves with the component."""
+    moved = copy.deepcopy(component).to("meta")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch imports its compiler for meta kernels
+            device = compute(moved).device.type
+    except NotImplementedError:
+        return  # an operator that has no meta kernel or reads values says nothing about devices
+    except RuntimeError as error:
+        if "device" not in str(error):
+            return
+        raise _error(component, f"must work on any device it is moved to: {error}") from error
+    _expect(
+        device == "meta", component, f"must compute on its inputs' device, got a result on {device}"
+    )
+
+
 def _holds_tensor(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_holds_tensor, value.values()))
@@ -438,21 +463,8 @@ def _check_function(
                 network,
                 "must judge or make each sample independently of the batch in eval mode",
             )
-    _check_device(network, x, y)
-
-
-def _check_device(network: Generator | Discriminator, x: Tensor, y: Any) -> None:
-    """Check on the meta device that every tensor of the computation moves with the network."""
-    moved = copy.deepcopy(network).to("meta")
-    try:
-        device = _run(moved, x.to("meta"), map_labels(lambda t: t.to("meta"), y)).device.type
-    except NotImplementedError:
-        return  # an operator that has no meta kernel or reads values says nothing about devices
-    except RuntimeError as error:
-        if "device" not in str(error):
-            return
-        raise _error(network, f"must work on any device it is moved to: {error}") from error
-    _expect(device == "meta", network, f"must compute on its own device, got a result on {device}")
+    meta = map_labels(lambda t: t.to("meta"), y)
+    _check_device(network, lambda network: _run(network, x.to("meta"), meta))
 
 
 def _check_labels(network: Generator | Discriminator, x: Tensor, y: Any) -> None:

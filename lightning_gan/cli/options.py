@@ -57,7 +57,7 @@ def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     path = name.removesuffix("+")
     check_key(path)
     try:
-        value = yaml.load(text, Loader)  # noqa: S506  (a SafeLoader)
+        value = yaml.load(text, Loader)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: got {text!r}; {where(error)}") from error
     if path == "data" and isinstance(value, str):
@@ -93,7 +93,7 @@ def _read(path: str) -> Any:
         found = [str(other) for other in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
         raise InputError(f"--config: no file at {path}{nearest(path, found)}")
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), Loader)  # noqa: S506
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
     if not isinstance(content, dict):

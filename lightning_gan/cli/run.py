@@ -28,9 +28,11 @@ from lightning_gan.module import GANModule
 CONFIG = "config.yaml"
 # Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
 IGNORED = (
-    r"(?s).*(instantiate_classes|JsonargparseDeprecationWarning)",
+    r"(?s).*(JsonargparseDeprecationWarning|removed in v5\.0\.0)",  # Lightning's calls, and ours
+
     r".*no pre-optimization state was saved",
     r".*does not have many workers",
+    r".*LeafSpec",  # torch renamed what Lightning 2.6 uses
 )
 
 
@@ -107,10 +109,10 @@ class GANCLI(LightningCLI):
         self.parser.add_instantiator(_build_module, GANModule)
         for kind in registry.KINDS.values():
             key = "model.regularizers" if kind.name == "regularizer" else f"model.{kind.name}"
-            instantiator = functools.partial(_build_component, key)
-            self.parser.add_instantiator(instantiator, kind.load_base())
-        if self._built is not None:
-            data = self._built
+            build = functools.partial(_build_component, key)
+            self.parser.add_instantiator(build, kind.load_base())
+        data = self._built
+        if data is not None:
             self.parser.add_instantiator(lambda *args, **kwargs: data, LightningDataModule)
 
     def instantiate_classes(self) -> None:
@@ -147,7 +149,7 @@ class GANCLI(LightningCLI):
 
         What the data told the networks is left out, so that the file also fits other data.
         """
-        content = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        content = yaml.safe_load(self.parser.dump(self.config))
         for path, name in self._filled:
             content["model"]["init_args"][path.partition(".")[2]]["init_args"].pop(name, None)
         content["ckpt_path"] = None

@@ -70,5 +70,5 @@ def _build(node: dict[str, Any]) -> LightningDataModule:
         config = parser.parse_object({"data": node})
     except Exception as error:
         raise InputError(f"data: {' '.join(str(error).split())[:300]}") from error
-    data: LightningDataModule = parser.instantiate_classes(config).data
+    data: LightningDataModule = parser.instantiate(config).data
     return data

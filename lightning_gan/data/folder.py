@@ -89,7 +89,7 @@ class ImageFolder(ImageData):
         names = self._members(split)
         images = self.allocate(len(names))
         pixels = images.permute(0, 2, 3, 1).numpy()  # (N, H, W, C), the same memory
-        with _opened(self.root) as (_, read), ThreadPoolExecutor() as pool:
+        with _opened(self.root) as (_, read), ThreadPoolExecutor(os.cpu_count()) as pool:
 
             def fill(index: int) -> None:
                 pixels[index] = self._decode(names[index], read)
@@ -178,7 +178,7 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
             break
         around += only
     direct = [name for name in images if not _top(name, around).endswith("/")]
-    classes = {_top(name, around)[:-1] for name in images if name not in set(direct)}
+    classes = {top[:-1] for name in images if (top := _top(name, around)).endswith("/")}
     if direct and classes:
         raise InputError(
             f"data.root {root} has images both in class folders ({min(classes)}) and beside them "

@@ -134,7 +134,8 @@ class MNIST(TorchvisionSet):
             return reader(str(path))
         except Exception as error:  # the reader asserts, indexes and reshapes what it finds
             raise InputError(
-                f"{path} is damaged or not an IDX file: replace it, or delete it to download it again"
+                f"{path} is damaged or not an IDX file: "
+                "replace it, or delete it to download it again"
             ) from error
 
 
@@ -184,7 +185,8 @@ class CIFAR10(TorchvisionSet):
             path = self.root / self.folder / name
             if not cifar.check_integrity(path, md5):
                 raise InputError(
-                    f"{path} is damaged (wrong MD5 sum): replace it, or delete it to download it again"
+                    f"{path} is damaged (wrong MD5 sum): "
+                    "replace it, or delete it to download it again"
                 )
         found = Reader(self.root, train=split == "train")
         images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()

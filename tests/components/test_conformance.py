@@ -261,6 +261,21 @@ class Detached(Augment):
         return x.detach()
 
 
+class NoiseOnCPU(Augment):
+    def forward(self, x):
+        return x + torch.randn(x.shape, dtype=x.dtype)
+
+
+class WeightsOnCPU(NonSaturatingLoss):
+    def generator(self, fake_logits, real_logits=None):
+        return super().generator(fake_logits) * torch.ones(fake_logits.shape)
+
+
+class PriorOnCPU(Prior):
+    def sample(self, n, latent_dim, *, generator, device):
+        return torch.randn(n, latent_dim, generator=generator)
+
+
 class MeanLoss(NonSaturatingLoss):
     def discriminator(self, real_logits, fake_logits):
         return super().discriminator(real_logits, fake_logits).mean()
@@ -414,7 +429,7 @@ BROKEN = [
     ("generator", ModuleState, "must depend on its arguments and its state_dict alone"),
     ("generator", PlainTensor, "must keep tensors in buffers or parameters.* offset is a plain"),
     ("generator", FixedDevice, "must work on any device it is moved to: .*device"),
-    ("generator", ResultOnCPU, "must compute on its own device, got a result on cpu"),
+    ("generator", ResultOnCPU, "must compute on its inputs' device, got a result on cpu"),
     ("generator", IgnoresLabels, "must depend on the labels where num_classes is set"),
     ("generator", NeedsNoLabels, "must ignore labels where num_classes is None"),
     (
@@ -458,6 +473,9 @@ BROKEN = [
     ("alternation", ChangesProgress, "phases must not change the progress it reads"),
     ("augment", Crop, r"must be torch.float32 of shape \(4, 3, 32, 32\), got .*\(4, 3, 32, 31\)"),
     ("augment", InPlace, "must not change its input in place"),
+    ("loss", WeightsOnCPU, "must work on any device it is moved to: .*device"),
+    ("augment", NoiseOnCPU, "must work on any device it is moved to: .*device"),
+    ("prior", PriorOnCPU, "must compute on its inputs' device, got a result on cpu"),
     ("augment", Detached, "must be differentiable twice: element 0 of tensors does not require"),
     ("augment", SquashedOnce, "must be differentiable twice, but the second gradient is zero"),
     ("prior", WidePrior, r"must be torch.float32 of shape \(4, 8\), got torch.float64"),

@@ -1,6 +1,5 @@
 """The base class, the digits, random images, the configuration files, and a run under a Trainer."""
 
-import gc
 import importlib
 import random
 import warnings
@@ -45,9 +44,10 @@ def test_digits_are_split_without_overlap():
     assert train.dtype == torch.uint8
     assert (len(train), len(test)) == (1500, 297)
     assert test_labels.bincount(minlength=10).min() >= 29
-    assert torch.cat([train_labels, test_labels]).bincount().tolist() == np.bincount(
-        load_digits().target
-    ).tolist()
+    assert (
+        torch.cat([train_labels, test_labels]).bincount().tolist()
+        == np.bincount(load_digits().target).tolist()
+    )
     together = torch.cat([train, test]).flatten(1)
     scaled = torch.from_numpy(load_digits().data * 255 / 16).round().to(torch.uint8)
     assert sorted(together.tolist()) == sorted(scaled.tolist())
@@ -134,7 +134,7 @@ def test_too_much_memory(monkeypatch):
         "set data.image_size to a smaller size"
     )
     RandomImages(n=32, image_size=32, batch_size=8).setup("fit")
-    with pytest.raises(InputError, match="need 6.55e-05 GB"):  # one copy on each device
+    with pytest.raises(InputError, match=r"need 6.55e-05 GB"):  # one copy on each device
         attached(RandomImages(n=32, image_size=32, batch_size=8), num_devices=2).setup("fit")
 
 
@@ -155,7 +155,10 @@ def test_available_memory_is_plausible(monkeypatch):
         ({"batch_size": 0}, "data.batch_size must be at least 1, got 0"),
         ({"image_size": 0}, "data.image_size must be at least 1 or null, got 0"),
         ({"seed": -1}, "data.seed must be at least 0, got -1"),
-        ({"n": 0}, r"data.shape, data.n and data.num_classes must be at least 1, got \[1, 8, 8\], 0"),
+        (
+            {"n": 0},
+            r"data.shape, data.n and data.num_classes must be at least 1, got \[1, 8, 8\], 0",
+        ),
         ({"shape": []}, r"must be at least 1, got \[\], 1024 and None"),
         ({"num_classes": 0}, r"got \[1, 8, 8\], 1024 and 0"),
         ({"shape": [5], "image_size": 8}, r"data.image_size is for images of shape \[C, H, W\]"),
@@ -198,7 +201,7 @@ def test_processes_share_the_images():
     both = [len(share) for share in shares("train_dataloader")]
     assert both == [50, 50]
     images = RandomImages([1], n=101).load("test")[0].float() / 127.5 - 1
-    assert sorted(sum(shares("val_dataloader"), [])) == sorted(images.tolist())
+    assert sorted(x for share in shares("val_dataloader") for x in share) == sorted(images.tolist())
 
 
 def test_overfitting_keeps_the_batches():
@@ -233,7 +236,7 @@ def test_configuration_files_build(path, tmp_path):
     assert issubclass(getattr(importlib.import_module(module), name), ImageData)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(pl.LightningDataModule, "data")
-    built = parser.instantiate_classes(parser.parse_object({"data": config})).data
+    built = parser.instantiate(parser.parse_object({"data": config})).data
     assert type(built).__name__ == name
     assert built.batch_size == 64
     assert built.labels
@@ -270,9 +273,9 @@ def fit(folder, module, ckpt=None, callbacks=(), datamodule=None, **options):
     )  # fmt: skip
     datamodule = datamodule or RandomImages([3], n=41, batch_size=8)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*validation_step.*")
+        for text in (".*validation_step.*", ".*callbacks used to create the checkpoint.*"):
+            warnings.filterwarnings("ignore", text)
         trainer.fit(module, datamodule=datamodule, ckpt_path=ckpt)
-    gc.collect()
     return module.seen
 
 
@@ -285,7 +288,7 @@ def test_resumed_run_sees_the_batches_of_an_uninterrupted_one(tmp_path, options,
         **({"every_n_train_steps": 1} if by == "batch" else {"save_on_train_epoch_end": True}),
     )  # fmt: skip
     whole = fit(tmp_path, Recorder(estimates), callbacks=[saver], max_epochs=3, **options)
-    assert len(whole) == len(set(whole)) or len(whole) > 9
+    assert len(whole) == len(set(whole)) == (9 if options else 15)
     for path in sorted(tmp_path.glob("*.ckpt")):
         step = int(path.stem.removeprefix("step="))
         if step < len(whole):

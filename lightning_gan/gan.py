@@ -1,0 +1,250 @@
+"""A GAN at rest: its parts, its averaged generator, sampling, saving and loading."""
+
+from __future__ import annotations
+
+import copy
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+
+from lightning_gan import randomness
+from lightning_gan.alternations.base import Alternation
+from lightning_gan.augments.base import Augment
+from lightning_gan.checkpoint import FORMAT, KEY, read_checkpoint
+from lightning_gan.checks import check_options, check_parts, split_batch
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.ema import EMA, reestimate_statistics
+from lightning_gan.errors import InputError
+from lightning_gan.generators.base import Generator
+from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.meter import Meter
+from lightning_gan.optimization import LRSchedulerCallable, OptimizerCallable
+from lightning_gan.priors.base import Prior
+from lightning_gan.regularizers.base import Regularizer
+from lightning_gan.sampling import class_labels, draw_inputs, generate
+from lightning_gan.schedules import Schedule, apply_schedules
+from lightning_gan.spec import Specified, build
+from lightning_gan.strategy import gather_objects
+from lightning_gan.types import Player, Progress
+
+Self = TypeVar("Self", bound="GAN")
+STATISTICS_BATCH = 256
+
+
+class GAN(Specified, LightningModule):
+    """The parts of a GAN, put together and checked; GANModule adds their training.
+
+    Arguments and errors are those of :class:`~lightning_gan.module.GANModule`.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        loss: AdversarialLoss,
+        regularizers: dict[str, Regularizer] | None = None,
+        alternation: Alternation | None = None,
+        augment: Augment | None = None,
+        prior: Prior | None = None,
+        generator_optimizer: OptimizerCallable | None = None,
+        discriminator_optimizer: OptimizerCallable | None = None,
+        generator_lr_scheduler: LRSchedulerCallable | None = None,
+        discriminator_lr_scheduler: LRSchedulerCallable | None = None,
+        generator_clip_norm: float | None = None,
+        generator_clip_value: float | None = None,
+        discriminator_clip_norm: float | None = None,
+        discriminator_clip_value: float | None = None,
+        ema: EMA | None = None,
+        micro_batches: int = 1,
+        generator_batch: int = 1,
+        share_fakes: bool = True,
+        fake_labels: Literal["real", "uniform"] = "real",
+        schedules: dict[str, Schedule] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        alternation, augment, prior = (
+            alternation or Alternation(),
+            augment or Augment(),
+            prior or Prior(),
+        )
+        parts = {
+            "loss": (loss, AdversarialLoss),
+            "alternation": (alternation, Alternation),
+            "augment": (augment, Augment),
+            "prior": (prior, Prior),
+            **({"ema": (ema, EMA)} if ema is not None else {}),
+            **{
+                f"regularizers.{name}": (r, Regularizer) for name, r in (regularizers or {}).items()
+            },
+            **{f"schedules[{path!r}]": (s, Schedule) for path, s in (schedules or {}).items()},
+        }
+        check_parts(generator, discriminator, parts, regularizers or {})
+        self.generator = generator
+        self.discriminator = discriminator
+        self.loss = loss
+        self.regularizers = nn.ModuleDict(regularizers or {})
+        self.alternation = alternation
+        self.augment = augment
+        self.prior = prior
+        self.ema = ema
+        self.schedules = dict(schedules or {})
+        self._make_optimizer = {
+            Player.GENERATOR: (generator_optimizer, generator_lr_scheduler),
+            Player.DISCRIMINATOR: (discriminator_optimizer, discriminator_lr_scheduler),
+        }
+        self._clip = {
+            Player.GENERATOR: (generator_clip_norm, generator_clip_value),
+            Player.DISCRIMINATOR: (discriminator_clip_norm, discriminator_clip_value),
+        }
+        self.micro_batches = micro_batches
+        self.generator_batch = generator_batch
+        self.share_fakes = share_fakes
+        self.fake_labels = fake_labels
+        check_options(self, self._clip)
+        apply_schedules(self, self.schedules, images=0)
+
+        self.generator_ema: nn.Module | None = None
+        if ema is not None:
+            self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
+        self._statistics_stale = True
+        self.progress = Progress()
+        self.latest_metrics: dict[str, Tensor] = {}
+        self.latest_metrics_step = 0
+        self._meter = Meter()
+        self._trainable: dict[Player, list[nn.Parameter]] = {}
+        self._lr_schedulers: dict[Player, Any] = {}
+        self._first_batch_checked = False
+        self._noise: torch.Generator | None = None
+        self._saved_random: list[dict[str, Tensor]] | None = None
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set the training mode; the averaged generator stays in eval mode."""
+        super().train(mode)
+        if getattr(self, "generator_ema", None) is not None:
+            self.generator_ema.eval()  # type: ignore[union-attr]
+        return self
+
+    # Sampling ---
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Return one sample for each element of the batch, with its labels where it has any."""
+        x, y = split_batch(batch)
+        seed = randomness.derive(randomness.base_seed(), self.trainer.global_rank, 2, batch_idx)
+        return self._generate(len(x), y, seed)
+
+    def sample(self, n: int, labels: Any = None, seed: int | None = None) -> Tensor:
+        """Draw samples from the averaged generator where there is one, in eval mode.
+
+        Every random state is left as it was found.
+
+        Args:
+            n: Number of samples.
+            labels: A class, or n classes as a sequence or int64 tensor; whatever else the
+                generator takes is passed on. None draws classes uniformly where the generator is
+                conditional.
+            seed: Seed of the latents and drawn classes, the same samples on every call; None for
+                other samples every time.
+
+        Returns:
+            Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1].
+
+        Raises:
+            InputError: ``n`` is negative, or labels are of another number or out of range.
+        """
+        if n < 0:
+            raise InputError(f"n must be 0 or more, got {n}")
+        if seed is None:
+            seed = torch.Generator().seed()
+        if labels is not None:
+            labels = class_labels(labels, n, getattr(self.generator, "num_classes", None))
+        return self._generate(n, labels, seed)
+
+    def _generate(self, n: int, y: Any, seed: int) -> Tensor:
+        generator = self._sampling_generator()
+        return generate(generator, self.prior, n, y, seed, self.device)
+
+    def _sampling_generator(self) -> nn.Module:
+        """Return the averaged generator, its statistics re-estimated where that is due."""
+        if self.ema is None or self.generator_ema is None:
+            return self.generator
+        if self._statistics_stale and self.ema.reestimates:
+            source = randomness.seeded(0, torch.device("cpu"))
+
+            def draw() -> tuple[Tensor, Any]:
+                z, y = draw_inputs(self.generator, self.prior, STATISTICS_BATCH, source)
+                return z.to(self.device), None if y is None else y.to(self.device)
+
+            with randomness.preserved(self.device):
+                reestimate_statistics(self.generator_ema, draw)
+            self._statistics_stale = False
+        return self.generator_ema
+
+    # Checkpoints --------------------------------------------------------------------------------
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the counts and the unfinished means."""
+        return {"progress": self.progress.state_dict(), "meter": self._meter.state_dict()}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`get_extra_state` returned."""
+        self.progress = Progress.from_state_dict(state["progress"])
+        self._meter.load_state_dict(state["meter"])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the spec that rebuilds the module and the random states of all ranks."""
+        states = None
+        if self._noise is not None:
+            states = gather_objects(randomness.get_states(self._noise, self.device))
+        checkpoint[KEY] = {
+            "format": FORMAT,
+            "version": version("lightning-gan"),
+            "spec": self.spec(),
+            "random": states,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the random states until training starts."""
+        self._saved_random = checkpoint.get(KEY, {}).get("random")
+        self._statistics_stale = True
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls: type[Self],
+        checkpoint_path: str | Path,
+        map_location: Any = None,
+        *,
+        strict: bool = True,
+        trust: bool = False,
+        **arguments: Any,
+    ) -> Self:
+        """Rebuild a GANModule from a file alone, with ``weights_only=True``.
+
+        Args:
+            checkpoint_path: A checkpoint that Lightning wrote.
+            map_location: Where tensors go, as in ``torch.load``.
+            strict: Whether the weights must fit exactly.
+            trust: Import whatever class or function the file names. Without it only registered
+                components, torch's own, and component classes this program has imported already.
+            **arguments: Constructor arguments that replace those of the file, as objects, such as
+                ``generator=net`` for a network that could not be saved by its spec.
+
+        Raises:
+            InputError: The file is missing, damaged or foreign, or an argument must be passed.
+            PluginError: A component is not installed or not trusted.
+        """
+        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        with randomness.preserved(torch.device("cpu")):
+            module = build(checkpoint[KEY]["spec"], trust=trust, given=arguments)
+        if not isinstance(module, cls):
+            raise InputError(
+                f"{checkpoint_path} holds a {type(module).__name__}, not a {cls.__name__}"
+            )
+        module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        module.on_load_checkpoint(checkpoint)
+        module._saved_random = None  # only a resumed run goes on with the same noise
+        return module

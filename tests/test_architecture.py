@@ -1,0 +1,129 @@
+"""The plan of the house: who may import whom, which names are public, what the files are called."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import lightning_gan
+
+ROOT = Path(lightning_gan.__file__).parent
+COMPONENTS = {
+    "generators",
+    "discriminators",
+    "losses",
+    "regularizers",
+    "alternations",
+    "augments",
+    "priors",
+}
+LEVELS = {
+    **dict.fromkeys(["errors", "types", "registry", "spec", "schedules"], 0),
+    "layers": 1,
+    **dict.fromkeys(COMPONENTS, 2),
+    **dict.fromkeys(
+        "module gan strategy ema clock meter checks feedback randomness sampling checkpoint "
+        "optimization".split(),
+        3,
+    ),
+    "data": 4,
+    "metrics": 4,
+    **dict.fromkeys(["callbacks", "sample", "export", "testing", "create"], 5),
+    **dict.fromkeys(["cli", "__main__"], 6),
+}
+
+
+def files():
+    return sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")
+
+
+def room(name):
+    return name.split(".")[1]
+
+
+def imports(path):
+    """Every module of ours that a file imports, wherever in the file."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = ROOT.joinpath(*node.module.split(".")[1:], f"{alias.name}.py")
+                package = ROOT.joinpath(*node.module.split(".")[1:], alias.name)
+                whole = inner.is_file() or package.is_dir()
+                found.add(f"{node.module}.{alias.name}" if whole else node.module)
+    return {name for name in found if name.startswith("lightning_gan.")}
+
+
+def module_name(path):
+    return "lightning_gan." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", files(), ids=module_name)
+def test_imports_run_down_the_levels(path):
+    name = module_name(path)
+    ours = LEVELS[room(name)]
+    for imported in imports(path):
+        theirs = LEVELS[room(imported)]
+        assert theirs <= ours, f"{name} imports {imported}, which is above it"
+        concrete = theirs == 2 and not imported.endswith(".base")
+        if ours == 2:
+            same_room = room(imported) == room(name)
+            assert not concrete or same_room, f"{name} knows the concrete component {imported}"
+        if ours in (3, 4):
+            assert not concrete, f"{name} knows the concrete component {imported}"
+            assert room(imported) != "registry", f"{name} reads the registry"
+        if ours == 4:
+            assert theirs in (0, 4), f"{name} may import levels 0 and 4 only, not {imported}"
+
+
+def test_nothing_but_the_command_reads_configuration():
+    for path in files():
+        if LEVELS[room(module_name(path))] < 6:
+            text = path.read_text()
+            assert "import hydra" not in text, path
+            assert "import jsonargparse" not in text, path
+
+
+def test_public_names_are_sorted_and_importable():
+    names = lightning_gan.__all__
+    plain = [name for name in names if name != "EMA"]
+    assert plain == sorted(plain)
+    assert names[0] == "EMA"
+    for name in names:
+        assert getattr(lightning_gan, name) is not None
+    assert set(lightning_gan._HOMES) | {"__version__"} == set(names)
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        lightning_gan.Nonsense  # noqa: B018
+
+
+def test_each_registered_name_is_the_stem_of_its_file():
+    from lightning_gan import registry
+
+    for kind in registry.KINDS.values():
+        for entry in registry.entries(kind.name):
+            if entry.ours:
+                module = entry.value.partition(":")[0]
+                assert module == f"lightning_gan.{kind.folder}.{entry.name}"
+
+
+def test_no_component_is_forgotten():
+    from lightning_gan import registry
+
+    for kind in registry.KINDS.values():
+        stems = {path.stem for path in (ROOT / kind.folder).glob("*.py")} - {"__init__", "base"}
+        assert stems == {entry.name for entry in registry.entries(kind.name) if entry.ours}
+
+
+def test_every_package_ships():
+    tomllib = pytest.importorskip("tomllib")  # Python 3.11
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"]) - {"lightning_gan.configs"}
+    there = {"lightning_gan"} | {
+        "lightning_gan." + ".".join(path.parent.relative_to(ROOT).parts)
+        for path in ROOT.rglob("*/__init__.py")
+    }
+    assert listed == there
