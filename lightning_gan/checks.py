@@ -160,10 +160,9 @@ def _check_requirements(
         else:
             fulfilled = hasattr(generator, need) or hasattr(discriminator, need)
         if not fulfilled:
-            networks = f"{type(generator).__name__} nor {type(discriminator).__name__}"
             raise InputError(
-                f"regularizer {name!r} ({type(regularizer).__name__}) needs {need!r}, which neither "
-                f"{networks} provides"
+                f"regularizer {name!r} ({type(regularizer).__name__}) needs {need!r}, which "
+                f"neither {type(generator).__name__} nor {type(discriminator).__name__} provides"
             )
 
 

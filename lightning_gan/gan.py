@@ -67,11 +67,9 @@ class GAN(Specified, LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        alternation, augment, prior = (
-            alternation or Alternation(),
-            augment or Augment(),
-            prior or Prior(),
-        )
+        alternation = Alternation() if alternation is None else alternation
+        augment = Augment() if augment is None else augment
+        prior = Prior() if prior is None else prior
         parts = {
             "loss": (loss, AdversarialLoss),
             "alternation": (alternation, Alternation),
@@ -129,7 +127,7 @@ class GAN(Specified, LightningModule):
             self.generator_ema.eval()  # type: ignore[union-attr]
         return self
 
-    # Sampling ---
+    # Sampling -----------------------------------------------------------------------------------
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return one sample for each element of the batch, with its labels where it has any."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gan import randomness
@@ -28,7 +28,7 @@ from lightning_gan.optimization import clip, gradient_norm, make_optimizer
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
 from lightning_gan.schedules import apply_schedules
-from lightning_gan.strategy import average
+from lightning_gan.strategy import average, check_trainer
 from lightning_gan.types import AdversarialStep, Player, map_labels
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR
@@ -94,7 +94,7 @@ class GANModule(GAN):
         if not self._first_batch_checked:
             self._check_first_batch(real, y)
         apply_schedules(self, self.schedules, self.progress.images)
-        phases = tuple(Player(player) for player in self.alternation.phases(self.progress))
+        phases = self._phases()
         fakes: Fakes | None = None
         seen: dict[str, Tensor] = {}
         with one_count(self.trainer, list(self._optimizers().values())):
@@ -193,6 +193,15 @@ class GANModule(GAN):
             self._log_means()
 
     # What one batch is made of ----------------------------------------------------------------
+
+    def _phases(self) -> tuple[Player, ...]:
+        phases = tuple(Player(player) for player in self.alternation.phases(self.progress))
+        if self.alternation.simultaneous and len(set(phases)) < len(phases):
+            raise InputError(
+                f"{type(self.alternation).__name__} is simultaneous and lets a player step twice "
+                f"on one batch: {', '.join(player.value for player in phases)}"
+            )
+        return phases
 
     def _next_shares(self, phases: tuple[Player, ...]) -> bool:
         """Whether the second of two phases uses the fakes of the first."""
@@ -301,12 +310,8 @@ class GANModule(GAN):
         clip(self._trainable[player], *self._clip[player])
 
     def on_fit_start(self) -> None:
-        """Take stock of what is trainable."""
-        if self.trainer.precision == "16-mixed":
-            raise InputError(
-                "trainer.precision=16-mixed shares one loss scale between two players; "
-                "use trainer.precision=bf16-mixed"
-            )
+        """Refuse trainers that cannot train two players; take stock of what is trainable."""
+        check_trainer(self.trainer)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
         self._trainable = {
@@ -340,13 +345,12 @@ class GANModule(GAN):
     def on_train_end(self) -> None:
         """Send the last, unfinished means to the loggers."""
         means = self._means()
-        if not means:
-            return
-        for logger in self.trainer.loggers:
-            logger.log_metrics(
-                {key: value.item() for key, value in means.items()}, self.trainer.global_step - 1
-            )
-        self.latest_metrics, self.latest_metrics_step = means, self.trainer.global_step
+        if means:
+            self.latest_metrics = {**means, **self._counts()}
+            self.latest_metrics_step = step = self.trainer.global_step
+            values = {key: value.item() for key, value in self.latest_metrics.items()}
+            for logger in self.trainer.loggers:
+                logger.log_metrics(values, step - 1)
 
     def _is_logging_batch(self) -> bool:
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -363,17 +367,15 @@ class GANModule(GAN):
 
     def _log_means(self) -> None:
         """Send the means since the last log to the loggers and the progress bar."""
-        means = self._means()
-        counts = {
-            f"progress/{name}": torch.tensor(float(getattr(self.progress, name)))
-            for name in ("images", "rounds", "discriminator_steps", "generator_steps")
-        }
-        losses = {key: value for key, value in means.items() if key.startswith("loss/")}
-        rest = {key: value for key, value in means.items() if key not in losses}
-        self.log_dict(losses, prog_bar=True)
-        self.log_dict({**rest, **counts})
-        self.latest_metrics = {**means, **counts}
+        self.latest_metrics = {**self._means(), **self._counts()}
         self.latest_metrics_step = self.trainer.global_step + 1
+        for key, value in self.latest_metrics.items():
+            self.log(key, value, prog_bar=key.startswith("loss/"))
+
+    def _counts(self) -> dict[str, Tensor]:
+        """Return the counts as scalars for the log."""
+        names = ("images", "rounds", "discriminator_steps", "generator_steps")
+        return {f"progress/{n}": torch.tensor(float(getattr(self.progress, n))) for n in names}
 
     def _check_first_batch(self, real: Tensor, y: Any) -> None:
         shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
@@ -383,7 +385,7 @@ class GANModule(GAN):
         check_labels(y, len(real), next((k for k in classes if k is not None), None))
         self._first_batch_checked = True
 
-    # Evaluation ---
+    # Evaluation ---------------------------------------------------------------------------------
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Log both adversarial losses on held-out samples as ``val/loss/...``."""
@@ -399,7 +401,9 @@ class GANModule(GAN):
             fake = self._generate(
                 len(real), y, randomness.derive(self.trainer.global_rank, batch_idx)
             )
-            step = self._adversarial_step(DISCRIMINATOR, real, y, Fakes(fake, y, fake), {})
+            fakes = Fakes(fake, y, fake.new_empty(len(fake), 0))
+            step = self._adversarial_step(DISCRIMINATOR, real, y, fakes, {})
+            step.augment = nn.Identity()
             losses = {
                 f"{stage}/loss/discriminator": self._discriminator_loss(step).mean(),
                 f"{stage}/loss/generator": self._generator_loss(step).mean(),

@@ -61,7 +61,9 @@ def class_labels(labels: Any, n: int, num_classes: int | None) -> Any:
     Raises:
         InputError: The generator takes no classes, or they are of another number or out of range.
     """
-    if not isinstance(labels, (int, Tensor, Sequence)) or isinstance(labels, str):
+    is_sequence = isinstance(labels, Sequence) and all(isinstance(y, int) for y in labels)
+    is_tensor = isinstance(labels, Tensor) and labels.dim() <= 1 and not labels.is_floating_point()
+    if not (isinstance(labels, int) or is_sequence or is_tensor):
         return labels
     if num_classes is None:
         raise InputError("labels were given, but the generator is not conditional")

@@ -12,11 +12,19 @@ from typing import Any
 
 import torch
 import torch.distributed
-from pytorch_lightning import LightningModule
-from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.strategies import (
+    DDPStrategy,
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    StrategyRegistry,
+)
 from torch import Tensor
 from torch.nn import Module
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
+
+from lightning_gan.errors import InputError
 
 
 class GANDDPStrategy(DDPStrategy):
@@ -50,6 +58,30 @@ if "gan_ddp" not in StrategyRegistry:
     StrategyRegistry.register(
         "gan_ddp", GANDDPStrategy, description="DDP for alternating players, without a wrapper"
     )
+
+
+def check_trainer(trainer: Trainer) -> None:
+    """Refuse, before the first step, a trainer that cannot train two alternating players.
+
+    Raises:
+        InputError: The precision or the strategy is one of those.
+    """
+    if trainer.precision == "16-mixed":
+        raise InputError(
+            "trainer.precision=16-mixed shares one loss scale between two players; "
+            "use trainer.precision=bf16-mixed"
+        )
+    model = trainer.model
+    if isinstance(model, DistributedDataParallel) and not model.find_unused_parameters:
+        raise InputError(
+            "trainer.strategy=ddp expects every parameter in every backward pass, which "
+            "alternating players never give; use trainer.strategy=gan_ddp"
+        )
+    if isinstance(trainer.strategy, (FSDPStrategy, DeepSpeedStrategy)):
+        raise InputError(
+            f"{type(trainer.strategy).__name__} is not supported for two players that share one "
+            "module; use trainer.strategy=gan_ddp"
+        )
 
 
 @torch.no_grad()

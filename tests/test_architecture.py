@@ -24,8 +24,7 @@ LEVELS = {
     "layers": 1,
     **dict.fromkeys(COMPONENTS, 2),
     **dict.fromkeys(
-        "module gan strategy ema clock meter checks feedback randomness sampling checkpoint "
-        "optimization".split(),
+        ["module", "gan", "strategy", "ema", "clock", "meter", "checks", "feedback", "randomness", "sampling", "checkpoint", "optimization"],
         3,
     ),
     "data": 4,

@@ -62,20 +62,24 @@ def test_a_plugin_is_found_and_loaded_by_its_short_name(install):
 
 
 def test_unknown_names_get_the_nearest_one():
-    with pytest.raises(PluginError, match="unknown generator 'dcgam', did you mean 'dcgan'. Avail"):
+    with pytest.raises(PluginError, match=r"unknown generator 'dcgam', did you mean 'dcgan'. Avail"):
         registry.load("generator", "dcgam")
-    with pytest.raises(PluginError, match="unknown loss 'qqqq'. Available: minimax, non_sat"):
+    with pytest.raises(PluginError, match=r"unknown loss 'qqqq'. Available: minimax, non_sat"):
         registry.load("loss", "qqqq")
     with pytest.raises(PluginError, match="unknown loss 'lightning-gan:minmax', did you mean"):
         registry.load("loss", "lightning-gan:minmax")
-    with pytest.raises(PluginError, match="unknown kind of component 'losses', did you mean 'loss'"):
+    with pytest.raises(
+        PluginError, match="unknown kind of component 'losses', did you mean 'loss'"
+    ):
         registry.load("losses", "minimax")
 
 
 def test_two_plugins_with_one_name_are_an_error_that_names_both(install):
     install("gan-a", "[lightning_gan.losses]\nsame = plug_a:Loss", LOSS, "plug_a")
     install("gan-b", "[lightning_gan.losses]\nsame = plug_b:Loss", LOSS, "plug_b")
-    with pytest.raises(PluginError, match=r"ambiguous.*gan-a 1.0.*gan-b 1.0.*Write 'gan-a:same' or"):
+    with pytest.raises(
+        PluginError, match=r"ambiguous.*gan-a 1.0.*gan-b 1.0.*Write 'gan-a:same' or"
+    ):
         registry.load("loss", "same")
     assert registry.load("loss", "gan-b:same").__module__ == "plug_b"
 
@@ -88,7 +92,9 @@ def test_ours_win_over_a_plugin_with_a_warning(install):
 
 
 def test_a_broken_plugin_harms_only_those_who_use_it(install):
-    install("gan-bad", "[lightning_gan.losses]\nbad = plug_bad:Loss", "import not_there", "plug_bad")
+    install(
+        "gan-bad", "[lightning_gan.losses]\nbad = plug_bad:Loss", "import not_there", "plug_bad"
+    )
     assert registry.load("loss", "minimax")
     message = r"loss 'bad' from gan-bad 1.0 \(plug_bad:Loss\) failed to import: ModuleNotFoundError"
     with pytest.raises(PluginError, match=message):

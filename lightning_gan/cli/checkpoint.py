@@ -52,7 +52,7 @@ class RunCheckpoint(ModelCheckpoint):
             return
         path = str(Path(self.dirpath or ".") / f"{self.CHECKPOINT_NAME_LAST}{self.FILE_EXTENSION}")
         self.last_model_path = path
-        trainer.save_checkpoint(path)
+        trainer.save_checkpoint(path, weights_only=False)
 
 
 def find(command: str, path: Any, root: str) -> str | None:

@@ -26,12 +26,15 @@ from lightning_gan.errors import InputError
 from lightning_gan.module import GANModule
 
 CONFIG = "config.yaml"
+SHORT = 300  # characters of an error of Lightning or jsonargparse
 # Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
 IGNORED = (
     r"(?s).*(JsonargparseDeprecationWarning|removed in v5\.0\.0)",  # Lightning's calls, and ours
 
     r".*no pre-optimization state was saved",
     r".*does not have many workers",
+    r".*is smaller than the logging interval",
+    r"The dirpath has changed from",  # every run has a new folder
     r".*LeafSpec",  # torch renamed what Lightning 2.6 uses
 )
 
@@ -102,7 +105,7 @@ class GANCLI(LightningCLI):
         try:
             self.config = parser.parse_object(args)
         except Exception as error:
-            raise InputError(" ".join(str(error).split())[:500]) from error
+            raise InputError(_short(error)) from error
 
     def before_instantiate_classes(self) -> None:
         """Say how modules, components and data are built."""
@@ -269,7 +272,11 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for message in IGNORED:
             warnings.filterwarnings("ignore", message)
-        yield
+        usual, warnings.formatwarning = warnings.formatwarning, _one_line
+        try:
+            yield
+        finally:
+            warnings.formatwarning = usual
 
 
 @contextmanager
@@ -288,5 +295,12 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
+def _one_line(message: Warning | str, *where: Any, **rest: Any) -> str:
+    """Format a warning without the line of code that it came from."""
+    return f"warning: {message}\n"
+
+
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]
+    """Return the beginning of a message on one line."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= SHORT else f"{text[:SHORT]}..."

@@ -172,11 +172,12 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
         raise InputError(f"data.root {root} has {what} ({' '.join(_SUFFIXES)}) in it")
     folders = [name for name in listing if name.endswith("/")]
     around = ""  # the single folders around everything, with a slash at the end
-    while len(tops := {_top(name, around) for name in folders + images} - {""}) == 1:
+    while len(tops := {_top(name, around) for name in folders + images}) == 1:
         (only,) = tops
         if not only.endswith("/"):
             break
         around += only
+        folders = [name for name in folders if name.startswith(around) and name != around]
     direct = [name for name in images if not _top(name, around).endswith("/")]
     classes = {top[:-1] for name in images if (top := _top(name, around)).endswith("/")}
     if direct and classes:
@@ -192,7 +193,7 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
             f"data.root {root} has images below its class folders ({deep}): "
             f"set it to the folder whose folders are the classes, for example {Path(deep).parts[0]}"
         )
-    empty = sorted({_top(name, around)[:-1] for name in folders} - classes - {""})
+    empty = sorted({_top(name, around)[:-1] for name in folders} - classes)
     if empty:
         raise InputError(f"the class folder {empty[0]} in {root} has no images: remove or fill it")
     return images, sorted(classes)

@@ -73,9 +73,12 @@ def test_zip_of_class_folders(pets, tmp_path, under):
     assert everything(module) == PETS
 
 
-def test_extra_folder_around_class_folders(pets, tmp_path):
-    shutil.rmtree(pets / "__MACOSX")
-    assert ImageFolder(str(tmp_path)).class_names == ["cats", "dogs"]
+@pytest.mark.parametrize("around", ["a", "a/b", "a/b/c"])
+def test_extra_folders_around_class_folders(pets, tmp_path, around):
+    shutil.copytree(pets, tmp_path / "root" / around)
+    assert ImageFolder(str(tmp_path / "root")).class_names == ["cats", "dogs"]
+    path = zipped(tmp_path / "root", tmp_path / "root.zip")  # with an entry for each folder
+    assert everything(ImageFolder(str(path))) == PETS
 
 
 @pytest.mark.parametrize("folder", ["", "only"])

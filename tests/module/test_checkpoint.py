@@ -200,8 +200,10 @@ def test_a_truncated_checkpoint_is_refused(saved):
         {"class_path": "subprocess.Popen", "init_args": {"args": ["true"]}},
         {"class_path": "torch.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}},
         {"class_path": "not_imported_anywhere.Generator", "init_args": {}},
-        {"class_path": "lightning_gan.losses.minimax.MinimaxLoss",
-         "init_args": {"x": [{"a": {"import": "os.system"}}]}},
+        {
+            "class_path": "lightning_gan.losses.minimax.MinimaxLoss",
+            "init_args": {"x": [{"a": {"import": "os.system"}}]},
+        },
     ],
 )
 def test_a_spec_cannot_name_what_is_not_a_component(spec):
@@ -218,7 +220,9 @@ def test_the_tree_is_checked_before_the_first_import(tmp_path, monkeypatch):
 
 
 def test_trust_imports_what_a_file_names(tmp_path, monkeypatch):
-    (tmp_path / "trusted_module.py").write_text("class Thing:\n    def __init__(self, a): self.a = a")
+    (tmp_path / "trusted_module.py").write_text(
+        "class Thing:\n    def __init__(self, a): self.a = a"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     thing = build({"class_path": "trusted_module.Thing", "init_args": {"a": 3}}, trust=True)
     assert thing.a == 3

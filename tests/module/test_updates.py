@@ -11,10 +11,10 @@ import toys
 from torch.nn.functional import softplus
 
 from lightning_gan import (
+    EMA,
     AdversarialLoss,
     Alternation,
     Augment,
-    EMA,
     InputError,
     Player,
     Regularizer,
@@ -116,6 +116,12 @@ def test_discriminator_gets_no_weight_gradient_in_the_generator_phase(tmp_path):
     assert all(parameter.grad is None for parameter in gan.discriminator.parameters())
     assert gan.discriminator.layers[0].weight.requires_grad
     assert not gan.discriminator.head.bias.requires_grad
+
+
+def test_simultaneous_players_step_once(tmp_path):
+    gan = toys.gan(alternation=Only([D, D, G], simultaneous=True))
+    with pytest.raises(InputError, match="Only is simultaneous and lets a player step twice"):
+        toys.fit(tmp_path, gan, steps=1)
 
 
 def test_simultaneous_gradients_come_before_any_step(tmp_path):
@@ -224,8 +230,9 @@ def test_micro_batches_make_the_update_of_the_whole_batch(tmp_path):
             share_fakes=False,
             regularizers={"r1": R1Regularizer()},
         )
-        toys.fit(tmp_path, gan, steps=3, data=toys.loader(toys.images(24).double()),
-                 precision="64-true")
+        toys.fit(
+            tmp_path, gan, steps=3, data=toys.loader(toys.images(24).double()), precision="64-true"
+        )
         trained.append(gan.state_dict())
     for name, value in trained[0].items():
         if isinstance(value, torch.Tensor):
@@ -253,7 +260,9 @@ class Logits(Regularizer):
 
     def discriminator(self, step):
         real, fake = step.real_output.logits, step.fake_output.logits
-        gradients = torch.autograd.grad(real.sum() + fake.sum(), (step.real, step.fake), create_graph=True)
+        gradients = torch.autograd.grad(
+            real.sum() + fake.sum(), (step.real, step.fake), create_graph=True
+        )
         assert all(gradient.abs().sum() > 0 for gradient in gradients)
         return real.square()
 
@@ -337,10 +346,12 @@ def test_gradients_are_clipped_for_each_player_by_its_own_rule(tmp_path):
     before = {each: toys.weights(getattr(gan, each.value)) for each in Player}
     toys.fit(tmp_path, gan, steps=1)
     moves = {
-        each: torch.cat([
-            (before[each][name] - value).flatten()
-            for name, value in toys.weights(getattr(gan, each.value)).items()
-        ])
+        each: torch.cat(
+            [
+                (before[each][name] - value).flatten()
+                for name, value in toys.weights(getattr(gan, each.value)).items()
+            ]
+        )
         for each in Player
     }
     assert moves[G].abs().max().item() == pytest.approx(1e-3, rel=1e-3)

@@ -1,0 +1,74 @@
+"""``lightning-gan plugins list``: what is registered, read from metadata, without torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+from lightning_gan import registry
+from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.registry import Entry
+
+FLAGS = ("--json", "--check")
+COLUMNS = ("kind", "name", "distribution", "version", "status")
+
+
+def show(words: Sequence[str]) -> int:
+    """Print the registered components and return the exit code: 1 if ``--check`` found a bad one.
+
+    Raises:
+        InputError: The words are not ``list`` with ``--json`` or ``--check``.
+    """
+    if not words or words[0] != "list":
+        raise InputError("expected: lightning-gan plugins list [--json] [--check]")
+    for word in words[1:]:
+        if word not in FLAGS:
+            raise InputError(
+                f"plugins list: unknown option {word!r}{nearest(word, FLAGS) or '.'} "
+                f"Options: {', '.join(FLAGS)}"
+            )
+    check = "--check" in words
+    rows = [row for kind in registry.KINDS for row in _rows(kind, check)]
+    if "--json" in words:
+        print(json.dumps(rows, indent=2))
+    else:
+        _print_table(rows)
+    return int(check and any(row["status"].startswith("broken") for row in rows))
+
+
+def _rows(kind: str, check: bool) -> list[dict[str, str]]:
+    entries = registry.entries(kind)
+    rows = []
+    for entry in entries:
+        same_name = [other for other in entries if other.name == entry.name]
+        status = (check and _broken(entry)) or _status(entry, same_name)
+        row = {key: value for key, value in dataclasses.asdict(entry).items() if key in COLUMNS}
+        rows.append({**row, "class_path": entry.class_path, "status": status})
+    return rows
+
+
+def _status(entry: Entry, same_name: Sequence[Entry]) -> str:
+    """Return what a bare name means; ``distribution:name`` always works."""
+    if len(same_name) == 1 or entry.ours:
+        return "ok"
+    settled = f"use {entry.distribution}:{entry.name}"
+    return f"shadowed by ours, {settled}" if same_name[0].ours else f"ambiguous, {settled}"
+
+
+def _broken(entry: Entry) -> str:
+    try:
+        registry.load_entry(entry)
+    except PluginError as error:
+        return f"broken: {str(error).removeprefix(f'{entry} ')}"
+    return ""
+
+
+def _print_table(rows: Sequence[dict[str, str]]) -> None:
+    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in COLUMNS]
+    for row in [{column: column for column in COLUMNS}, *rows]:
+        cells = (row[column].ljust(width) for column, width in zip(COLUMNS, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    kinds = Counter(row["kind"] for row in rows)
+    print(", ".join(f"{count} {registry.KINDS[kind].folder}" for kind, count in kinds.items()))

@@ -1,0 +1,95 @@
+"""``-m``: one run for each combination of values, each in a process of its own, in turn."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.types import Glob, Override, ValueType
+
+from lightning_gan.cli import compose
+from lightning_gan.cli.arguments import Request
+from lightning_gan.errors import InputError
+
+ROOT = "multirun"
+FOLDER_KEY = "trainer.default_root_dir"
+# Set by launchers of several processes; a job starts its own.
+LAUNCHERS = ("LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+
+
+def run(request: Request) -> int:
+    """Run all jobs and return the exit code of the first that failed, or 0.
+
+    Raises:
+        InputError: An override is wrong; nothing has run then.
+    """
+    jobs = list(expand(request.words))
+    root = next((job[FOLDER_KEY] for job in jobs if FOLDER_KEY in job), "")
+    folder = Path(root or f"{ROOT}/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+    failed: list[tuple[int, int]] = []
+    for number, job in enumerate(jobs):
+        words = [text for key, text in job.items() if key != FOLDER_KEY]
+        print(f"job {number + 1} of {len(jobs)}: {' '.join(words)}", flush=True)
+        words.append(f"{FOLDER_KEY}='{folder / str(number)}'")
+        command = [sys.executable, "-m", "lightning_gan", request.command, *words]
+        code = subprocess.run(command, env=_environment(os.environ), check=False).returncode
+        if code != 0:
+            failed.append((number, code))
+    print(f"{len(jobs) - len(failed)} of {len(jobs)} jobs finished; their runs are in {folder}")
+    for number, code in failed:
+        words = [text for key, text in jobs[number].items() if key != FOLDER_KEY]
+        print(f"failed with exit code {code}: job {number + 1}: {' '.join(words)}", file=sys.stderr)
+    return failed[0][1] if failed else 0
+
+
+def expand(words: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield the overrides of every job, by key: all combinations of the values given.
+
+    The folder of the runs comes without its key.
+
+    Raises:
+        InputError: An override is not understood, or names no setting, group or choice.
+    """
+    overrides = [compose.parse(word) for word in words]
+    alternatives = []
+    for override in overrides:
+        texts = list(_alternatives(override))
+        for text in texts:
+            compose.check(compose.parse(text))
+        alternatives.append(texts)
+    keys = [override.get_key_element() for override in overrides]
+    for texts in itertools.product(*alternatives):
+        job = dict(zip(keys, texts, strict=True))
+        if FOLDER_KEY in job:
+            job[FOLDER_KEY] = str(compose.parse(job[FOLDER_KEY]).value())
+        yield job
+
+
+def _alternatives(override: Override) -> Iterator[str]:
+    """Yield an override with each of its values, as Hydra text."""
+    if not override.is_sweep_override():
+        assert override.input_line is not None
+        yield override.input_line
+        return
+    key = override.get_key_element()
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        if override.key_or_group not in compose.groups():
+            raise InputError(f"{key}: glob(...) is for config groups: {', '.join(compose.groups())}")
+        glob = override.value()
+        assert isinstance(glob, Glob)
+        values = glob.filter(compose.choices(override.key_or_group))
+        if not values:
+            raise InputError(f"{key}: no choice fits {override.get_value_string()}")
+        yield from (f"{key}={value}" for value in values)
+        return
+    for value in override.sweep_string_iterator():
+        yield f"{key}={value}"
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in environment.items() if key not in LAUNCHERS}
