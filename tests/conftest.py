@@ -1,9 +1,8 @@
-"""Shared set-up: one thread each, no progress bars, and a GAN so small that a step costs nothing."""
+"""Shared set-up: one thread each, a known seed, and the real data where they are at hand."""
 
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,3 @@ def real_data():
     if not (folder / "MNIST").is_dir():
         pytest.skip("no MNIST: set LIGHTNING_GAN_DATA to the folder that holds MNIST/raw")
     return folder
-
-
-warnings.filterwarnings("ignore", category=DeprecationWarning, module="pytorch_lightning")

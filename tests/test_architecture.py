@@ -23,10 +23,8 @@ LEVELS = {
     **dict.fromkeys(["errors", "types", "registry", "spec", "schedules"], 0),
     "layers": 1,
     **dict.fromkeys(COMPONENTS, 2),
-    **dict.fromkeys(
-        ["module", "gan", "strategy", "ema", "clock", "meter", "checks", "feedback", "randomness", "sampling", "checkpoint", "optimization"],
-        3,
-    ),
+    **dict.fromkeys(["module", "gan", "strategy", "ema", "clock", "meter", "checks"], 3),
+    **dict.fromkeys(["feedback", "randomness", "sampling", "checkpoint", "optimization"], 3),
     "data": 4,
     "metrics": 4,
     **dict.fromkeys(["callbacks", "sample", "export", "testing", "create"], 5),

@@ -62,7 +62,7 @@ def test_a_plugin_is_found_and_loaded_by_its_short_name(install):
 
 
 def test_unknown_names_get_the_nearest_one():
-    with pytest.raises(PluginError, match=r"unknown generator 'dcgam', did you mean 'dcgan'. Avail"):
+    with pytest.raises(PluginError, match=r"unknown generator 'dcgam', did you mean 'dcgan'. A"):
         registry.load("generator", "dcgam")
     with pytest.raises(PluginError, match=r"unknown loss 'qqqq'. Available: minimax, non_sat"):
         registry.load("loss", "qqqq")

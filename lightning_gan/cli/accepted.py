@@ -91,7 +91,9 @@ def describe(hint: Any) -> str:
         >>> describe(int | None), describe(Literal["real", "uniform"]), describe(tuple[int, ...])
         ('int or null', "'real' or 'uniform'", 'list of int')
     """
-    return " or ".join(dict.fromkeys(_describe(member) for member in members(hint)))
+    texts = list(dict.fromkeys(_describe(member) for member in members(hint)))
+    plain = [text for text in texts if text != "Tensor"]  # nobody writes one in a configuration
+    return " or ".join(plain or texts)
 
 
 def _describe(hint: Any) -> str:

@@ -62,7 +62,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
     for override in parsed:
         check(override)
     chosen = {o.key_or_group: o for o in parsed if _is_choice(o) and o.key_or_group in GROUP_PATHS}
-    others = [_text(o) for o in parsed if _is_group(o) and o not in chosen.values()]
+    others = [_text(o) for o in parsed if is_group(o) and o not in chosen.values()]
     content = _compose(others)
     if chosen:
         alone = [text for text in others if not re.match(r"\W*experiment\b", text)]
@@ -70,7 +70,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         _store(chosen.values())
         content = _replace(content, _compose([*alone, "~experiment", *made]), chosen)
     for override in parsed:
-        if not _is_group(override):
+        if not is_group(override):
             content = _apply(content, override)
     return _resolve(content)
 
@@ -114,8 +114,8 @@ def check(override: Override) -> None:
         InputError: It does not.
     """
     name = override.key_or_group
-    if _is_group(override):
-        for chosen in _choices_of(override):
+    if is_group(override):
+        for chosen in choices_of(override):
             check_choice(name, chosen)
     elif name.split(".")[0] not in TOP:
         known = (*TOP, *groups())
@@ -143,6 +143,20 @@ def check_choice(group: str, name: str) -> None:
         f"{group}: unknown choice {name!r}{nearest(name, available) or '.'} "
         f"Available: {', '.join(available) or 'none'}"
     )
+
+
+def is_group(override: Override) -> bool:
+    """Whether an override chooses from a group rather than setting a value."""
+    name = override.key_or_group
+    return name in groups() and (name not in TOP or _is_choice(override))
+
+
+def choices_of(override: Override) -> list[str]:
+    """Return the names that an override chooses; none for a deletion or several values."""
+    if override.is_delete() or override.is_sweep_override():
+        return []
+    value = override.value()
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def groups() -> list[str]:
@@ -234,7 +248,7 @@ def _resolve(content: dict[str, Any]) -> dict[str, Any]:
 
 def _store(chosen: Iterable[Override] = ()) -> None:
     """Make every registered component, and every class path chosen, a choice of its group."""
-    named = [(o.key_or_group, name) for o in chosen for name in _choices_of(o)]
+    named = [(o.key_or_group, name) for o in chosen for name in choices_of(o)]
     for group, kind in KIND_GROUPS.items():
         named += [(group, name) for name in registry.names(kind)]
         named += [(group, f"{entry.distribution}:{entry.name}") for entry in registry.entries(kind)]
@@ -256,23 +270,10 @@ def _text(override: Override) -> str:
     return text
 
 
-def _is_group(override: Override) -> bool:
-    """Whether an override chooses from a group rather than setting a value."""
-    name = override.key_or_group
-    return name in groups() and (name not in TOP or _is_choice(override))
-
-
 def _is_choice(override: Override) -> bool:
     return override.key_or_group in groups() and bool(
-        _choices_of(override) or override.key_or_group == "regularizers"
+        choices_of(override) or override.key_or_group == "regularizers"
     )
-
-
-def _choices_of(override: Override) -> list[str]:
-    if override.is_delete() or override.is_sweep_override():
-        return []
-    value = override.value()
-    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def _is_class_path(name: str) -> bool:

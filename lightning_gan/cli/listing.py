@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Sequence
 
 from lightning_gan import registry
@@ -70,5 +69,3 @@ def _print_table(rows: Sequence[dict[str, str]]) -> None:
     for row in [{column: column for column in COLUMNS}, *rows]:
         cells = (row[column].ljust(width) for column, width in zip(COLUMNS, widths, strict=True))
         print("  ".join(cells).rstrip())
-    kinds = Counter(row["kind"] for row in rows)
-    print(", ".join(f"{count} {registry.KINDS[kind].folder}" for kind, count in kinds.items()))

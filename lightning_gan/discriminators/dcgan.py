@@ -19,7 +19,10 @@ class DCGANDiscriminator(Discriminator):
 
     The mirror image of the DCGAN generator. Labels enter by projection: the inner product of the
     smallest feature map and a learned one of the class is added to the logit (Miyato & Koyama
-    2018, equation 3, without the pooling). Weights begin as N(0, 0.02^2), as in section 4.
+    2018, equation 3, without the pooling).
+
+    Weights begin as N(0, 0.02^2) with batch norm, as in section 4. Without it these would shrink
+    every signal, and the discriminator would learn late: there they begin as in He et al. 2015.
 
     Args:
         sample_shape: (C, H, W); H and W multiples of 4.
@@ -59,11 +62,16 @@ class DCGANDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers)
         # The paper's last convolution covers the whole map: a linear layer.
         self.head = nn.Linear(sizes.features, 1)
-        for module in (*self.layers, self.head):
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                nn.init.normal_(module.weight, std=0.02)
+        for module in self.layers:
+            if isinstance(module, nn.Conv2d):
+                if norm == "batch":
+                    nn.init.normal_(module.weight, std=0.02)
+                else:
+                    nn.init.kaiming_normal_(module.weight, a=slope)
+        std = 0.02 if norm == "batch" else sizes.features**-0.5
+        nn.init.normal_(self.head.weight, std=std)
         if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, sizes.features, std=0.02)
+            self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
 
     def forward(self, x: Tensor, y: Any = None) -> Tensor:
         """Judge images.

@@ -59,7 +59,7 @@ class MLPDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 1)
         if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, widths[-1], std=0.02)
+            self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
 
     def forward(self, x: Tensor, y: Any = None) -> Tensor:
         """Judge samples.

@@ -144,14 +144,28 @@ def test_norm_of_the_dcgan_discriminator():
     assert not DCGANDiscriminator((1, 8, 8), norm="batch").couples_samples
 
 
+def assert_std(weight, expected):
+    # Five standard errors of a standard deviation, 1 / sqrt(2 n).
+    assert abs(weight.std().item() / expected - 1) < 5 / (2 * weight.numel()) ** 0.5
+
+
 def test_dcgan_weights_begin_as_in_the_paper():
     torch.manual_seed(0)
-    for network in (DCGANGenerator((1, 32, 32)), DCGANDiscriminator((1, 32, 32))):
+    for network in (DCGANGenerator((1, 32, 32)), DCGANDiscriminator((1, 32, 32), num_classes=3)):
         for module in network.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-                weight = module.weight
-                # Five standard errors of a standard deviation, 1 / sqrt(2 n).
-                assert abs(weight.std().item() / 0.02 - 1) < 5 / (2 * weight.numel()) ** 0.5
+            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)):
+                assert_std(module.weight, 0.02)
+
+
+def test_without_batch_norm_weights_keep_the_signal():
+    torch.manual_seed(0)
+    network = DCGANDiscriminator((1, 32, 32), num_classes=3, norm="none", slope=0.2)
+    for module in network.layers:
+        if isinstance(module, nn.Conv2d):
+            assert_std(module.weight, (2 / 1.04 / (16 * module.in_channels)) ** 0.5)
+    assert_std(network.head.weight, 4096**-0.5)
+    assert_std(network.classes.weight, 4096**-0.5)
+    assert 0.3 < network(torch.randn(64, 1, 32, 32), torch.zeros(64, dtype=torch.int64)).std() < 3
 
 
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])

@@ -1,0 +1,179 @@
+"""Help: what can be written, with every choice that is installed, and the options of a choice."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from lightning_gan.cli import compose, tree
+from lightning_gan.cli.arguments import RUNS, Request
+from lightning_gan.cli.options import check_key
+from lightning_gan.errors import InputError
+
+WIDTH = 96
+# The settings that are changed most often; every other one is in --print_config.
+COMMON = {
+    "trainer.max_steps": "batches to train on",
+    "trainer.accelerator": "cpu, gpu, auto, ...",
+    "trainer.devices": "how many; more than one trains in parallel",
+    "trainer.precision": "bf16-mixed is faster on a recent GPU",
+    "trainer.default_root_dir": "runs go to version_0, version_1, ... in this folder",
+    "data.batch_size": "real samples in a batch",
+    "model.generator_optimizer.lr": "learning rate of the generator",
+    "model.discriminator_optimizer.lr": "learning rate of the discriminator",
+    "model.ema.half_life_kimg": "half-life of the averaged generator, in 1000 images",
+    "model.micro_batches": "pieces of a batch, to save memory",
+    "samples.every_n_steps": "batches between sample grids; samples=false: none",
+    "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
+    "seed_everything": "seed of the whole run",
+    "ckpt_path": "checkpoint to go on from or to measure; last: the newest",
+}
+EXAMPLES = {
+    "fit": """\
+lightning-gan fit experiment=mnist_dcgan data.root=data trainer.max_steps=5000
+lightning-gan fit generator=mlp discriminator=mlp regularizers=[] model.generator.latent_dim=32
+lightning-gan fit --config runs/digits_dcgan/version_0/config.yaml --trainer.max_steps=4000
+lightning-gan fit --model.loss minimax --model.discriminator_optimizer.lr=1e-4"""
+}
+MEASURE = """\
+lightning-gan {0} ckpt_path=last
+lightning-gan {0} experiment=mnist_dcgan ckpt_path=runs/mnist_dcgan/version_0/checkpoints/last.ckpt
+lightning-gan {0} --config runs/digits_dcgan/version_0/config.yaml --ckpt_path last"""
+PLUGINS = """\
+usage: lightning-gan plugins list [--json] [--check]
+
+List every registered component: kind, name, distribution, version and status.
+  --json    as JSON, with class paths
+  --check   import each one and say which are broken (exit code 1)"""
+
+
+def text(request: Request) -> str:
+    """Return the help for a request: in general, or for the components that it chooses.
+
+    Raises:
+        InputError: A choice is unknown.
+    """
+    if request.command == "plugins":
+        return PLUGINS
+    chosen = list(_chosen(request))
+    if chosen:
+        return "\n\n".join(_options(group, name) for group, name in chosen)
+    return "\n\n".join(_overview(request.command or "fit"))
+
+
+def _overview(command: str) -> Iterator[str]:
+    yield (
+        f"usage: lightning-gan {command} [key=value ...]\n"
+        f"       lightning-gan {command} [--config FILE] [--key=value ...]"
+    )
+    yield "commands:\n" + _table(
+        {**RUNS, "plugins list": "list the installed components"}.items()
+    )
+    yield textwrap.fill(
+        "A config group is a choice of a named part: group=name. An experiment is a file that "
+        "makes all the choices and settings of a run; what you write wins over it.",
+        WIDTH,
+    )
+    groups = [group for group in compose.groups() if group != "experiment"]
+    yield "config groups:\n" + _table((name, ", ".join(compose.choices(name))) for name in groups)
+    yield "experiments (experiment=NAME):\n" + _table(
+        (name, compose.description("experiment", name)) for name in compose.choices("experiment")
+    )
+    defaults = compose.settings([])
+    yield "settings, with their defaults:\n" + _table(
+        (f"{path}={_shown(get(defaults, path))}", doc) for path, doc in COMMON.items()
+    )
+    yield f"examples:\n{textwrap.indent(EXAMPLES.get(command, MEASURE).format(command), '  ')}"
+    yield "more:\n" + _table(
+        {
+            f"lightning-gan {command} --print_config": "every setting and its value, for --config",
+            f"lightning-gan {command} --help generator=dcgan": "the settings of a choice",
+            "lightning-gan fit -m loss=minimax,non_saturating": "a run for each combination",
+        }.items()
+    )
+
+
+def _chosen(request: Request) -> Iterator[tuple[str, str]]:
+    """Yield the group and name of every choice in the request."""
+    if request.options is None:
+        for word in request.words:
+            override = compose.parse(word)
+            compose.check(override)
+            for name in compose.choices_of(override) if compose.is_group(override) else ():
+                yield override.key_or_group, name
+        return
+    groups = {path: group for group, paths in compose.GROUP_PATHS.items() for path in paths}
+    for path, name in request.options:
+        if path == "config":
+            continue
+        check_key(path)
+        if path in groups:
+            compose.check_choice(groups[path], name)
+            yield groups[path], name
+
+
+def _options(group: str, name: str) -> str:
+    """Return the settings of one choice: name, type, default and meaning."""
+    if group not in compose.GROUP_PATHS:
+        return f"{group}={name}: {compose.description(group, name) or 'no description'}"
+    from lightning_gan.cli import accepted
+    from lightning_gan.cli.resolve import FROM_DATA, load_class
+
+    content = compose.choice(group, name)
+    if group == "regularizers":
+        (key, content), *_ = content.items()
+    path = compose.GROUP_PATHS[group][0] + (f".{key}" if group == "regularizers" else "")
+    cls = load_class(content["class_path"])
+    first = (cls.__doc__ or "").strip().split("\n\n")[0]
+    places = ", ".join(compose.GROUP_PATHS[group])
+    rows = []
+    for argument in accepted.arguments(cls, 1 if group == "optimizer" else 0).values():
+        by_data = group in ("generator", "discriminator") and argument.name in FROM_DATA
+        value = content.get(argument.name, argument.default)
+        default = "required" if argument.required else _shown(value)
+        kind = accepted.describe(argument.hint)
+        setting = f"{path}.{argument.name}: {kind} = {'from the data' if by_data else default}"
+        rows.append((setting, argument.doc.replace("``", "`")))
+    header = f"{group}={name}: {' '.join(first.split())}\n({content['class_path']}, at {places})"
+    return header + "\n" + (_stacked(rows) or "  no settings")
+
+
+def get(settings: dict[str, Any], path: str) -> Any:
+    """Return the value at a dotted path of settings in short form."""
+    node: Any = settings
+    for key in tree.keys(path):
+        if not isinstance(node, dict) or key not in node:
+            raise InputError(f"{path} is not in the default configuration")
+        node = node[key]
+    return node
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(_shown, value))}]"
+    return str(value)
+
+
+def _table(rows: Any) -> str:
+    """Return two columns, the second wrapped."""
+    pairs = list(rows)
+    width = max(len(name) for name, _ in pairs) + 2
+    lines = []
+    for name, doc in pairs:
+        wrapped = textwrap.wrap(doc, WIDTH - 2 - width) or [""]
+        lines.append(f"  {name:<{width}}{wrapped[0]}".rstrip())
+        lines += [" " * (2 + width) + line for line in wrapped[1:]]
+    return "\n".join(lines)
+
+
+def _stacked(rows: list[tuple[str, str]]) -> str:
+    """Return each setting on a line with its meaning below."""
+    return "\n".join(
+        "\n".join([f"  {name}", *(f"      {line}" for line in textwrap.wrap(doc, WIDTH - 6))])
+        for name, doc in rows
+    )
