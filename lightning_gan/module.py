@@ -149,14 +149,15 @@ class GANModule(GAN):
             for piece, piece_y in _pieces(real, y, self.micro_batches):
                 fakes = reused or self._draw_fakes(player, len(piece), piece_y, graph=keep)
                 step = self._adversarial_step(player, piece, piece_y, fakes, due)
-                terms = {f"loss/{player.value}": adversarial_loss(step).mean()}
+                objective = adversarial_loss(step).mean()
+                terms = {f"loss/{player.value}": objective}
                 for name, regularizer in due.items():
                     term = getattr(regularizer, player.value)(step)
                     if term is not None:
-                        factor = regularizer.weight * regularizer.interval
-                        terms[f"regularizer/{name}"] = term.mean() * factor
+                        weighted = terms[f"regularizer/{name}"] = term.mean() * regularizer.weight
+                        objective = objective + weighted * regularizer.interval
                 share = len(piece) / len(real)
-                self.manual_backward(torch.stack(list(terms.values())).sum() * share)
+                self.manual_backward(objective * share)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
                     seen[key] = seen.get(key, 0) + value.detach() * share
         return seen, (fakes if keep else None)

@@ -72,6 +72,9 @@ class Component(Specified, nn.Module):
     functions and partials of them can be saved.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
 
 def encode(value: Any) -> Any:
     """Return the JSON form of one argument; see the module's docstring."""
@@ -161,7 +164,7 @@ def _check(spec: Any, where: str, trust: bool) -> None:
         raise PluginError(
             f"{where or 'the checkpoint'} names {path}, which is neither a registered component "
             f"nor imported by this program. Import its module first, or, if you trust the file, "
-            f"pass trust=True (--trust on the command line)"
+            "pass trust=True"
         )
     for key, value in spec.get("init_args", spec.get("keywords", {})).items():
         _check(value, _join(where, key), trust)
@@ -249,15 +252,16 @@ def _import_path(value: Any) -> str | None:
 
 
 def _bind(signature: inspect.Signature, self: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    bound = signature.bind(self, *args, **kwargs).arguments
+    try:
+        bound = signature.bind(self, *args, **kwargs).arguments
+    except TypeError:
+        return {}  # the constructor itself is about to say what is wrong, and better
     given: dict[str, Any] = {}
     for name, parameter in list(signature.parameters.items())[1:]:
         if name not in bound:
             continue
         if parameter.kind is parameter.VAR_POSITIONAL:
-            raise TypeError(
-                f"{type(self).__name__}: constructors of components take named arguments"
-            )
+            raise TypeError(f"{type(self).__name__}: a component's arguments must have names")
         if parameter.kind is parameter.VAR_KEYWORD:
             given.update(bound[name])
         else:

@@ -180,11 +180,10 @@ def check_regularizer(
         generator, discriminator = networks or (_TinyGenerator(), _TinyDiscriminator())
         for player in Player:
             network = generator if player is Player.GENERATOR else discriminator
-            for feedback in (None, _feedback(Progress(), regularizer.measures, 0.7)):
-                if feedback is not None and regularizer.observes:
-                    regularizer.observe(feedback)
+            for phases in ((), tuple(Player)):
                 step = _step(player, regularizer, generator, discriminator)
                 _check_term(regularizer, player, step, network)
+                _observe(regularizer, Progress(), phases)
             regularizer.after_update(player, network)
             _expect(
                 all(bool(p.isfinite().all()) and p.requires_grad for p in network.parameters()),
@@ -220,10 +219,8 @@ def check_alternation(alternation: Alternation) -> None:
             for player in phases:
                 progress = progress.after_step(player)
             progress = progress.after_batch(N)
-            if alternation.observes:
-                # Losses on both sides of any sensible threshold.
-                loss = 0.05 if progress.batches % 2 else 3.0
-                alternation.observe(_feedback(progress, alternation.measures, loss, phases))
+            # Losses on both sides of any sensible threshold.
+            _observe(alternation, progress, phases, value=0.05 if progress.batches % 2 else 3.0)
         for player in Player:
             _expect(
                 progress.steps(player) > 0,
@@ -253,9 +250,8 @@ def check_augment(augment: Augment, *, sample_shape: tuple[int, ...] = ANY_SHAPE
         meta = torch.zeros(N, *sample_shape, device="meta")
         _check_device(augment, lambda augment: augment(meta))
         _check_double_backward(augment, lambda x: augment(x) ** 3, x.float(), None)
-        if augment.observes:
-            for sign in (1.0, -1.0):
-                augment.observe(_feedback(Progress(batches=1), augment.measures, sign))
+        for phases in ((), tuple(Player)):
+            _observe(augment, Progress(batches=1), phases)
             _expect_tensor(augment, augment(x.float()), (N, *sample_shape), torch.float32)
         _check_rebuilding(augment)
 
@@ -730,17 +726,22 @@ def _check_term(
     )
 
 
-# Alternations and feedback.
+# Observers.
 
 
-def _feedback(
-    progress: Progress, measures: frozenset[Player], value: float, phases: tuple[Player, ...] = ()
-) -> Feedback:
-    """Return made-up statistics of a batch; those of players not heard of are None."""
-    heard = {*phases, *measures}
+def _observe(
+    component: Alternation | Augment | Regularizer,
+    progress: Progress,
+    phases: tuple[Player, ...],
+    value: float = 0.7,
+) -> None:
+    """Show an observer a batch; statistics of players that it does not hear of are None."""
+    if not component.observes:
+        return
+    heard = {*phases, *component.measures}
     scalar = torch.tensor(value)
     discriminator = scalar if Player.DISCRIMINATOR in heard else None
-    return Feedback(
+    feedback = Feedback(
         progress,
         phases,
         discriminator_loss=discriminator,
@@ -750,6 +751,14 @@ def _feedback(
         real_sign=None if discriminator is None else scalar.sign(),
         fake_sign=None if discriminator is None else -scalar.sign(),
     )
+    try:
+        component.observe(feedback)
+    except (AttributeError, RuntimeError, TypeError) as error:
+        raise _error(
+            component,
+            f"observe must accept statistics that are None, those of players that neither stepped "
+            f"nor are in `measures`: {error}",
+        ) from error
 
 
 # Saying what is wrong.

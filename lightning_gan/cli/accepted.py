@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections.abc
 import functools
-import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +16,6 @@ from typing import Any, Literal, Union, get_args, get_origin
 from jsonargparse import ArgumentParser
 
 from lightning_gan.errors import InputError
-
-UNTYPED = inspect.Parameter.empty
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Request:
 
     Attributes:
         action: What to do.
-        command: ``fit``, ``validate``, ``test``, ``predict`` or ``plugins``; "" where none is given.
+        command: One of COMMANDS, "" where none is given.
         words: What follows the command, without the flags: Hydra overrides or the command's words.
         options: In the LightningCLI grammar, the options and their values in order, else None.
     """
@@ -106,7 +106,7 @@ def _options(words: Sequence[str]) -> tuple[tuple[str, str], ...] | None:
             raise InputError(f"unknown option {name!r}; expected --key=value or --config FILE")
         if not equals:
             if not queue or queue[0].startswith("--"):
-                raise InputError(f"{name} needs a value: {name}=true, for example")
+                raise InputError(f"{name} needs a value: {name}=VALUE")
             value = queue.pop(0)
         options.append((name[2:], value))
     return tuple(options)

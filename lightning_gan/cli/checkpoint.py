@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lightning_gan.callbacks.sink import leaves_files
 from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.errors import InputError, nearest
 
@@ -48,7 +49,7 @@ class RunCheckpoint(ModelCheckpoint):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write ``last.ckpt`` as training leaves the module."""
-        if trainer.fast_dev_run:
+        if not leaves_files(trainer):
             return
         path = str(Path(self.dirpath or ".") / f"{self.CHECKPOINT_NAME_LAST}{self.FILE_EXTENSION}")
         self.last_model_path = path
@@ -75,18 +76,20 @@ def find(command: str, path: Any, root: str) -> str | None:
         )
     if not isinstance(path, str):
         raise InputError(f"ckpt_path: got {path!r}; expected the path of a .ckpt file, or last")
-    if path == "last":
-        path = _last(command, root)
-    if path is None or "://" in path or path == "hpc":  # Lightning's own word for a cluster's file
-        return path
+    found = _last(command, root) if path == "last" else path
+    if found is not None and "://" not in found and found != "hpc":  # a cluster's file
+        _check_file(found, root)
+    return found
+
+
+def _check_file(path: str, root: str) -> None:
     if not Path(path).is_file():
-        found = [str(file) for file in _checkpoints(_folder_near(Path(path), root))]
-        raise InputError(f"ckpt_path: no file at {path}{nearest(path, found)}")
+        near = [*Path(path).parent.glob("*.ckpt"), *_checkpoints(Path(root))]
+        raise InputError(f"ckpt_path: no file at {path}{nearest(path, map(str, near))}")
     try:
         read_checkpoint(path, map_location="meta")
     except InputError as error:
         raise InputError(f"ckpt_path: {error}") from error
-    return path
 
 
 def _last(command: str, root: str) -> str | None:
@@ -97,14 +100,6 @@ def _last(command: str, root: str) -> str | None:
         raise InputError(f"ckpt_path: got 'last', but there is no last.ckpt below {root}")
     print(f"ckpt_path=last: there is no last.ckpt below {root} yet; starting from the beginning")
     return None
-
-
-def _folder_near(path: Path, root: str) -> Path:
-    """Return the nearest folder of a path that exists, at most three levels up."""
-    for parent in list(path.parents)[:3]:
-        if parent.is_dir() and parent not in (Path(), Path(parent.anchor)):
-            return parent
-    return Path(root)
 
 
 def _checkpoints(folder: Path) -> list[Path]:

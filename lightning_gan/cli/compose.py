@@ -102,7 +102,7 @@ def parse(text: str) -> Override:
     try:
         override: Override = OverridesParser.create().parse_override(text)
     except HydraException as error:
-        hint = f'; quote a value with special characters: "{key}=\'...\'"' if equals else ""
+        hint = f"; quote a value with special characters: \"{key}='...'\"" if equals else ""
         raise InputError(f"{text!r} is not understood; expected key=value{hint}") from error
     return override
 
@@ -156,7 +156,9 @@ def choices_of(override: Override) -> list[str]:
     if override.is_delete() or override.is_sweep_override():
         return []
     value = override.value()
-    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+    return [
+        item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)
+    ]
 
 
 def groups() -> list[str]:
@@ -211,12 +213,8 @@ def _replace(
     """Put the choices of the command line in place of those that the experiment made."""
     for group in chosen:
         for path in GROUP_PATHS[group]:
-            old, new = _get(content, path), _get(fresh, path)
-            if group == "regularizers":
-                old = {key: value for key, value in (old or {}).items() if key in (new or {})}
-                new = new or {}
-            content = tree.assign(content, path, None)  # or the old keys of a mapping would stay
-            content = tree.assign(content, path, tree.merge(old, new))
+            chosen_now = _get(fresh, path)
+            content = tree.assign(content, path, {} if chosen_now is None else chosen_now)
     return content
 
 

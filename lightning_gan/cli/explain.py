@@ -67,9 +67,7 @@ def _overview(command: str) -> Iterator[str]:
         f"usage: lightning-gan {command} [key=value ...]\n"
         f"       lightning-gan {command} [--config FILE] [--key=value ...]"
     )
-    yield "commands:\n" + _table(
-        {**RUNS, "plugins list": "list the installed components"}.items()
-    )
+    yield "commands:\n" + _table({**RUNS, "plugins list": "list the installed components"}.items())
     yield textwrap.fill(
         "A config group is a choice of a named part: group=name. An experiment is a file that "
         "makes all the choices and settings of a run; what you write wins over it.",

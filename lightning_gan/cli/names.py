@@ -13,6 +13,7 @@ from lightning_gan import registry
 from lightning_gan.cli import tree
 from lightning_gan.errors import PluginError
 
+MODULE = "lightning_gan.module.GANModule"
 SLOTS = tuple(name for name in registry.KINDS if name != "regularizer")
 
 
@@ -34,7 +35,7 @@ def normalise(settings: Any) -> Any:
     if isinstance(model, str):
         model = {"class_path": model}
     if isinstance(model, Mapping):
-        model = dict(model)
+        model = {k: v for k, v in model.items() if (k, v) != ("class_path", MODULE)}  # the default
         for slot in SLOTS:
             if slot in model:
                 model[slot] = _component(slot, f"model.{slot}", model[slot])
@@ -44,9 +45,7 @@ def normalise(settings: Any) -> Any:
     return result
 
 
-def put(
-    settings: dict[str, Any], path: str, value: Any, *, append: bool = False
-) -> dict[str, Any]:
+def put(settings: dict[str, Any], path: str, value: Any, *, append: bool = False) -> dict[str, Any]:
     """Return settings (short form) with one value set, as a user's override sets it.
 
     See :func:`tree.assign`; names of components are written out on both sides first, so that an

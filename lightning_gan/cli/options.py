@@ -97,9 +97,7 @@ def _read(path: str) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
     if not isinstance(content, dict):
-        raise InputError(
-            f"--config: {path} holds {type(content).__name__}; expected settings, key: value"
-        )
+        raise InputError(f"--config: {path} holds a {type(content).__name__}; expected key: value")
     for key in content:
         check_key(str(key))
     if isinstance(content.get("data"), str):

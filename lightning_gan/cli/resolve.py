@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
+import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 
 from lightning_gan import registry
@@ -26,6 +27,8 @@ from lightning_gan.errors import InputError, PluginError, nearest
 from lightning_gan.module import GANModule
 
 OUTPUT_ROOT = "runs"
+LISTED = 15  # settings of a class that an error lists
+VALUE_MODULES = ("builtins", "datetime", "os", "pathlib", "typing")
 FROM_DATA = ("sample_shape", "num_classes")
 # Top-level callbacks, present unless set to false or null.
 CALLBACKS = {
@@ -96,7 +99,7 @@ def _trainer(trainer: Any) -> dict[str, Any]:
 
 def _model(model: Any) -> dict[str, Any]:
     if isinstance(model, Mapping) and "class_path" not in model:
-        model = {"class_path": f"{GANModule.__module__}.{GANModule.__qualname__}", **model}
+        model = {"class_path": names.MODULE, **model}
     return _node("model", model, GANModule)
 
 
@@ -111,21 +114,22 @@ def _node(path: str, value: Any, *bases: type, skip: int = 0) -> dict[str, Any]:
     """
     if isinstance(value, str):
         value = {"class_path": value}
-    expected = " or ".join(base.__name__ for base in bases)
+    expected = f"expected {_a(bases)}{_choices(bases)}"
     if value is None:
-        raise InputError(f"{path} is missing; expected a {expected}{_choices(bases)}")
-    if not isinstance(value, Mapping) or not isinstance(value.get("class_path"), str):
-        concrete = [base for base in bases if not inspect.isabstract(base)]
-        if not isinstance(value, Mapping) or not concrete or "class_path" in value:
-            got = f"{path}.class_path is missing" if isinstance(value, Mapping) else f"{path}: got {value!r}"
-            raise InputError(f"{got}; expected a {expected}{_choices(bases)}")
-        value = {**value, "class_path": f"{concrete[0].__module__}.{concrete[0].__qualname__}"}
+        raise InputError(f"{path} is missing; {expected}")
+    if not isinstance(value, Mapping):
+        raise InputError(f"{path}: got {value!r}; {expected}")
+    if not isinstance(value.get("class_path", ""), str):
+        raise InputError(f"{path}.class_path: got {value['class_path']!r}; {expected}")
+    if "class_path" not in value:
+        if len(bases) > 1 or inspect.isabstract(bases[0]) or _kind(bases[0]) is not None:
+            raise InputError(f"{path}.class_path is missing; {expected}")
+        value = {**value, "class_path": f"{bases[0].__module__}.{bases[0].__qualname__}"}
     cls, class_path = _load(path, value["class_path"], bases)
     if not issubclass(cls, bases):
-        raise InputError(
-            f"{path}: got {value['class_path']}, a {_kind(cls)}; expected a {expected}"
-            f"{_choices(bases)}"
-        )
+        kind = _kind(cls)
+        what = f", {_a((kind.load_base(),))}" if kind is not None else ""
+        raise InputError(f"{path}: got {value['class_path']}{what}; {expected}")
     given = {key: item for key, item in value.items() if key not in RESERVED}
     node = {"class_path": class_path, "init_args": _init_args(path, cls, skip, given)}
     if "dict_kwargs" in value:
@@ -137,18 +141,19 @@ def _init_args(path: str, cls: type, skip: int, given: Mapping[str, Any]) -> dic
     known = accepted.arguments(cls, skip)
     for name in given:
         if name not in known:
-            accepts = ", ".join(known) or "no settings"
+            accepts = f"It accepts {', '.join(known) or 'no settings'}"
+            if len(known) > LISTED:
+                accepts = "See --print_config for all of them"
             raise InputError(
                 f"{path}.{name}: {cls.__name__} has no such setting"
-                f"{nearest(str(name), known) or '.'} It accepts {accepts}"
+                f"{nearest(str(name), known) or '.'} {accepts}"
             )
     for name, argument in known.items():
         filled = path in ("model.generator", "model.discriminator") and name in FROM_DATA
-        if argument.required and name not in given and not filled:
-            raise InputError(
-                f"{path}.{name} is missing; {cls.__name__} expects "
-                f"{accepted.describe(argument.hint)}"
-            )
+        if argument.required and given.get(name) is None and not filled:
+            bases = tuple(base for base, _ in _classes(argument.hint))
+            wanted = f"{_a(bases)}{_choices(bases)}" if bases else accepted.describe(argument.hint)
+            raise InputError(f"{path}.{name} is missing; expected {wanted}")
     return {
         name: _value(f"{path}.{name}", value, cls, skip, known[name])
         for name, value in given.items()
@@ -170,10 +175,11 @@ def _value(path: str, value: Any, cls: type, skip: int, argument: Argument) -> A
 
 def _nested(path: str, value: Any, hint: Any) -> Any:
     """Return the long form of a value that is or holds classes, or None if it is a plain value."""
-    classes = [pair for member in accepted.members(hint) for pair in _classes(member)]
+    classes = _classes(hint)
     bases = tuple(cls for cls, _ in classes)
-    plain = any(member in (str, Any, None, accepted.UNTYPED) for member in accepted.members(hint))
-    if bases and ((isinstance(value, str) and not plain) or isinstance(value, Mapping)):
+    others = [m for m in accepted.members(hint) if m is not type(None) and not _classes(m)]
+    plain = value is None or (isinstance(value, str) and any(m in others for m in (str, Any, None)))
+    if bases and not plain and (isinstance(value, (str, Mapping)) or not others):
         return _node(path, value, *bases, skip=classes[0][1])
     for member in accepted.members(hint):
         origin, inner = get_origin(member), get_args(member)
@@ -190,28 +196,33 @@ def _nested(path: str, value: Any, hint: Any) -> Any:
     return None
 
 
-def _classes(member: Any) -> Iterator[tuple[type, int]]:
-    """Yield the classes that a type asks for, with the number of arguments that callers pass."""
-    if get_origin(member) is collections.abc.Callable and len(get_args(member)) == 2:
-        passed, made = get_args(member)
-        for inner in accepted.members(made):
-            for cls, _ in _classes(inner):
-                yield cls, len(passed) if isinstance(passed, list) else 0
-    elif (
-        isinstance(member, type)
-        and get_origin(member) is None
-        and member.__module__.split(".")[0] not in ("builtins", "pathlib", "os", "datetime", "typing")
-        and not issubclass(member, enum.Enum)
-        and not dataclasses.is_dataclass(member)
-    ):
-        yield member, 0
+def _classes(hint: Any) -> list[tuple[type, int]]:
+    """Return the classes that a type asks for, and how many arguments a caller adds to each."""
+    found = []
+    for member in accepted.members(hint):
+        if get_origin(member) is collections.abc.Callable and len(get_args(member)) == 2:
+            added, made = get_args(member)
+            number = len(added) if isinstance(added, list) else 0
+            found += [(cls, number) for cls, _ in _classes(made)]
+        elif isinstance(member, type) and get_origin(member) is None and not _is_value(member):
+            found.append((member, 0))
+    return found
+
+
+def _is_value(cls: type) -> bool:
+    """Whether an instance is written as a plain value, not as a class with arguments."""
+    return (
+        cls.__module__.split(".")[0] in VALUE_MODULES
+        or issubclass(cls, (enum.Enum, torch.Tensor))
+        or dataclasses.is_dataclass(cls)
+    )
 
 
 def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
     """Import the class called ``name`` and return it with its class path."""
-    kind = next((k.name for k in registry.KINDS.values() if _is_base(k, bases)), None)
+    kind = _kind(bases[0])
     if kind is not None:
-        name = names.class_path(kind, path, name)
+        name = names.class_path(kind.name, path, name)
     entry = registry.find_class(name)
     if entry is not None:
         try:
@@ -222,7 +233,7 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
         known = {cls.__name__: cls for base in bases for cls in _subclasses(base)}
         if name not in known:
             raise InputError(
-                f"{path}: got {name!r}; expected a {' or '.join(b.__name__ for b in bases)}"
+                f"{path}: got {name!r}; expected {_a(bases)}"
                 f"{nearest(name, known) or ', by its name or its class path'}"
             )
         return known[name], f"{known[name].__module__}.{known[name].__qualname__}"
@@ -250,27 +261,27 @@ def _import(path: str, class_path: str) -> type:
     return cls
 
 
-def _is_base(kind: registry.Kind, bases: tuple[type, ...]) -> bool:
-    return any(base.__name__ == kind.base and base is kind.load_base() for base in bases)
+def _kind(cls: type) -> registry.Kind | None:
+    """Return the kind of component that a class is."""
+    kinds = registry.KINDS.values()
+    return next((kind for kind in kinds if issubclass(cls, kind.load_base())), None)
 
 
-def _kind(cls: type) -> str:
-    """Return the kind of component that a class is, or "class"."""
-    for kind in registry.KINDS.values():
-        if issubclass(cls, kind.load_base()):
-            return kind.load_base().__name__
-    return "class of another kind"
+def _a(bases: tuple[type, ...]) -> str:
+    names = " or ".join(base.__name__ for base in bases)
+    return f"{'an' if names[0] in 'AEIOU' else 'a'} {names}"
 
 
 def _choices(bases: tuple[type, ...]) -> str:
-    """Return what may be written where a component is expected."""
-    for kind in registry.KINDS.values():
-        if _is_base(kind, bases):
-            return f" ({', '.join(registry.names(kind.name))}, or a class path)"
-    return " (class_path and init_args)"
+    """Return what may be written where a class is expected."""
+    kind = _kind(bases[0])
+    if kind is None:
+        return " (class_path and init_args)"
+    return f" ({', '.join(registry.names(kind.name))}, or a class path)"
 
 
 def _subclasses(base: type) -> Iterator[type]:
     yield base
+    cls: type
     for cls in base.__subclasses__():
         yield from _subclasses(cls)

@@ -13,24 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lightning_gan import __version__, registry
+from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.cli import checkpoint, compose, options, shapes
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.resolve import CALLBACKS, resolve
+from lightning_gan.cli.building import Building, short
+from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
+from lightning_gan.ema import EMA
 from lightning_gan.errors import InputError
 from lightning_gan.module import GANModule
+from lightning_gan.schedules import Schedule
 
 CONFIG = "config.yaml"
-SHORT = 300  # characters of an error of Lightning or jsonargparse
 # Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
 IGNORED = (
     r"(?s).*(JsonargparseDeprecationWarning|removed in v5\.0\.0)",  # Lightning's calls, and ours
-
     r".*no pre-optimization state was saved",
     r".*does not have many workers",
     r".*is smaller than the logging interval",
@@ -74,11 +76,13 @@ class GANCLI(LightningCLI):
     def __init__(self, settings: dict[str, Any], command: str, build: bool = True) -> None:
         settings = copy.deepcopy(settings)
         self._filled = [(path, arg.name) for path, _, arg in shapes.wanting(settings)]
-        self._built: LightningDataModule | None = None
+        self._building = Building()
+        self._data: LightningDataModule | None = None
         if build:
-            self._built = shapes.fill(settings)
+            self._data = shapes.fill(settings, self._building)
         else:
             shapes.pretend(settings)
+        self._settings = settings
         self._command = command
         self._build = build
         super().__init__(
@@ -105,27 +109,30 @@ class GANCLI(LightningCLI):
         try:
             self.config = parser.parse_object(args)
         except Exception as error:
-            raise InputError(_short(error)) from error
+            raise InputError(short(error)) from error
 
     def before_instantiate_classes(self) -> None:
         """Say how modules, components and data are built."""
-        self.parser.add_instantiator(_build_module, GANModule)
+        watch = functools.partial(self._building.watch, self.parser)
+        watch("model", GANModule, _build_module)
         for kind in registry.KINDS.values():
-            key = "model.regularizers" if kind.name == "regularizer" else f"model.{kind.name}"
-            build = functools.partial(_build_component, key)
-            self.parser.add_instantiator(build, kind.load_base())
-        data = self._built
-        if data is not None:
-            self.parser.add_instantiator(lambda *args, **kwargs: data, LightningDataModule)
+            slot = "regularizers" if kind.name == "regularizer" else kind.name
+            watch(f"model.{slot}", kind.load_base())
+        watch("model.ema", EMA)
+        watch("model.schedules", Schedule)
+        for key in CALLBACKS:
+            if self.config[key] is not None:
+                watch(key, load_class(self.config[key].class_path), strict=True)
+        watch("trainer.callbacks", Callback, strict=True)
+        watch("trainer.logger", Logger, strict=True)
+        data = self._data
+        watch("data", LightningDataModule, None if data is None else lambda *a, **k: data)
 
     def instantiate_classes(self) -> None:
         """Build data, module and Trainer."""
-        if not self._build:
-            return
-        try:
-            super().instantiate_classes()
-        except (MisconfigurationException, ModuleNotFoundError) as error:
-            raise InputError(_short(error)) from error
+        if self._build:
+            with self._building.explained():
+                super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build the Trainer with the loggers and callbacks of the command."""
@@ -136,31 +143,33 @@ class GANCLI(LightningCLI):
         self.parser.callback_keys = used
         given = trainer.get("callbacks") or []
         save = SaveSettings(self.text(), self._config_name())
+        loggers = _loggers(trainer["logger"], trainer["default_root_dir"])
+        callbacks = [*(given if isinstance(given, list) else [given]), save]
         try:
             return super().instantiate_trainer(
-                logger=_loggers(trainer["logger"], trainer["default_root_dir"]),
-                strategy=_strategy(trainer),
-                callbacks=[*(given if isinstance(given, list) else [given]), save],
+                logger=loggers, strategy=_strategy(trainer), callbacks=callbacks
             )
         except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"trainer: {_short(error)}") from error
+            raise InputError(f"trainer: {short(error)}") from error
 
     def text(self) -> str:
         """Return the parsed configuration as YAML that ``--config`` takes.
 
         What the data told the networks is left out, so that the file also fits other data.
         """
-        content = yaml.safe_load(self.parser.dump(self.config))
+        try:
+            content = yaml.safe_load(self.parser.dump(self.config))
+        except ValueError:  # a default that YAML cannot say: without the defaults, then
+            content = copy.deepcopy(self._settings)
         for path, name in self._filled:
             content["model"]["init_args"][path.partition(".")[2]]["init_args"].pop(name, None)
-        content["ckpt_path"] = None
+        # Said also where it is null: without these keys, the file would mean the defaults.
+        content.update({key: content.get(key) for key in CALLBACKS}, ckpt_path=None)
         header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
         return header + yaml.safe_dump(content, sort_keys=False)
 
     def _config_name(self) -> str:
-        """Return the name of the file that is saved; without loggers a run has no folder of its own.
+        """Return the name of the file to save; without loggers a run has no folder of its own.
 
         Raises:
             InputError: A run without a logger would overwrite an earlier one.
@@ -192,14 +201,11 @@ class SaveSettings(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the file, once, on rank 0."""
-        if trainer.fast_dev_run:
-            return
-        folder = trainer.log_dir  # asks all ranks
-        if trainer.is_global_zero and folder is not None:
-            path = Path(folder) / self.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                path.write_text(self.text, encoding="utf-8")
+        folder = run_folder(trainer)  # asks all ranks
+        path = folder / self.name
+        if trainer.is_global_zero and leaves_files(trainer) and not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.text, encoding="utf-8")
 
 
 def _printed(settings: dict[str, Any]) -> str:
@@ -230,15 +236,19 @@ def _loggers(given: Any, root: str) -> Any:
 
 def _strategy(trainer: Mapping[str, Any]) -> Any:
     """Return the strategy; "auto" on several devices is the one made for two players."""
-    if trainer["strategy"] != "auto" or (trainer["devices"] in (1, "1") and trainer["num_nodes"] == 1):
+    if trainer["strategy"] != "auto" or (
+        trainer["devices"] in (1, "1") and trainer["num_nodes"] == 1
+    ):
         return trainer["strategy"]
-    keys = ("accelerator", "devices", "num_nodes")
-    silent = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
+    options: dict[str, Any] = {
+        **{key: trainer[key] for key in ("accelerator", "devices", "num_nodes")},
+        **dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False),
+    }
     log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = log.level
     log.setLevel(logging.WARNING)
     try:
-        probe = Trainer(**{key: trainer[key] for key in keys}, **silent)  # counts the devices
+        probe = Trainer(**options)  # counts the devices
     finally:
         log.setLevel(level)
     return "gan_ddp" if probe.world_size > 1 else "auto"
@@ -248,15 +258,8 @@ def _build_module(cls: type, *args: Any, **kwargs: Any) -> Any:
     return cls(*args, **{name: _plain_partial(value) for name, value in kwargs.items()})
 
 
-def _build_component(key: str, cls: type, *args: Any, **kwargs: Any) -> Any:
-    try:
-        return cls(*args, **kwargs)
-    except InputError as error:
-        raise InputError(f"{key}: {error}") from error
-
-
 def _plain_partial(value: Any) -> Any:
-    """Return jsonargparse's partial as one that a checkpoint can hold: the class and what was set."""
+    """Return jsonargparse's partial as one that a checkpoint can hold: class and settings."""
     if not isinstance(value, functools.partial):
         return value
     made: Callable[..., Any] | None = next((x for x in value.args if isinstance(x, type)), None)
@@ -285,22 +288,16 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except MisconfigurationException as error:
-        raise InputError(_short(error)) from error
+        raise InputError(short(error)) from error
     except RuntimeError as error:
         if "Error(s) in loading state_dict" not in str(error):
             raise
         raise InputError(
             f"ckpt_path: the checkpoint does not fit the configured networks; give the {CONFIG} of "
-            f"its run with --config: {_short(error)}"
+            f"its run with --config: {short(error)}"
         ) from error
 
 
 def _one_line(message: Warning | str, *where: Any, **rest: Any) -> str:
     """Format a warning without the line of code that it came from."""
     return f"warning: {message}\n"
-
-
-def _short(error: Exception) -> str:
-    """Return the beginning of a message on one line."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= SHORT else f"{text[:SHORT]}..."

@@ -9,17 +9,19 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning import LightningDataModule, seed_everything
 
 from lightning_gan.cli import accepted
+from lightning_gan.cli.building import Building, short
 from lightning_gan.cli.resolve import FROM_DATA, load_class
 from lightning_gan.errors import InputError
 
 PLAYERS = ("generator", "discriminator")
 
 
-def fill(settings: dict[str, Any]) -> LightningDataModule | None:
+def fill(settings: dict[str, Any], building: Building) -> LightningDataModule | None:
     """Give the networks what the data know and the user did not say, in place.
 
     Args:
         settings: Resolved settings; ``init_args`` of the networks are filled.
+        building: Watches the construction of the data module.
 
     Returns:
         The data module, if it had to be built for this.
@@ -33,7 +35,7 @@ def fill(settings: dict[str, Any]) -> LightningDataModule | None:
     seed = settings["seed_everything"]
     if seed is not False:  # a data module may split at random in its constructor
         seed_everything(None if seed is True else seed, workers=True, verbose=False)
-    data = _build(settings["data"])
+    data = _build(settings["data"], building)
     for path, init_args, argument in missing:
         if hasattr(data, argument.name):
             value = getattr(data, argument.name)
@@ -63,12 +65,14 @@ def wanting(settings: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], acc
                 yield f"model.{player}", node["init_args"], known[name]
 
 
-def _build(node: dict[str, Any]) -> LightningDataModule:
+def _build(node: dict[str, Any], building: Building) -> LightningDataModule:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningDataModule, "data", fail_untyped=False)
+    building.watch(parser, "data", LightningDataModule)
     try:
         config = parser.parse_object({"data": node})
     except Exception as error:
-        raise InputError(f"data: {' '.join(str(error).split())[:300]}") from error
-    data: LightningDataModule = parser.instantiate(config).data
+        raise InputError(f"data: {short(error)}") from error
+    with building.explained():
+        data: LightningDataModule = parser.instantiate_classes(config).data
     return data

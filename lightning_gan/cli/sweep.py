@@ -63,8 +63,8 @@ def expand(words: Sequence[str]) -> Iterator[dict[str, str]]:
             compose.check(compose.parse(text))
         alternatives.append(texts)
     keys = [override.get_key_element() for override in overrides]
-    for texts in itertools.product(*alternatives):
-        job = dict(zip(keys, texts, strict=True))
+    for combination in itertools.product(*alternatives):
+        job = dict(zip(keys, combination, strict=True))
         if FOLDER_KEY in job:
             job[FOLDER_KEY] = str(compose.parse(job[FOLDER_KEY]).value())
         yield job
@@ -79,7 +79,9 @@ def _alternatives(override: Override) -> Iterator[str]:
     key = override.get_key_element()
     if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
         if override.key_or_group not in compose.groups():
-            raise InputError(f"{key}: glob(...) is for config groups: {', '.join(compose.groups())}")
+            raise InputError(
+                f"{key}: glob(...) is for config groups: {', '.join(compose.groups())}"
+            )
         glob = override.value()
         assert isinstance(glob, Glob)
         values = glob.filter(compose.choices(override.key_or_group))

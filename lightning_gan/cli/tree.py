@@ -63,12 +63,16 @@ def remove(tree: dict[str, Any], path: str) -> dict[str, Any]:
     Raises:
         InputError: There is no such key.
     """
-    key, *rest = keys(path)
-    if not isinstance(tree, Mapping) or key not in tree:
-        raise InputError(f"~{path}: there is no {key!r} to remove")
-    if not rest:
-        return {other: value for other, value in tree.items() if other != key}
-    return {**tree, key: remove(tree[key], ".".join(rest))}
+    changed = dict(tree)
+    node: dict[str, Any] = changed
+    *parents, last = keys(path)
+    for key in parents:
+        node[key] = dict(node[key]) if isinstance(node.get(key), Mapping) else {}
+        node = node[key]
+    if last not in node:
+        raise InputError(f"~{path}: there is no such setting to remove")
+    del node[last]
+    return changed
 
 
 def keys(path: str) -> list[str]:
@@ -80,8 +84,7 @@ def _assigned(node: Any, keys: Sequence[str], value: Any, append: bool, path: st
     if not keys:
         if append:
             return [*_as_list(node), *_as_list(value)]
-        is_class = isinstance(value, Mapping) and "class_path" in value
-        return merge(node, value) if is_class else value
+        return _replaced(node, value)
     key, *rest = keys
     if isinstance(node, list) and node:
         index = int(key) if key.isdigit() else -1
@@ -93,11 +96,22 @@ def _assigned(node: Any, keys: Sequence[str], value: Any, append: bool, path: st
     if isinstance(node, str):
         node = {"class_path": node}
     if node is not None and not isinstance(node, Mapping):
-        raise InputError(f"{path}: {'.'.join(path.split('.')[: -len(keys)])} is {node!r}, without parts")
+        raise InputError(
+            f"{path}: {'.'.join(path.split('.')[: -len(keys)])} is {node!r}, without parts"
+        )
     node = dict(node or {})
-    if key == "class_path" and not rest and node.get(key) != value:
+    if key == "class_path" and not rest and node.get(key, value) != value:
         return {key: value}
     return {**node, key: _assigned(node.get(key), rest, value, append, path)}
+
+
+def _replaced(old: Any, new: Any) -> Any:
+    """Return the new value; a class that was there already keeps what it was given."""
+    if not isinstance(new, Mapping) or not isinstance(old, Mapping):
+        return new
+    if "class_path" in new:
+        return merge(old, new)
+    return {key: _replaced(old.get(key), value) for key, value in new.items()}
 
 
 def _other_class(base: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

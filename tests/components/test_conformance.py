@@ -353,6 +353,26 @@ class Freezes(R1Regularizer):
         network.requires_grad_(False)
 
 
+class TrustsFeedback(R1Regularizer):
+    observes = True
+
+    def observe(self, feedback):
+        self.weight = float(feedback.real_logits)
+
+
+class ForgetsNothing(Augment):
+    """Keeps what it observed in a buffer of growing size, which no fresh object can load."""
+
+    observes = True
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(0))
+
+    def observe(self, feedback):
+        self.seen = torch.cat([self.seen, torch.zeros(1)])
+
+
 class ListOfPhases(Alternation):
     def phases(self, progress):
         return [Player.DISCRIMINATOR, Player.GENERATOR]
@@ -467,6 +487,8 @@ BROKEN = [
     ("regularizer", DoesNothing, "must define discriminator, generator or after_update"),
     ("regularizer", ZeroInterval, "must have an interval, an int of 1 or more, got 0"),
     ("regularizer", Freezes, "after_update must leave the parameters finite and trainable"),
+    ("regularizer", TrustsFeedback, "observe must accept statistics that are None, .*NoneType"),
+    ("augment", ForgetsNothing, "must be copied by deepcopy, and rebuilt from spec and state_dict"),
     ("alternation", ListOfPhases, r"phases must return a tuple of Player, got \["),
     ("alternation", NeverGenerates, "must let the generator step within 50 batches"),
     ("alternation", CountsCalls, "phases must give the same answer when asked twice"),
@@ -497,6 +519,27 @@ def test_the_spoiled_components_were_whole():
     check_generator(TinyGenerator())
     check_generator(TinyGenerator(num_classes=3))
     check_discriminator(TinyDiscriminator())
+
+
+class Patient(Alternation):
+    """Trains the discriminator while its loss is high, as loss-threshold alternations do."""
+
+    observes = True
+    measures = frozenset({Player.DISCRIMINATOR})
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("high", torch.tensor(True))
+
+    def phases(self, progress):
+        return (Player.DISCRIMINATOR,) if self.high else (Player.GENERATOR,)
+
+    def observe(self, feedback):
+        self.high.copy_(feedback.discriminator_loss > 0.5)
+
+
+def test_an_observer_is_shown_what_it_measures():
+    check_component("alternation", Patient)
 
 
 def test_arguments_that_cannot_be_saved():
