@@ -54,6 +54,8 @@ def _dispatch(request: Request) -> int:
         return sweep.run(request)
     from lightning_gan.cli import run
 
+    if os.getcwd() not in sys.path:  # class paths may name modules of the folder one works in
+        sys.path.append(os.getcwd())
     return run.run(request)
 
 

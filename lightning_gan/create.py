@@ -9,8 +9,6 @@ from __future__ import annotations
 import inspect
 from typing import Any, cast
 
-from torch import nn
-
 from lightning_gan import registry
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
@@ -77,9 +75,7 @@ def _create(kind: str, name: str, arguments: dict[str, Any]) -> Any:
 
 
 def _check_arguments(what: str, component: type, arguments: dict[str, Any]) -> None:
-    # A class without a constructor inherits nn.Module's, whose signature promises what it refuses.
-    plain = component.__init__ is nn.Module.__init__  # type: ignore[misc]
-    parameters = [] if plain else list(inspect.signature(component).parameters.values())
+    parameters = list(inspect.signature(component).parameters.values())
     named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     accepted = [parameter.name for parameter in named]
     listing = f"It takes {', '.join(accepted)}" if accepted else "It takes none"

@@ -52,6 +52,9 @@ class Building:
         try:
             yield
         except Exception as error:
+            known = any(error is cause for *_, cause in self._failed)
+            if isinstance(error, InputError) and not known:
+                raise  # not a constructor's
             key, strict, cause = self._failed[-1] if self._failed else ("", False, error)
             if not strict and not isinstance(cause, WRONG_INPUT):
                 raise cause from None

@@ -158,7 +158,7 @@ class GANCLI(LightningCLI):
         What the data told the networks is left out, so that the file also fits other data.
         """
         try:
-            content = yaml.safe_load(self.parser.dump(self.config))
+            content = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         except ValueError:  # a default that YAML cannot say: without the defaults, then
             content = copy.deepcopy(self._settings)
         for path, name in self._filled:
@@ -209,12 +209,8 @@ class SaveSettings(Callback):
 
 
 def _printed(settings: dict[str, Any]) -> str:
-    level = logging.getLogger("lightning_fabric").level
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # "Seed set to 0"
-    try:
+    with _silent("lightning_fabric"):  # which says that the seed was set
         return GANCLI(settings, "fit", build=False).text()
-    finally:
-        logging.getLogger("lightning_fabric").setLevel(level)
 
 
 def _start(command: str, cli: GANCLI, path: str | None) -> None:
@@ -244,13 +240,8 @@ def _strategy(trainer: Mapping[str, Any]) -> Any:
         **{key: trainer[key] for key in ("accelerator", "devices", "num_nodes")},
         **dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False),
     }
-    log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        probe = Trainer(**options)  # counts the devices
-    finally:
-        log.setLevel(level)
+    with _silent("pytorch_lightning.utilities.rank_zero"):  # which lists the devices, twice then
+        probe = Trainer(**options)
     return "gan_ddp" if probe.world_size > 1 else "auto"
 
 
@@ -266,8 +257,24 @@ def _plain_partial(value: Any) -> Any:
     if made is None:
         return value
     defaults = inspect.signature(made).parameters
-    given = {k: v for k, v in value.keywords.items() if v != defaults[k].default}
+    given = {
+        key: item
+        for key, item in value.keywords.items()
+        if key not in defaults or item != defaults[key].default
+    }
     return functools.partial(made, **given)
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep what a logger only informs of to ourselves."""
+    log = logging.getLogger(name)
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager

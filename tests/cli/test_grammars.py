@@ -54,7 +54,9 @@ def test_the_same_settings(words, as_options):
 
 
 def test_the_printed_configuration_is_the_same(command):
-    words = command("fit loss=minimax trainer.max_steps=7 model.ema.half_life_kimg=2 --print_config")
+    words = command(
+        "fit loss=minimax trainer.max_steps=7 model.ema.half_life_kimg=2 --print_config"
+    )
     as_options = command(
         "--print_config fit --model.loss=minimax --trainer.max_steps=7 --model.ema.half_life_kimg 2"
     )
@@ -101,7 +103,7 @@ def test_files_are_merged_in_order(command, tmp_path):
 
 
 def test_another_choice_comes_with_its_own_defaults():
-    assert model(hydra("")) ["generator"]["latent_dim"]  # the experiment says something
+    assert model(hydra(""))["generator"]["latent_dim"]  # the experiment says something
     mlp = model(hydra("generator=mlp"))["generator"]
     assert mlp == {"class_path": "lightning_gan.generators.mlp.MLPGenerator"}
     assert hydra("generator=dcgan") == hydra("")
@@ -111,12 +113,14 @@ def test_another_choice_comes_with_its_own_defaults():
 
 
 def test_an_interpolation_sees_what_is_overridden():
-    settings = hydra("trainer.max_steps=123 model.generator_lr_scheduler.total_iters="
-                     "${trainer.max_steps} model.generator_lr_scheduler.class_path=LinearLR")  # fmt: skip
-    scheduler = model(settings)["generator_lr_scheduler"]
-    assert scheduler == {"class_path": "LinearLR"}
-    settings = hydra("trainer.max_steps=123 trainer.val_check_interval=${trainer.max_steps}")
-    assert settings["trainer"]["val_check_interval"] == 123
+    scheduler = "model.generator_lr_scheduler"
+    settings = hydra(
+        f"trainer.max_steps=123 {scheduler}=LinearLR {scheduler}.total_iters=${{trainer.max_steps}}"
+    )
+    assert model(settings)["generator_lr_scheduler"] == {
+        "class_path": "LinearLR",
+        "total_iters": 123,
+    }
 
 
 def test_without_the_experiment():
@@ -161,5 +165,9 @@ def test_assign_to_a_class():
 
 
 def test_shorten_prefers_what_stands_beside_the_class():
-    long = {"class_path": "P", "init_args": {"x": 1, "y": {"class_path": "Q", "init_args": {}}}, "x": 2}
+    long = {
+        "class_path": "P",
+        "init_args": {"x": 1, "y": {"class_path": "Q", "init_args": {}}},
+        "x": 2,
+    }
     assert tree.shorten(long) == {"class_path": "P", "x": 2, "y": {"class_path": "Q"}}

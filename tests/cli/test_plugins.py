@@ -1,8 +1,10 @@
 """Third-party distributions: listed without import, chosen by name, and harmless when broken."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -84,11 +86,16 @@ def test_a_broken_one_is_an_error_only_where_it_is_used(command, install, small)
 
 @pytest.mark.parametrize(
     "words",
-    ["loss=theirs model.loss.slope=3", "loss=gan-hinge:theirs model.loss.slope=3"]
-    + ["model.loss=theirs model.loss.slope=3", "loss=their_loss.Theirs model.loss.slope=3"]
-    + ["--model.loss theirs --model.loss.slope 3", "--model.loss=gan-hinge:theirs --model.loss.slope=3"]
-    + ["--model.loss their_loss.Theirs --model.loss.slope 3"],
-)  # fmt: skip
+    [
+        "loss=theirs model.loss.slope=3",
+        "loss=gan-hinge:theirs model.loss.slope=3",
+        "loss=their_loss.Theirs model.loss.slope=3",
+        "model.loss=theirs model.loss.slope=3",
+        "--model.loss theirs --model.loss.slope 3",
+        "--model.loss=gan-hinge:theirs --model.loss.slope=3",
+        "--model.loss their_loss.Theirs --model.loss.slope 3",
+    ],
+)
 def test_chosen_by_name(words, command, install):
     install("gan-hinge", {GROUP: ["theirs = their_loss:Theirs"]}, {"their_loss.py": LOSS})
     config = yaml.safe_load(command(f"fit {words} --print_config").out)
@@ -142,3 +149,16 @@ def test_help_shows_the_settings_of_a_plugin(command, install):
     text = command("fit --help loss=theirs").out
     assert "loss=theirs: Somebody else's loss." in text
     assert "  model.loss.slope: float = 1.0\n      How steep." in text
+
+
+def test_a_class_in_the_folder_one_works_in(tmp_path):
+    (tmp_path / "own_loss.py").write_text(LOSS)
+    program = shutil.which("lightning-gan", path=Path(sys.executable).parent)
+    done = subprocess.run(
+        [program, "fit", "loss=own_loss.Theirs", "--print_config"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "class_path: own_loss.Theirs" in done.stdout

@@ -572,6 +572,51 @@ def test_checks_leave_the_global_random_state_alone():
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("kind", ["generator", "discriminator"])
+def test_a_name_is_enough_where_only_sample_shape_is_required(kind):
+    check_component(kind, "mlp")
+
+
+BUILT = []
+
+
+class Sized(MLPGenerator):
+    def __init__(self, sample_shape):
+        super().__init__(sample_shape, hidden=(4,))
+        BUILT.append(self.sample_shape)
+
+
+class SizedByDefault(MLPGenerator):
+    def __init__(self, sample_shape=(3,)):
+        super().__init__(sample_shape, hidden=(4,))
+        BUILT.append(self.sample_shape)
+
+
+class SizedByPosition(MLPGenerator):
+    def __init__(self, *sample_shape):
+        super().__init__(sample_shape or (3,), hidden=(4,))
+
+
+@pytest.mark.parametrize(
+    ("component", "arguments", "shape"),
+    [
+        (Sized, {}, (1, 8, 8)),
+        (Sized, {"sample_shape": (2,)}, (2,)),
+        (SizedByDefault, {}, (3,)),
+    ],
+)
+def test_sample_shape_is_filled_where_it_is_required_and_missing(component, arguments, shape):
+    BUILT.clear()
+    check_component("generator", component, **arguments)
+    assert set(BUILT) == {shape}
+
+
+def test_arguments_without_names_are_not_filled():
+    text = "SizedByPosition: must take named constructor arguments, but has sample_shape"
+    with pytest.raises(ConformanceError, match=text):
+        check_component("generator", SizedByPosition)
+
+
 def test_unknown_kind_and_name():
     with pytest.raises(PluginError, match="unknown kind of component 'los', did you mean 'loss'"):
         check_component("los", "minimax")
