@@ -35,6 +35,7 @@ TOP = (
     "data",
     "trainer",
     "seed_everything",
+    "threads",
     "ckpt_path",
     "checkpoint",
     "samples",

@@ -27,6 +27,7 @@ COMMON = {
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
     "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
     "seed_everything": "seed of the whole run",
+    "threads": "CPU threads of each process; small networks are fastest with 1",
     "ckpt_path": "checkpoint to go on from or to measure; last: the newest",
 }
 EXAMPLES = {

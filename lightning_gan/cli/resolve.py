@@ -58,6 +58,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"unknown setting {key!r}{nearest(str(key), TOP)}")
     result: dict[str, Any] = {
         "seed_everything": _seed(settings.get("seed_everything", 0)),
+        "threads": _threads(settings.get("threads")),
         "trainer": _trainer(settings.get("trainer")),
         "model": _model(settings.get("model")),
         "data": _node("data", settings.get("data"), LightningDataModule),
@@ -79,6 +80,14 @@ def _seed(seed: Any) -> Any:
     if not isinstance(seed, int):  # false: no seed; true: a random one
         raise InputError(f"seed_everything: got {seed!r}; expected int, or false for no seed")
     return seed
+
+
+def _threads(threads: Any) -> Any:
+    if threads is not None and (type(threads) is not int or threads < 1):
+        raise InputError(
+            f"threads: got {threads!r}; expected a number of CPU threads, or null for torch's choice"
+        )
+    return threads
 
 
 def _trainer(trainer: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
@@ -58,6 +59,8 @@ def run(request: Request) -> int:
         root = settings["trainer"]["default_root_dir"]
         path = checkpoint.find(request.command, settings["ckpt_path"], root)
         settings["ckpt_path"] = path
+        if settings["threads"] is not None:
+            torch.set_num_threads(settings["threads"])
         cli = GANCLI(settings, request.command)
         with _explained():
             _start(request.command, cli, path)
@@ -100,6 +103,7 @@ class GANCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the checkpoint's path and the callbacks that every run has."""
+        parser.add_argument("--threads", type=int | None, default=None)
         parser.add_argument("--ckpt_path", type=str | None, default=None)
         for key in CALLBACKS:
             parser.add_argument(f"--{key}", type=Callback | None, default=None)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 TOP = (
-    "Settings begin with model, data, trainer, seed_everything, ckpt_path, checkpoint, samples, "
-    "curves, summary, predictions"
+    "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
+    "samples, curves, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
@@ -95,6 +95,8 @@ WRONG = {
     "'reestimate'",
     "fit model.regularizers.r1.weight=heavy": "model.regularizers.r1.weight: got 'heavy'; expected "
     "float",
+    "fit threads=0": "threads: got 0; expected a number of CPU threads, or null for torch's choice",
+    "fit threads=many": "threads: got 'many'; expected a number of CPU threads, *",
     "fit seed_everything=abc": "seed_everything: got 'abc'; expected int, or false for no seed",
     "fit trainer=fast": "trainer: got 'fast'; expected trainer.key=value, see --help",
     "fit model.alternation.d_steps=-1": "model.alternation: d_steps and g_steps must be 0 or more "
