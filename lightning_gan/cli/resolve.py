@@ -85,7 +85,8 @@ def _seed(seed: Any) -> Any:
 def _threads(threads: Any) -> Any:
     if threads is not None and (type(threads) is not int or threads < 1):
         raise InputError(
-            f"threads: got {threads!r}; expected a number of CPU threads, or null for torch's choice"
+            f"threads: got {threads!r}; expected a number of CPU threads, or null for "
+            "torch's choice"
         )
     return threads
 

@@ -287,10 +287,18 @@ def _quiet() -> Iterator[None]:
         for message in IGNORED:
             warnings.filterwarnings("ignore", message)
         usual, warnings.formatwarning = warnings.formatwarning, _one_line
+        log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+        log.addFilter(_is_news)
         try:
             yield
         finally:
             warnings.formatwarning = usual
+            log.removeFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a message of Lightning's is about this run, and no advice to install something."""
+    return "Tip:" not in record.getMessage()
 
 
 @contextmanager
