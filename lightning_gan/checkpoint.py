@@ -41,11 +41,15 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
         raise InputError(f"{path} is not a checkpoint or is damaged") from error
     except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is not a checkpoint or is damaged: {error}") from error
-    if not isinstance(checkpoint, dict) or KEY not in checkpoint or "state_dict" not in checkpoint:
+    ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise InputError(f"{path} was not written by a GANModule")
-    if checkpoint[KEY]["format"] > FORMAT:
+    number = ours.get("format")
+    if type(number) is not int or not {"version", "spec", "random"} <= set(ours):
+        raise InputError(f"{path} is damaged: what describes the GANModule is incomplete")
+    if number > FORMAT:
         raise InputError(
-            f"{path} was written by lightning-gan {checkpoint[KEY]['version']}, which is newer "
+            f"{path} was written by lightning-gan {ours['version']}, which is newer "
             "than this one; try: pip install --upgrade lightning-gan"
         )
-    return checkpoint
+    return dict(checkpoint)

@@ -80,11 +80,11 @@ def check_labels(y: Any, n: int, num_classes: int | None) -> None:
         )
     if not isinstance(y, Tensor) or y.dtype != torch.int64 or tuple(y.shape) != (n,):
         raise InputError(f"class labels must be int64 of shape ({n},), got {_describe(y)}")
-    low, high = int(y.min()), int(y.max())
+    low, high = (int(y.min()), int(y.max())) if n > 0 else (0, 0)
     if low < 0 or high >= num_classes:
         raise InputError(
             f"class labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
-            f"the first batch has {low}..{high}"
+            f"got {low}..{high}"
         )
 
 
@@ -128,6 +128,9 @@ def check_parts(
     for name, (part, base) in parts.items():
         if not isinstance(part, base):
             raise InputError(f"{name} must be a lightning_gan.{base.__name__}, got {part!r}")
+    for name in regularizers:
+        if not name.isidentifier() or hasattr(nn.ModuleDict, name):
+            raise InputError(f"a regularizer cannot be called {name!r}; choose a plain word")
     _check_match(generator, discriminator, "sample_shape")
     _check_match(generator, discriminator, "num_classes")
     for name, regularizer in regularizers.items():
@@ -171,37 +174,45 @@ def _output_has(discriminator: nn.Module, field: str) -> bool:
     shape = getattr(discriminator, "sample_shape", None)
     if shape is None:
         return True
-    y = torch.zeros(2, dtype=torch.int64) if getattr(discriminator, "num_classes", None) else None
-    with torch.no_grad(), evaluating(discriminator), randomness.preserved(torch.device("cpu")):
-        output = discriminator(torch.zeros(2, *shape), y)
-    return getattr(output, field, None) is not None if not isinstance(output, Tensor) else False
+    like = next(discriminator.parameters(), torch.zeros(()))
+    x = torch.zeros(2, *shape, dtype=like.dtype, device=like.device)
+    y = torch.zeros(2, dtype=torch.int64, device=like.device)
+    try:
+        with torch.no_grad(), evaluating(discriminator), randomness.preserved(x.device):
+            output = discriminator(x, y if getattr(discriminator, "num_classes", None) else None)
+    except Exception:
+        return True  # it takes other labels than classes: the first update will tell
+    if not isinstance(output, DiscriminatorOutput):
+        return field == "logits"
+    return getattr(output, field) is not None
 
 
-def check_options(gan: Any, clipping: Mapping[Player, tuple[float | None, float | None]]) -> None:
+def check_options(gan: Any) -> None:
     """Check the numbers and choices of a GANModule against its parts.
 
     Args:
         gan: The module, with its parts and options set.
-        clipping: Norm and value at which each player's gradient is clipped.
 
     Raises:
         InputError: A number is out of range, or an option does not go with a part.
     """
     for name in ("micro_batches", "generator_batch"):
-        if getattr(gan, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(gan, name)}")
+        if type(getattr(gan, name)) is not int or getattr(gan, name) < 1:
+            raise InputError(f"{name} must be a whole number from 1, got {getattr(gan, name)!r}")
     if gan.fake_labels not in ("real", "uniform"):
         raise InputError(f"fake_labels must be 'real' or 'uniform', got {gan.fake_labels!r}")
     if gan.fake_labels == "uniform" and getattr(gan.generator, "num_classes", None) is None:
         raise InputError("fake_labels='uniform' needs a generator with num_classes")
-    for player, (norm, value) in clipping.items():
-        if norm is not None and value is not None:
-            raise InputError(
-                f"give {player.value}_clip_norm or {player.value}_clip_value, not both"
-            )
-        for name, bound in (("norm", norm), ("value", value)):
+    for player in Player:
+        bounds = {
+            name: getattr(gan, name)
+            for name in (f"{player.value}_clip_norm", f"{player.value}_clip_value")
+        }
+        if None not in bounds.values():
+            raise InputError(f"give {' or '.join(bounds)}, not both")
+        for name, bound in bounds.items():
             if bound is not None and bound <= 0:
-                raise InputError(f"{player.value}_clip_{name} must be positive, got {bound}")
+                raise InputError(f"{name} must be positive, got {bound}")
     if gan.loss.needs_real_logits_for_generator and gan.generator_batch > 1:
         raise InputError(
             f"{type(gan.loss).__name__} pairs real samples with fakes: generator_batch must be 1, "

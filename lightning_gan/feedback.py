@@ -30,9 +30,9 @@ def readings(step: AdversarialStep, signs: bool) -> dict[str, Tensor]:
 @torch.no_grad()
 def measure_opponent(step: AdversarialStep, loss: AdversarialLoss) -> dict[str, Tensor]:
     """Measure the player that does not step, on the same samples, touching no buffer."""
-    with preserved_buffers(step.discriminator):
+    with preserved_buffers(step.discriminator), preserved_buffers(step.augment):
         real = step.real_output.logits
-    fake = step.fake_output.logits[: len(real)]
+        fake = step.fake_output.logits[: len(real)]
     if step.player is Player.DISCRIMINATOR:
         needs_real = loss.needs_real_logits_for_generator
         return {"loss/generator": loss.generator(fake, real if needs_real else None).mean()}
@@ -46,9 +46,11 @@ def measure_opponent(step: AdversarialStep, loss: AdversarialLoss) -> dict[str, 
 def collect(seen: dict[str, Tensor], progress: Progress, phases: tuple[Player, ...]) -> Feedback:
     """Average a batch's scalars over all ranks, in one all-reduce, and name them."""
     keys = [key for key in seen if key.partition("/")[0] in ("loss", "logits", "sign")]
-    values = torch.stack([seen[key].float() for key in keys])
-    average([values])
-    found = dict(zip(keys, values.unbind(), strict=True))
+    found: dict[str, Tensor] = {}
+    if keys:
+        values = torch.stack([seen[key].float() for key in keys])
+        average([values])
+        found = dict(zip(keys, values.unbind(), strict=True))
     return Feedback(
         progress=progress,
         phases=phases,

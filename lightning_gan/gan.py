@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lightning_gan import randomness
@@ -70,6 +71,9 @@ class GAN(Specified, LightningModule):
         alternation = Alternation() if alternation is None else alternation
         augment = Augment() if augment is None else augment
         prior = Prior() if prior is None else prior
+        for name, value in (("regularizers", regularizers), ("schedules", schedules)):
+            if value is not None and not isinstance(value, dict):
+                raise InputError(f"{name} must be a dict of names and objects, got {value!r}")
         parts = {
             "loss": (loss, AdversarialLoss),
             "alternation": (alternation, Alternation),
@@ -95,15 +99,15 @@ class GAN(Specified, LightningModule):
             Player.GENERATOR: (generator_optimizer, generator_lr_scheduler),
             Player.DISCRIMINATOR: (discriminator_optimizer, discriminator_lr_scheduler),
         }
-        self._clip = {
-            Player.GENERATOR: (generator_clip_norm, generator_clip_value),
-            Player.DISCRIMINATOR: (discriminator_clip_norm, discriminator_clip_value),
-        }
+        self.generator_clip_norm = generator_clip_norm
+        self.generator_clip_value = generator_clip_value
+        self.discriminator_clip_norm = discriminator_clip_norm
+        self.discriminator_clip_value = discriminator_clip_value
         self.micro_batches = micro_batches
         self.generator_batch = generator_batch
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
-        check_options(self, self._clip)
+        check_options(self)
         apply_schedules(self, self.schedules, images=0)
 
         self.generator_ema: nn.Module | None = None
@@ -119,6 +123,7 @@ class GAN(Specified, LightningModule):
         self._first_batch_checked = False
         self._noise: torch.Generator | None = None
         self._saved_random: list[dict[str, Tensor]] | None = None
+        self._global_random: dict[str, Tensor] | None = None
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set the training mode; the averaged generator stays in eval mode."""
@@ -127,13 +132,18 @@ class GAN(Specified, LightningModule):
             self.generator_ema.eval()  # type: ignore[union-attr]
         return self
 
+    def forward(self, z: Tensor, y: Any = None) -> Tensor:
+        """Run the generator that sampling uses on latents (N, Z), as it stands, with gradient."""
+        samples: Tensor = self._sampling_generator()(z, y)
+        return samples
+
     # Sampling -----------------------------------------------------------------------------------
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Return one sample for each element of the batch, with its labels where it has any."""
         x, y = split_batch(batch)
-        seed = randomness.derive(randomness.base_seed(), self.trainer.global_rank, 2, batch_idx)
-        return self._generate(len(x), y, seed)
+        parts = (self.trainer.global_rank, 2, batch_idx, dataloader_idx)
+        return self._generate(len(x), y, randomness.derive(randomness.base_seed(), *parts))
 
     def sample(self, n: int, labels: Any = None, seed: int | None = None) -> Tensor:
         """Draw samples from the averaged generator where there is one, in eval mode.
@@ -154,8 +164,8 @@ class GAN(Specified, LightningModule):
         Raises:
             InputError: ``n`` is negative, or labels are of another number or out of range.
         """
-        if n < 0:
-            raise InputError(f"n must be 0 or more, got {n}")
+        if not isinstance(n, int) or n < 0:
+            raise InputError(f"n must be a whole number from 0, got {n!r}")
         if seed is None:
             seed = torch.Generator().seed()
         if labels is not None:
@@ -192,12 +202,13 @@ class GAN(Specified, LightningModule):
         """Take over what :meth:`get_extra_state` returned."""
         self.progress = Progress.from_state_dict(state["progress"])
         self._meter.load_state_dict(state["meter"])
+        apply_schedules(self, self.schedules, self.progress.images)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the spec that rebuilds the module and the random states of all ranks."""
         states = None
         if self._noise is not None:
-            states = gather_objects(randomness.get_states(self._noise, self.device))
+            states = gather_objects(randomness.get_states(self.device, self._noise))
         checkpoint[KEY] = {
             "format": FORMAT,
             "version": version("lightning-gan"),
@@ -206,43 +217,53 @@ class GAN(Specified, LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the random states until training starts."""
-        self._saved_random = checkpoint.get(KEY, {}).get("random")
+        """Keep the random states until training starts, where that is what comes next."""
+        resumes = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
+        self._saved_random = checkpoint.get(KEY, {}).get("random") if resumes else None
         self._statistics_stale = True
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
         cls: type[Self],
         checkpoint_path: str | Path,
-        map_location: Any = None,
+        map_location: str | torch.device | None = None,
         *,
         strict: bool = True,
         trust: bool = False,
+        weights_only: bool = True,
         **arguments: Any,
     ) -> Self:
         """Rebuild a GANModule from a file alone, with ``weights_only=True``.
 
         Args:
             checkpoint_path: A checkpoint that Lightning wrote.
-            map_location: Where tensors go, as in ``torch.load``.
+            map_location: Device of the module. None: the CPU.
             strict: Whether the weights must fit exactly.
             trust: Import whatever class or function the file names. Without it only registered
                 components, torch's own, and component classes this program has imported already.
+            weights_only: Always True: nothing but tensors and plain values is read.
             **arguments: Constructor arguments that replace those of the file, as objects, such as
                 ``generator=net`` for a network that could not be saved by its spec.
 
         Raises:
-            InputError: The file is missing, damaged or foreign, or an argument must be passed.
+            InputError: The file is missing, damaged or foreign, its weights do not fit, or an
+                argument must be passed.
             PluginError: A component is not installed or not trusted.
         """
-        checkpoint = read_checkpoint(checkpoint_path, map_location)
+        if not weights_only:
+            raise InputError(
+                "weights_only=False is refused: a GANModule's checkpoint needs no code"
+            )
+        checkpoint = read_checkpoint(checkpoint_path, map_location="cpu")
         with randomness.preserved(torch.device("cpu")):
             module = build(checkpoint[KEY]["spec"], trust=trust, given=arguments)
         if not isinstance(module, cls):
             raise InputError(
                 f"{checkpoint_path} holds a {type(module).__name__}, not a {cls.__name__}"
             )
-        module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        try:
+            module.load_state_dict(checkpoint["state_dict"], strict=strict)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{checkpoint_path}: its state does not fit: {error}") from error
         module.on_load_checkpoint(checkpoint)
-        module._saved_random = None  # only a resumed run goes on with the same noise
-        return module
+        return module if map_location is None else module.to(map_location)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -22,7 +22,7 @@ from lightning_gan import randomness
 from lightning_gan.checks import check_labels, check_samples, split_batch
 from lightning_gan.clock import one_count
 from lightning_gan.errors import InputError
-from lightning_gan.feedback import collect, measure_opponent, readings
+from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
 from lightning_gan.gan import GAN
 from lightning_gan.optimization import clip, gradient_norm, make_optimizer
 from lightning_gan.regularizers.base import Regularizer
@@ -92,11 +92,12 @@ class GANModule(GAN):
         """Let the players that the alternation names step on one batch ``(x, y)`` or ``x``."""
         real, y = split_batch(batch)
         if not self._first_batch_checked:
-            self._check_first_batch(real, y)
+            self._check_samples(real, y)
+            self._first_batch_checked = True
         apply_schedules(self, self.schedules, self.progress.images)
         phases = self._phases()
         fakes: Fakes | None = None
-        seen: dict[str, Tensor] = {}
+        seen = {} if phases else self._look(real, y)
         with one_count(self.trainer, list(self._optimizers().values())):
             for index, player in enumerate(phases):
                 keep = self._next_shares(phases[index : index + 2])
@@ -108,6 +109,8 @@ class GANModule(GAN):
                 for player in phases:
                     self._step(player)
             self._end_batch(phases, len(real), seen)
+        if self.trainer.enable_validation:  # whose loader may draw from torch's global state
+            self._global_random = randomness.get_states(self.device)
 
     def _discriminator_loss(self, step: AdversarialStep) -> Tensor:
         real, fake = step.real_output.logits, step.fake_output.logits
@@ -152,12 +155,18 @@ class GANModule(GAN):
                 objective = adversarial_loss(step).mean()
                 terms = {f"loss/{player.value}": objective}
                 for name, regularizer in due.items():
-                    term = getattr(regularizer, player.value)(step)
+                    with self._uncast(step.full_precision):
+                        term = getattr(regularizer, player.value)(step)
                     if term is not None:
-                        weighted = terms[f"regularizer/{name}"] = term.mean() * regularizer.weight
-                        objective = objective + weighted * regularizer.interval
+                        both = all(regularizer.acts_on(each) for each in Player)
+                        key = (
+                            f"regularizer/{name}/{player.value}" if both else f"regularizer/{name}"
+                        )
+                        terms[key] = term.mean() * regularizer.weight
+                        objective = objective + terms[key] * regularizer.interval
                 share = len(piece) / len(real)
-                self.manual_backward(objective * share)
+                with self._uncast():  # or autocast would round what ran in full precision
+                    self.manual_backward(objective * share)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
                     seen[key] = seen.get(key, 0) + value.detach() * share
         return seen, (fakes if keep else None)
@@ -196,7 +205,13 @@ class GANModule(GAN):
     # What one batch is made of ----------------------------------------------------------------
 
     def _phases(self) -> tuple[Player, ...]:
-        phases = tuple(Player(player) for player in self.alternation.phases(self.progress))
+        phases = self.alternation.phases(self.progress)
+        if not isinstance(phases, (tuple, list)) or not all(isinstance(p, Player) for p in phases):
+            raise InputError(
+                f"{type(self.alternation).__name__}.phases must return a tuple of Player, "
+                f"got {phases!r}"
+            )
+        phases = tuple(phases)
         if self.alternation.simultaneous and len(set(phases)) < len(phases):
             raise InputError(
                 f"{type(self.alternation).__name__} is simultaneous and lets a player step twice "
@@ -219,7 +234,13 @@ class GANModule(GAN):
             y = map_labels(lambda labels: torch.cat([labels] * multiple), y)
         z = self._draw_latents(n * multiple)
         with torch.set_grad_enabled(graph or player is GENERATOR):
-            return Fakes(self.generator(z, y), y, z)
+            fakes = Fakes(self.generator(z, y), y, z)
+        if tuple(fakes.x.shape[1:]) != tuple(self.generator.sample_shape):
+            raise InputError(
+                f"{type(self.generator).__name__} has sample_shape "
+                f"{tuple(self.generator.sample_shape)} and generates {tuple(fakes.x.shape[1:])}"
+            )
+        return fakes
 
     def _draw_latents(self, n: int) -> Tensor:
         """Draw training latents, shape (n, Z), from the module's own generator."""
@@ -273,12 +294,28 @@ class GANModule(GAN):
             found.update(measure_opponent(step, self.loss))
         return found
 
+    def _look(self, real: Tensor, y: Any) -> dict[str, Tensor]:
+        """Measure the players that an observer asks for, on a batch on which nobody steps."""
+        asked = frozenset[Player]().union(*(part.measures for part in self._observers()))
+        found: dict[str, Tensor] = {}
+        if asked:
+            with torch.no_grad(), preserved_buffers(self.generator):
+                fakes = self._draw_fakes(DISCRIMINATOR, len(real), y, graph=False)
+            for player in asked:
+                step = self._adversarial_step(player.opponent, real, y, fakes, {})
+                found.update(measure_opponent(step, self.loss))
+        return found
+
     def _optimizers(self) -> dict[Player, LightningOptimizer]:
         generator, discriminator = cast(list[LightningOptimizer], self.optimizers())
         return {GENERATOR: generator, DISCRIMINATOR: discriminator}
 
     def _regularizers(self) -> Iterator[tuple[str, Regularizer]]:
         return cast(Iterator[tuple[str, Regularizer]], iter(self.regularizers.items()))
+
+    def _uncast(self, uncast: bool = True) -> AbstractContextManager[Any]:
+        """Suspend autocast, where ``uncast`` says so."""
+        return torch.autocast(self.device.type, enabled=False) if uncast else nullcontext()
 
     @contextmanager
     def _frozen(self, player: Player) -> Iterator[None]:
@@ -308,7 +345,8 @@ class GANModule(GAN):
         player = GENERATOR if optimizer is generator else DISCRIMINATOR
         if self._is_logging_batch():
             self._meter.add(f"grad_norm/{player.value}", gradient_norm(self._trainable[player]))
-        clip(self._trainable[player], *self._clip[player])
+        norm = getattr(self, f"{player.value}_clip_norm")
+        clip(self._trainable[player], norm, getattr(self, f"{player.value}_clip_value"))
 
     def on_fit_start(self) -> None:
         """Refuse trainers that cannot train two players; take stock of what is trainable."""
@@ -321,6 +359,8 @@ class GANModule(GAN):
         }
         self._first_batch_checked = False
         if self.generator_ema is not None:
+            if self.progress.batches == 0:  # weights may have been loaded since construction
+                self.generator_ema.load_state_dict(self.generator.state_dict())
             self.generator_ema.train()  # Lightning warns of modules in eval mode at this point
 
     def on_train_start(self) -> None:
@@ -328,20 +368,27 @@ class GANModule(GAN):
         if self.generator_ema is not None:
             self.generator_ema.eval()
         rank = self.trainer.global_rank
-        seed = randomness.base_seed()
-        self._noise = randomness.seeded(randomness.derive(seed, rank, 0), self.device)
-        torch.manual_seed(randomness.derive(seed, rank, 1))
+        # Another fit of the same module goes on with other noise.
+        seed, batches = randomness.base_seed(), self.progress.batches
+        self._noise = randomness.seeded(randomness.derive(seed, rank, 0, batches), self.device)
+        torch.manual_seed(randomness.derive(seed, rank, 1, batches))
         saved, self._saved_random = self._saved_random, None
         if saved is None:
             return
         if len(saved) == self.trainer.world_size:
-            randomness.set_states(saved[rank], self._noise, self.device)
+            randomness.set_states(saved[rank], self.device, self._noise)
         else:
             warnings.warn(
                 f"the checkpoint was written by {len(saved)} processes and training goes on with "
                 f"{self.trainer.world_size}: noise is drawn anew from here on",
                 stacklevel=2,
             )
+
+    def on_validation_end(self) -> None:
+        """Let training go on with the random state that it had before validation."""
+        saved, self._global_random = self._global_random, None
+        if saved is not None and not self.trainer.sanity_checking:
+            randomness.set_states(saved, self.device)
 
     def on_train_end(self) -> None:
         """Send the last, unfinished means to the loggers."""
@@ -378,30 +425,32 @@ class GANModule(GAN):
         names = ("images", "rounds", "discriminator_steps", "generator_steps")
         return {f"progress/{n}": torch.tensor(float(getattr(self.progress, n))) for n in names}
 
-    def _check_first_batch(self, real: Tensor, y: Any) -> None:
+    def _check_samples(self, real: Tensor, y: Any) -> None:
+        """Check samples and labels before anything is done with them."""
         shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
         check_samples(real, shape)
-        networks = (self.generator, self.discriminator)
+        networks: list[nn.Module] = [self.discriminator]
+        if self.fake_labels == "real":  # otherwise the generator never sees the data's labels
+            networks.append(self.generator)
         classes = [getattr(network, "num_classes", None) for network in networks]
         check_labels(y, len(real), next((k for k in classes if k is not None), None))
-        self._first_batch_checked = True
 
     # Evaluation ---------------------------------------------------------------------------------
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log both adversarial losses on held-out samples as ``val/loss/...``."""
-        self._evaluation_step("val", batch, batch_idx)
+        self._evaluation_step("val", batch, batch_idx, dataloader_idx)
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log both adversarial losses on test samples as ``test/loss/...``."""
-        self._evaluation_step("test", batch, batch_idx)
+        self._evaluation_step("test", batch, batch_idx, dataloader_idx)
 
-    def _evaluation_step(self, stage: str, batch: Any, batch_idx: int) -> None:
+    def _evaluation_step(self, stage: str, batch: Any, *index: int) -> None:
         real, y = split_batch(batch)
+        if index[0] == 0:
+            self._check_samples(real, y)
         with randomness.preserved(self.device):
-            fake = self._generate(
-                len(real), y, randomness.derive(self.trainer.global_rank, batch_idx)
-            )
+            fake = self._generate(len(real), y, randomness.derive(self.trainer.global_rank, *index))
             fakes = Fakes(fake, y, fake.new_empty(len(fake), 0))
             step = self._adversarial_step(DISCRIMINATOR, real, y, fakes, {})
             step.augment = nn.Identity()

@@ -64,6 +64,8 @@ def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
 
 def _prefer_fused(optimizer: Optimizer) -> None:
     """Use torch's fused kernel where the optimizer has one, the types allow and nobody chose."""
+    if not isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)):
+        return
     for group in optimizer.param_groups:
         undecided = "fused" in group and group["fused"] is None and group.get("foreach") is None
         plain = all(p.is_floating_point() for p in group["params"]) and not (

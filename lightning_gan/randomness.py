@@ -33,18 +33,22 @@ def preserved(device: torch.device) -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=[device], device_type=device.type)
 
 
-def get_states(noise: torch.Generator, device: torch.device) -> dict[str, Tensor]:
-    """Return the states of our own noise generator and of torch's global ones."""
-    states = {"noise": noise.get_state(), "cpu": torch.get_rng_state()}
+def get_states(device: torch.device, noise: torch.Generator | None = None) -> dict[str, Tensor]:
+    """Return torch's global random states, the CPU's and the device's, and a generator's own."""
+    states = {"cpu": torch.get_rng_state()}
     if device.type != "cpu":
         states[device.type] = torch.get_device_module(device).get_rng_state(device)
+    if noise is not None:
+        states["noise"] = noise.get_state()
     return states
 
 
-def set_states(states: dict[str, Tensor], noise: torch.Generator, device: torch.device) -> None:
-    """Put back what :func:`get_states` returned; a state of another device type is left out."""
-    if noise.device.type == device.type and states["noise"].numel() == noise.get_state().numel():
-        noise.set_state(states["noise"].cpu())
+def set_states(
+    states: dict[str, Tensor], device: torch.device, noise: torch.Generator | None = None
+) -> None:
+    """Put back what :func:`get_states` returned; a state of another kind of device is left out."""
     torch.set_rng_state(states["cpu"].cpu())
     if device.type != "cpu" and device.type in states:
         torch.get_device_module(device).set_rng_state(states[device.type].cpu(), device)
+    if noise is not None and states["noise"].numel() == noise.get_state().numel():
+        noise.set_state(states["noise"].cpu())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -61,16 +61,26 @@ def class_labels(labels: Any, n: int, num_classes: int | None) -> Any:
     Raises:
         InputError: The generator takes no classes, or they are of another number or out of range.
     """
-    is_sequence = isinstance(labels, Sequence) and all(isinstance(y, int) for y in labels)
-    is_tensor = isinstance(labels, Tensor) and labels.dim() <= 1 and not labels.is_floating_point()
-    if not (isinstance(labels, int) or is_sequence or is_tensor):
+    y = labels if isinstance(labels, Tensor) else _as_array(labels)
+    if y is None or y.dim() > 1 or y.is_floating_point() or y.dtype == torch.bool:
         return labels
     if num_classes is None:
         raise InputError("labels were given, but the generator is not conditional")
-    y = torch.as_tensor(labels, dtype=torch.int64)
-    y = y.expand(n) if y.dim() == 0 else y
+    y = y.to(torch.int64).expand(n) if y.dim() == 0 else y.to(torch.int64)
     check_labels(y, n, num_classes)
     return y
+
+
+def _as_array(labels: Any) -> Tensor | None:
+    """Return whole numbers, alone, in a sequence or in an array, as a tensor; None for all else."""
+    if isinstance(labels, (str, dict)):
+        return None
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # ragged
+        return None
+    whole = array.dtype.kind in "iu" or array.size == 0
+    return torch.from_numpy(array.astype(np.int64)) if whole else None
 
 
 def slice_labels(y: Any, part: slice) -> Any:

@@ -112,8 +112,8 @@ def apply_schedules(root: nn.Module, schedules: Mapping[str, Schedule], images: 
         current, value = getattr(owner, name), schedule.at(images)
         if isinstance(current, Tensor):
             current.fill_(value)
-        else:
-            setattr(owner, name, value)
+        else:  # a count stays a whole number
+            setattr(owner, name, round(value) if isinstance(current, int) else value)
 
 
 def _find_number(root: nn.Module, path: str) -> tuple[nn.Module, str]:
@@ -127,13 +127,9 @@ def _find_number(root: nn.Module, path: str) -> tuple[nn.Module, str]:
                 f"Parts here: {', '.join(children) or 'none'}"
             )
         owner = children[key]
-    value = getattr(owner, name, None)
-    if isinstance(value, bool) or not isinstance(value, (int, float, Tensor)):
-        numbers = [
-            key
-            for key, found in vars(owner).items()
-            if isinstance(found, (int, float)) and not isinstance(found, bool) and key[0] != "_"
-        ]
+    numbers = {key for key, value in vars(owner).items() if type(value) in (int, float)}
+    numbers = {key for key in numbers if key[0] != "_"} | set(dict(owner.named_buffers("", False)))
+    if name not in numbers:
         raise InputError(
             f"schedules: {path!r} names no number{nearest(name, numbers) or '.'} "
             f"{type(owner).__name__} has: {', '.join(sorted(numbers)) or 'none'}"

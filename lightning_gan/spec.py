@@ -1,10 +1,13 @@
 """Components that remember how they were built, and the specs that rebuild them from a file.
 
-A spec holds JSON values only: ``{"class_path": ..., "init_args": {...}}`` for an object,
-``{"import": "torch.tanh"}`` for an importable function or class and
-``{"partial": "torch.optim.Adam", "keywords": {...}}`` for a partial of one. What none of these can
-say (a lambda, a bare nn.Module) becomes ``{"unportable": "..."}``: it trains, and loading says
-which argument to pass again.
+A spec is plain JSON. Every mapping in it is one of these nodes, with exactly these keys:
+
+- ``{"class_path", "init_args"}``: an object, with ``distribution`` and ``version`` of its plugin
+- ``{"partial", "keywords"}``: a partial of an importable function or class
+- ``{"import"}``: an importable function or class
+- ``{"tuple"}`` and ``{"dict"}``: what JSON cannot tell from a list and from a node
+- ``{"unportable"}``: what none of these can say (a lambda, a bare nn.Module); it trains, and
+  loading says which argument to pass again
 """
 
 from __future__ import annotations
@@ -12,19 +15,76 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import numbers
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan import registry
-from lightning_gan.errors import InputError, PluginError
+from lightning_gan.errors import InputError, PluginError, nearest
 
-# What a file may name without being trusted: functions and classes that compute or optimise,
-# none of which reads, writes or runs anything.
-SAFE_MODULES = ("torch.nn", "torch.optim")
-SAFE_FUNCTIONS = frozenset({"torch.tanh", "torch.sigmoid", "torch.relu", "torch.sin", "torch.cos"})
+# Functions that a file may name without being trusted, besides those of torch.nn.functional.
+SAFE_FUNCTIONS = frozenset(
+    {"torch.abs", "torch.cos", "torch.erf", "torch.exp", "torch.relu", "torch.sigmoid"}
+    | {"torch.sin", "torch.square", "torch.tanh"}
+)
+DEEPEST = 40
+_NODES = (
+    {"class_path", "init_args"},
+    {"class_path", "init_args", "distribution", "version"},
+    {"partial", "keywords"},
+    {"import"},
+    {"tuple"},
+    {"dict"},
+    {"unportable"},
+)
+
+
+# Objects that know their arguments ------------------------------------------------------------
+
+
+def _capturing(owner: type, original: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that notes its arguments; the outermost one is the one called."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def capture(self: Specified, *args: Any, **kwargs: Any) -> None:
+        if "_arguments" not in self.__dict__:
+            self.__dict__["_arguments"] = _bind(owner, signature, self, args, kwargs)
+        original(self, *args, **kwargs)
+
+    capture.captures = True  # type: ignore[attr-defined]
+    return capture
+
+
+def _bind(
+    owner: type, signature: inspect.Signature, self: Any, args: Any, kwargs: Any
+) -> dict[str, Any]:
+    """Return a call's arguments by name; ``*args`` go to the next constructor in line."""
+    try:
+        bound = signature.bind(self, *args, **kwargs).arguments
+    except TypeError:
+        return {}  # the constructor itself is about to say what is wrong, and better
+    given: dict[str, Any] = {}
+    for name, parameter in list(signature.parameters.items())[1:]:
+        if name not in bound:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            following = inspect.signature(super(owner, self).__init__).parameters  # type: ignore[arg-type]
+            if len(following) < len(bound[name]):
+                raise TypeError(f"{type(self).__name__}: a component's arguments must have names")
+            given.update(zip(following, bound[name], strict=False))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            given.update(bound[name])
+        else:
+            given[name] = bound[name]
+    return {name: type(v)(v) if type(v) in (list, dict) else v for name, v in given.items()}
 
 
 class Specified:
@@ -34,18 +94,8 @@ class Specified:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" not in vars(cls):
-            return
-        original: Callable[..., None] = cls.__init__
-        signature = inspect.signature(original)
-
-        @functools.wraps(original)
-        def capture(self: Specified, *args: Any, **kwargs: Any) -> None:
-            if "_arguments" not in self.__dict__:  # the outermost constructor is the one called
-                self.__dict__["_arguments"] = _bind(signature, self, args, kwargs)
-            original(self, *args, **kwargs)
-
-        setattr(cls, "__init__", capture)  # noqa: B010 - mypy forbids the plain assignment
+        if "__init__" in vars(cls) or not hasattr(cls.__init__, "captures"):
+            setattr(cls, "__init__", _capturing(cls, cls.__init__))  # noqa: B010 - mypy's wish
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments by name, as they were given."""
@@ -76,14 +126,25 @@ class Component(Specified, nn.Module):
         super().__init__()
 
 
+# Objects to specs -----------------------------------------------------------------------------
+
+
 def encode(value: Any) -> Any:
     """Return the JSON form of one argument; see the module's docstring."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (str, os.PathLike)):  # string enumerations too
+        return str(getattr(value, "value", value))
+    if isinstance(value, numbers.Integral):  # NumPy's numbers too
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, list):
         return [encode(item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [encode(item) for item in value]}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: encode(item) for key, item in value.items()}
+        return {"dict": {str(key): encode(item) for key, item in value.items()}}
     if isinstance(value, Specified):
         return value.spec()
     if isinstance(value, functools.partial) and not value.args:
@@ -93,138 +154,6 @@ def encode(value: Any) -> Any:
             return {"partial": path, "keywords": keywords}
     path = _import_path(value)
     return {"unportable": repr(value)[:200]} if path is None else {"import": path}
-
-
-def build(spec: Any, *, trust: bool = False, where: str = "", given: Mapping[str, Any] = {}) -> Any:
-    """Rebuild a value from its JSON form.
-
-    The whole tree is checked before the first import.
-
-    Args:
-        spec: What :func:`encode` or :meth:`Specified.spec` returned.
-        trust: Import any path that the spec names, not only registered components, torch's
-            networks, functions, optimizers and schedulers, and component classes that the running
-            program has imported already.
-        where: Name of the place for error messages.
-        given: Arguments of the outermost object that replace those of the spec, as objects.
-
-    Raises:
-        PluginError: A class is unknown, untrusted or not installed.
-        InputError: An argument could not be saved and was not passed again.
-    """
-    if given:
-        spec = {**spec, "init_args": {k: v for k, v in spec["init_args"].items() if k not in given}}
-    _check(spec, where, trust)
-    return _build(spec, where, given)
-
-
-def _build(spec: Any, where: str, given: Mapping[str, Any]) -> Any:
-    if isinstance(spec, list):
-        return [_build(item, where, {}) for item in spec]
-    if not isinstance(spec, Mapping):
-        return spec
-    if "class_path" in spec:
-        arguments = {k: _build(v, _join(where, k), {}) for k, v in spec["init_args"].items()}
-        return _import(spec, spec["class_path"], where)(**{**arguments, **given})
-    if "partial" in spec:
-        keywords = {k: _build(v, _join(where, k), {}) for k, v in spec["keywords"].items()}
-        return functools.partial(_import(spec, spec["partial"], where), **keywords)
-    if "import" in spec:
-        return _import(spec, spec["import"], where)
-    return {key: _build(value, _join(where, key), {}) for key, value in spec.items()}
-
-
-def _check(spec: Any, where: str, trust: bool) -> None:
-    """Walk the tree and refuse what must not be imported, before anything is."""
-    if isinstance(spec, list):
-        for item in spec:
-            _check(item, where, trust)
-        return
-    if not isinstance(spec, Mapping):
-        return
-    if "unportable" in spec:
-        raise InputError(
-            f"{where or 'an argument'} could not be saved with the checkpoint "
-            f"({spec['unportable']}); pass it again: "
-            f"load_from_checkpoint(path, {where.split('.')[0] or 'argument'}=...)"
-        )
-    path = spec.get("class_path", spec.get("partial", spec.get("import")))
-    if path is None:
-        for key, value in spec.items():
-            _check(value, _join(where, key), trust)
-        return
-    allowed = _known_component(path) if "class_path" in spec else _safe_function(path)
-    if not (allowed or trust):
-        if "distribution" in spec:
-            raise PluginError(
-                f"{where or 'the checkpoint'} needs {path} from {spec['distribution']} "
-                f"{spec.get('version', '')}, which is not installed here. "
-                f"Try: pip install {spec['distribution']}"
-            )
-        raise PluginError(
-            f"{where or 'the checkpoint'} names {path}, which is neither a registered component "
-            f"nor imported by this program. Import its module first, or, if you trust the file, "
-            "pass trust=True"
-        )
-    for key, value in spec.get("init_args", spec.get("keywords", {})).items():
-        _check(value, _join(where, key), trust)
-
-
-def _known_component(path: str) -> bool:
-    """Whether a class path is registered, or names a component class that is imported already."""
-    if not isinstance(path, str):
-        return False
-    if registry.find_class(path) is not None:
-        return True
-    found = _already_imported(path)
-    return isinstance(found, type) and issubclass(found, Specified)
-
-
-def _safe_function(path: str) -> bool:
-    return isinstance(path, str) and (path in SAFE_FUNCTIONS or _in_safe_module(path))
-
-
-def _in_safe_module(path: str) -> bool:
-    """Whether a path names a public function, module, optimizer or scheduler class of torch."""
-    module, _, name = path.rpartition(".")
-    while module and module not in sys.modules:
-        module = module.rpartition(".")[0]
-    inside = any(path.startswith(f"{safe}.") for safe in SAFE_MODULES)
-    return inside and not name.startswith("_") and _defined_in_torch(_already_imported(path))
-
-
-def _defined_in_torch(found: Any) -> bool:
-    """Whether an object was written in torch's safe modules, not merely imported by them."""
-    home = getattr(found, "__module__", None) or ""
-    builtin = home in ("torch._C._nn", "torch") and callable(found)
-    return builtin or any(home == safe or home.startswith(f"{safe}.") for safe in SAFE_MODULES)
-
-
-def _already_imported(path: str) -> Any:
-    """Return the object at a dotted path whose module is imported already, else None."""
-    module = path
-    attributes: list[str] = []
-    while module and module not in sys.modules:
-        module, _, attribute = module.rpartition(".")
-        attributes.insert(0, attribute)
-    found: Any = sys.modules.get(module)
-    for attribute in attributes:
-        found = getattr(found, attribute, None)
-    return found
-
-
-def _import(spec: Mapping[str, Any], path: str, where: str) -> Any:
-    entry = registry.find_class(path) if "class_path" in spec else None
-    if entry is not None:
-        return registry.load_entry(entry)
-    found = _already_imported(path)
-    if found is not None:
-        return found
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise PluginError(f"{where or 'the checkpoint'} names {path}: {error}") from error
 
 
 def _class_path(cls: type) -> str:
@@ -251,23 +180,210 @@ def _import_path(value: Any) -> str | None:
     return None
 
 
-def _bind(signature: inspect.Signature, self: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    try:
-        bound = signature.bind(self, *args, **kwargs).arguments
-    except TypeError:
-        return {}  # the constructor itself is about to say what is wrong, and better
-    given: dict[str, Any] = {}
-    for name, parameter in list(signature.parameters.items())[1:]:
-        if name not in bound:
-            continue
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            raise TypeError(f"{type(self).__name__}: a component's arguments must have names")
-        if parameter.kind is parameter.VAR_KEYWORD:
-            given.update(bound[name])
+# Specs to objects -----------------------------------------------------------------------------
+
+
+def build(
+    spec: Any, *, trust: bool = False, where: str = "", given: Mapping[str, Any] | None = None
+) -> Any:
+    """Rebuild a value from its JSON form.
+
+    The whole tree is checked before the first import.
+
+    Args:
+        spec: What :func:`encode` or :meth:`Specified.spec` returned.
+        trust: Import any path that the spec names, not only registered components, torch's
+            networks, functions, optimizers and schedulers, and component classes that the running
+            program has imported already.
+        where: Name of the place for error messages.
+        given: Arguments of the outermost object that replace those of the spec, as objects.
+
+    Raises:
+        PluginError: A class is unknown, untrusted or not installed.
+        InputError: The spec is damaged, its arguments do not fit the class, or an argument could
+            not be saved and was not passed again.
+    """
+    given = given or {}
+    if given and isinstance(spec, Mapping) and isinstance(spec.get("init_args"), Mapping):
+        kept = {key: item for key, item in spec["init_args"].items() if key not in given}
+        spec = {**spec, "init_args": kept}
+    _check(spec, where, trust, depth=0)
+    return _build(spec, where, given)
+
+
+def _children(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of a node, by name."""
+    return next((node[key] for key in ("init_args", "keywords", "dict") if key in node), {})
+
+
+def _path(node: Mapping[str, Any]) -> Any:
+    """Return the dotted path that a node names, or None."""
+    return next((node[key] for key in ("class_path", "partial", "import") if key in node), None)
+
+
+def _check(spec: Any, where: str, trust: bool, depth: int) -> None:
+    """Walk the tree and refuse what is damaged or must not be imported, before anything is."""
+    if depth > DEEPEST:
+        raise InputError(f"{_place(where)} is nested more than {DEEPEST} levels deep")
+    for key, child in _check_node(spec, where, trust):
+        _check(child, _join(where, key), trust, depth + 1)
+
+
+def _check_node(spec: Any, where: str, trust: bool) -> Iterator[tuple[str, Any]]:
+    """Check one node and yield its children."""
+    if spec is None or type(spec) in (bool, int, float, str):
+        return
+    if type(spec) is list:
+        yield from ((str(index), item) for index, item in enumerate(spec))
+        return
+    if type(spec) is not dict or set(spec) not in _NODES:
+        raise InputError(f"{_place(where)} is damaged: {repr(spec)[:80]} is no part of a spec")
+    if "unportable" in spec:
+        argument = where.split(".")[0] or "argument"
+        raise InputError(
+            f"{_place(where)} could not be saved with the checkpoint ({spec['unportable']}); "
+            f"pass it again: load_from_checkpoint(path, {argument}=...)"
+        )
+    if "tuple" in spec:
+        if type(spec["tuple"]) is not list:
+            raise InputError(f"{_place(where)} is damaged: a tuple must hold a list")
+        yield "tuple", spec["tuple"]
+        return
+    path, children = _path(spec), _children(spec)
+    if type(children) is not dict or not all(type(key) is str for key in children):
+        raise InputError(f"{_place(where)} is damaged: its arguments have no names")
+    if "dict" not in spec:
+        if type(path) is not str:
+            raise InputError(f"{_place(where)} is damaged: {path!r} is no import path")
+        _check_path(spec, path, where, trust)
+    yield from children.items()
+
+
+def _check_path(spec: Mapping[str, Any], path: str, where: str, trust: bool) -> None:
+    if trust or (_is_component(path) if "class_path" in spec else _is_harmless(path)):
+        return
+    if "distribution" in spec:
+        raise PluginError(
+            f"{_place(where)} needs {path} from {spec['distribution']} {spec['version']}, "
+            f"which is not installed here. Try: pip install {spec['distribution']}"
+        )
+    if "class_path" in spec:
+        raise PluginError(
+            f"{_place(where)} names {path}, which is neither a registered component nor imported "
+            "by this program. Import its module first, or, if you trust the file, pass trust=True"
+        )
+    raise PluginError(
+        f"{_place(where)} names {path}, which is neither a component nor one of torch's functions, "
+        "networks, optimizers or schedulers. Pass that argument again, as an object, or, if you "
+        "trust the file, pass trust=True"
+    )
+
+
+def _is_component(path: str) -> bool:
+    """Whether a class path is registered, or names a component class that is imported already."""
+    found = _already_imported(path)
+    imported = isinstance(found, type) and issubclass(found, Specified)
+    return imported or registry.find_class(path) is not None
+
+
+def _is_harmless(path: str) -> bool:
+    """Whether a path names a function, network, optimizer or scheduler that torch itself defines.
+
+    None of these reads, writes or runs anything when it is called.
+    """
+    found = _already_imported(path)
+    if isinstance(found, type):
+        defined_in: str = found.__module__
+        network = issubclass(found, nn.Module) and defined_in.startswith("torch.nn.modules.")
+        return network or (issubclass(found, (Optimizer, LRScheduler)) and _in_optim(defined_in))
+    module, _, name = path.rpartition(".")
+    home = getattr(found, "__module__", None)
+    functional = module == "torch.nn.functional" and not name.startswith("_")
+    ours = home in ("torch.nn.functional", "torch._C._nn", "torch", None)
+    return inspect.isroutine(found) and ((functional and ours) or path in SAFE_FUNCTIONS)
+
+
+def _in_optim(home: str) -> bool:
+    return home == "torch.optim" or home.startswith("torch.optim.")
+
+
+def _already_imported(path: str) -> Any:
+    """Return what a dotted path names in a module that is imported already, else None.
+
+    Nothing is imported by looking: attributes come from the module's own dictionary and from
+    classes, never from a module's ``__getattr__`` or from a module inside another.
+    """
+    module: str = path
+    attributes: list[str] = []
+    found: Any
+    while module and not isinstance(sys.modules.get(module), ModuleType):
+        module, _, attribute = module.rpartition(".")
+        attributes.insert(0, attribute)
+    found = sys.modules.get(module) if attributes else None
+    for attribute in attributes:
+        if isinstance(found, type):
+            found = inspect.getattr_static(found, attribute, None)
         else:
-            given[name] = bound[name]
-    return given
+            found = vars(found).get(attribute) if isinstance(found, ModuleType) else None
+        if isinstance(found, ModuleType):
+            return None
+    return found
+
+
+def _build(spec: Any, where: str, given: Mapping[str, Any]) -> Any:
+    """Build a tree that has been checked."""
+    if isinstance(spec, list):
+        return [_build(item, where, {}) for item in spec]
+    if not isinstance(spec, Mapping):
+        return spec
+    if "tuple" in spec:
+        return tuple(_build(spec["tuple"], where, {}))
+    arguments = {key: _build(item, _join(where, key), {}) for key, item in _children(spec).items()}
+    if "dict" in spec:
+        return arguments
+    found = _import(spec, where)
+    if "import" in spec:
+        return found
+    if "partial" in spec:
+        return functools.partial(found, **arguments)
+    return _construct(found, {**arguments, **given}, where, given)
+
+
+def _construct(
+    cls: Callable[..., Any], arguments: dict[str, Any], where: str, given: Mapping[str, Any]
+) -> Any:
+    try:
+        return cls(**arguments)
+    except InputError:
+        raise
+    except Exception as error:
+        known = inspect.signature(cls).parameters
+        unknown = next((name for name in given if name not in known), None)
+        hint = "" if unknown is None else nearest(unknown, known)
+        name = getattr(cls, "__name__", repr(cls))
+        raise InputError(
+            f"{_place(where)}: {name} does not take these arguments{hint}: {error}"
+        ) from error
+
+
+def _import(spec: Mapping[str, Any], where: str) -> Any:
+    path = _path(spec)
+    entry = registry.find_class(path) if "class_path" in spec else None
+    if entry is not None:
+        return registry.load_entry(entry)
+    found = _already_imported(path)
+    if found is not None:
+        return found
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise PluginError(f"{_place(where)} names {path}: {error}") from error
 
 
 def _join(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
+
+
+def _place(where: str) -> str:
+    return where or "the checkpoint"

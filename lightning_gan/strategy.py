@@ -66,10 +66,10 @@ def check_trainer(trainer: Trainer) -> None:
     Raises:
         InputError: The precision or the strategy is one of those.
     """
-    if trainer.precision == "16-mixed":
+    if trainer.precision in ("16-mixed", "16-true"):
         raise InputError(
-            "trainer.precision=16-mixed shares one loss scale between two players; "
-            "use trainer.precision=bf16-mixed"
+            f"trainer.precision={trainer.precision} needs one loss scale for each of two players, "
+            "which Lightning cannot give; use trainer.precision=bf16-mixed"
         )
     model = trainer.model
     if isinstance(model, DistributedDataParallel) and not model.find_unused_parameters:

@@ -134,6 +134,8 @@ class AdversarialStep:
         discriminator: The discriminator network.
         augment: The augmentation before the discriminator.
         images_seen: Real samples seen before this batch, over all ranks.
+        full_precision: Whether the discriminator runs without autocast in this update, because a
+            regularizer differentiates it.
     """
 
     def __init__(
@@ -158,7 +160,7 @@ class AdversarialStep:
         self.generator, self.discriminator, self.augment = generator, discriminator, augment
         self.images_seen = images_seen
         self._draw_latents = draw_latents
-        self._full_precision = full_precision
+        self.full_precision = full_precision
         self._real_output: DiscriminatorOutput | None = None
         self._fake_output: DiscriminatorOutput | None = None
 
@@ -187,7 +189,7 @@ class AdversarialStep:
         Returns:
             The output, with logits and class logits in float32 or wider.
         """
-        if not self._full_precision:
+        if not (self.full_precision and torch.is_autocast_enabled(x.device.type)):
             return self._discriminate(x, y, augment)
         with torch.autocast(x.device.type, enabled=False):
             return self._discriminate(x.float() if is_low_precision(x) else x, y, augment)
@@ -228,5 +230,6 @@ def map_labels(function: Callable[[Tensor], Tensor], y: Any) -> Any:
     if isinstance(y, dict):
         return {key: map_labels(function, value) for key, value in y.items()}
     if isinstance(y, (tuple, list)):
-        return type(y)(map_labels(function, value) for value in y)
+        items = [map_labels(function, value) for value in y]
+        return type(y)(*items) if hasattr(y, "_fields") else type(y)(items)
     return y

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pickle
 import sys
 import types
+from enum import Enum
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import toys
@@ -23,6 +26,7 @@ from lightning_gan import (
     create_loss,
     create_prior,
     create_regularizer,
+    registry,
 )
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.schedules import Cosine
@@ -164,9 +168,21 @@ class Evil:
         (lambda path: path.write_bytes(pickle.dumps(Evil())), "could run code|damaged"),
         (
             lambda path: torch.save(
-                {"lightning_gan": {"format": 99, "version": "9.9"}, "state_dict": {}}, path
+                {
+                    "lightning_gan": {"format": 99, "version": "9.9", "spec": 1, "random": None},
+                    "state_dict": {},
+                },
+                path,
             ),
             "written by lightning-gan 9.9, which is newer",
+        ),
+        (
+            lambda path: torch.save({"lightning_gan": {"format": "x"}, "state_dict": {}}, path),
+            "is damaged: what describes the GANModule is incomplete",
+        ),
+        (
+            lambda path: torch.save({"lightning_gan": {}, "state_dict": []}, path),
+            "was not written by a GANModule",
         ),
     ],
 )
@@ -199,24 +215,122 @@ def test_a_truncated_checkpoint_is_refused(saved):
         {"partial": "subprocess.run", "keywords": {"args": ["true"]}},
         {"class_path": "subprocess.Popen", "init_args": {"args": ["true"]}},
         {"class_path": "torch.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}},
+        {"import": "torch.nn.functional.torch.PyTorchFileWriter"},
+        {"import": "torch.nn.functional.torch.from_file"},
+        {"import": "torch.nn.functional.handle_torch_function"},
+        {"import": "torch.nn.functional.Tensor"},
+        {"import": "torch.nn.functional.__builtins__"},
+        {"import": "torch.classes.a.b"},
+        {"import": "torch.optim.Optimizer.__init__.__globals__"},
+        {"class_path": "sklearn.experimental.Thing", "init_args": {}},
+        {
+            "partial": "torch.nn.functional.relu",
+            "keywords": {"inplace": {"class_path": "subprocess.Popen", "init_args": {}}},
+        },
         {"class_path": "not_imported_anywhere.Generator", "init_args": {}},
         {
             "class_path": "lightning_gan.losses.minimax.MinimaxLoss",
-            "init_args": {"x": [{"a": {"import": "os.system"}}]},
+            "init_args": {"x": [{"dict": {"a": {"import": "os.system"}}}]},
         },
     ],
 )
 def test_a_spec_cannot_name_what_is_not_a_component(spec):
-    with pytest.raises(PluginError, match="neither a registered component nor imported"):
+    modules = set(sys.modules)
+    with pytest.raises(PluginError, match="names .*, which is neither a .*component"):
         build(spec)
+    assert set(sys.modules) == modules
 
 
 def test_the_tree_is_checked_before_the_first_import(tmp_path, monkeypatch):
+    """A registered plugin that is not imported yet stays so when its argument is refused."""
+    info = tmp_path / "gan_traced-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gan-traced\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lightning_gan.losses]\ntraced = traced:Thing\n")
     (tmp_path / "traced.py").write_text("raise AssertionError('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PluginError, match="names traced.Thing"):
-        build({"class_path": "traced.Thing", "init_args": {}})
+    registry.clear_cache()
+    child = {"class_path": "other.Thing", "init_args": {}}
+    with pytest.raises(PluginError, match="names other.Thing"):
+        build({"class_path": "traced.Thing", "init_args": {"x": child}})
     assert "traced" not in sys.modules
+    with pytest.raises(PluginError, match="failed to import: AssertionError: imported"):
+        build({"class_path": "traced.Thing", "init_args": {}})
+    registry.clear_cache()
+
+
+def nested(levels):
+    spec = 1
+    for _ in range(levels):
+        spec = [spec]
+    return spec
+
+
+MINIMAX = "lightning_gan.losses.minimax.MinimaxLoss"
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"class_path": MINIMAX}, "is damaged: .* is no part of a spec"),
+        ({"class_path": MINIMAX, "init_args": None}, "its arguments have no names"),
+        ({"class_path": MINIMAX, "init_args": []}, "its arguments have no names"),
+        ({"class_path": MINIMAX, "init_args": {1: 2}}, "its arguments have no names"),
+        ({"class_path": None, "init_args": {}}, "None is no import path"),
+        ({"class_path": ["x"], "init_args": {}}, "is no import path"),
+        ({"import": {"import": "x"}}, "is no import path"),
+        ({"partial": "torch.tanh", "init_args": {}, "keywords": {}}, "no part of a spec"),
+        ({"import": "torch.tanh", "keywords": {}}, "no part of a spec"),
+        ({"tuple": {}}, "a tuple must hold a list"),
+        ({"dict": 3}, "its arguments have no names"),
+        ({"x": 1}, "no part of a spec"),
+        (torch.ones(1), "no part of a spec"),
+        ((1, 2), "no part of a spec"),
+        (nested(50), "nested more than 40 levels deep"),
+        (nested(5000), "nested more than 40 levels deep"),
+        ({"class_path": MINIMAX, "init_args": {"margin": 1}}, "MinimaxLoss does not take these"),
+        (
+            {"class_path": "lightning_gan.losses.base.AdversarialLoss", "init_args": {}},
+            "AdversarialLoss does not take these arguments: Can't instantiate abstract class",
+        ),
+    ],
+)
+def test_a_damaged_spec_is_one_sentence(spec, message):
+    with pytest.raises(InputError, match=message):
+        build(spec)
+
+
+def test_a_damaged_state_is_one_sentence(saved):
+    _, path = saved
+    for change in ({"_extra_state": 3}, {"generator.stem.weight": torch.ones(1)}, {"x": 1}):
+        checkpoint = torch.load(path, weights_only=True)
+        checkpoint["state_dict"].update(change)
+        changed = path.with_name("changed.ckpt")
+        torch.save(checkpoint, changed)
+        with pytest.raises(InputError, match="its state does not fit"):
+            GANModule.load_from_checkpoint(changed)
+
+
+def test_unknown_arguments_get_the_nearest_one(saved):
+    _, path = saved
+    with pytest.raises(InputError, match="did you mean 'generator'"):
+        GANModule.load_from_checkpoint(path, genrator=None)
+    with pytest.raises(InputError, match="weights_only=False is refused"):
+        GANModule.load_from_checkpoint(path, weights_only=False)
+    assert GANModule.load_from_checkpoint(path, "cpu", weights_only=True)
+
+
+def test_scheduled_numbers_come_back(tmp_path):
+    from lightning_gan.schedules import Linear
+
+    gan = toys.gan(
+        prior=create_prior("normal"), schedules={"prior.std": Linear(1.0, 0.1, kimg=0.016)}
+    )
+    run = toys.fit(tmp_path, gan, steps=6)
+    run.save_checkpoint(tmp_path / "x.ckpt", weights_only=False)
+    loaded = GANModule.load_from_checkpoint(tmp_path / "x.ckpt")
+    assert loaded.prior.std == pytest.approx(0.1)
+    assert torch.equal(loaded.sample(3, seed=0), gan.sample(3, seed=0))
 
 
 def test_trust_imports_what_a_file_names(tmp_path, monkeypatch):
@@ -250,6 +364,9 @@ def test_an_uninstalled_plugin_is_named_by_its_distribution():
         partial(torch.nn.functional.leaky_relu, negative_slope=0.1),
         torch.optim.AdamW,
         partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=10),
+        (1, (2.0, [3])),
+        {"import": "hello", "class_path": {"partial": ()}},
+        torch.erf,
     ],
 )
 def test_values_survive_the_round_trip(value):
@@ -263,6 +380,19 @@ def test_values_survive_the_round_trip(value):
 @pytest.mark.parametrize("value", [lambda x: x, torch.nn.ReLU(), object(), partial(print, 1)])
 def test_other_values_are_unportable(value):
     assert set(encode(value)) == {"unportable"}
+
+
+class Mode(str, Enum):
+    FAST = "fast"
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [(np.float64(0.5), 0.5), (np.int64(3), 3), (Mode.FAST, "fast"), (Path("a/b"), "a/b")],
+)
+def test_relatives_of_plain_values_are_saved_plain(value, plain):
+    assert encode(value) == plain
+    assert type(encode(value)) is type(plain)
 
 
 def test_a_component_remembers_the_outermost_arguments():
@@ -283,6 +413,30 @@ def test_a_component_remembers_the_outermost_arguments():
 
     assert Derived(5, extra=1).arguments() == {"size": 5, "extra": 1}
     assert Silent(size=2).arguments() == {"size": 2}
+
+    class Net(torch.nn.Module):
+        def __init__(self, width=1):
+            super().__init__()
+            self.width = width
+
+    class Mixed(Net, Generator):  # whose constructor knows nothing of components
+        def forward(self, z, y=None):
+            return z
+
+    class Extended(GANModule):
+        def __init__(self, extra, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.extra = extra
+
+    assert Mixed(width=9).arguments() == {"width": 9}
+    options = {}
+    extended = Extended(
+        5, toys.generator(), toys.discriminator(), create_loss("minimax"), options, share_fakes=True
+    )
+    options["changed"] = 1
+    names = ["extra", "generator", "discriminator", "loss", "regularizers", "share_fakes"]
+    assert list(extended.arguments()) == names
+    assert extended.arguments()["regularizers"] == {}
     with pytest.raises(TypeError, match="multiple values for keyword argument 'latent_dim'"):
         Derived(nonsense=1, size=1, latent_dim=2)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import toys
 
-from lightning_gan import EMA, randomness
+from lightning_gan import EMA, Prior, randomness
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.data import RandomImages
 from lightning_gan.regularizers.r1 import R1Regularizer
@@ -69,6 +69,25 @@ def test_another_number_of_processes_draws_noise_anew(tmp_path):
     torch.save(checkpoint, path)
     with pytest.warns(UserWarning, match="written by 2 processes and training goes on with 1"):
         toys.trainer(tmp_path, max_steps=3).fit(make(), data(), ckpt_path=path)
+
+
+def test_a_second_fit_draws_other_noise(tmp_path, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "5")
+    prior = Latents()
+    gan = toys.gan(prior=prior)
+    for _ in range(2):
+        toys.fit(tmp_path, gan, steps=1)
+    assert not torch.equal(*prior.drawn)
+
+
+class Latents(Prior):
+    def __init__(self):
+        super().__init__()
+        self.drawn = []
+
+    def sample(self, n, latent_dim, *, generator, device):
+        self.drawn.append(super().sample(n, latent_dim, generator=generator, device=device))
+        return self.drawn[-1]
 
 
 def test_streams_differ_by_seed_rank_and_purpose():

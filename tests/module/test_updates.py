@@ -24,7 +24,7 @@ from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.losses.minimax import MinimaxLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.regularizers.r1 import R1Regularizer
-from lightning_gan.schedules import Linear
+from lightning_gan.schedules import BurnIn, Linear
 
 G, D = Player.GENERATOR, Player.DISCRIMINATOR
 
@@ -68,7 +68,7 @@ def test_same_updates_as_a_hand_written_loop(tmp_path, share_fakes, d_steps):
     seed = randomness.base_seed()
     toys.fit(tmp_path, gan, steps=6, data=data, precision="64-true")
 
-    noise = randomness.seeded(randomness.derive(seed, 0, 0), torch.device("cpu"))
+    noise = randomness.seeded(randomness.derive(seed, 0, 0, 0), torch.device("cpu"))
     g_optimizer, d_optimizer = (
         torch.optim.Adam(net.parameters(), 2e-4, betas=(0.5, 0.999)) for net in (g, d)
     )
@@ -193,6 +193,22 @@ def test_uniform_fake_labels_are_drawn(tmp_path):
     assert counts.min() > 512 / 5 - 5 * (512 * 0.16) ** 0.5
 
 
+def test_uniform_fake_labels_need_no_real_ones(tmp_path):
+    gan = toys.gan(generator=toys.generator(num_classes=5), fake_labels="uniform")
+    assert toys.fit(tmp_path, gan, steps=1).global_step == 1
+
+
+def test_a_generator_must_make_what_it_says(tmp_path):
+    class Flat(torch.nn.Linear):
+        latent_dim, sample_shape = 3, toys.SHAPE
+
+        def forward(self, z, y=None):
+            return super().forward(z)
+
+    with pytest.raises(InputError, match=r"Flat has sample_shape \(1, 4, 4\) and generates \(16,"):
+        toys.fit(tmp_path, toys.gan(generator=Flat(3, 16)), steps=1)
+
+
 def test_labels_of_any_kind_reach_the_networks_untouched(tmp_path):
     class Takes(torch.nn.Module):
         def __init__(self, net):
@@ -297,10 +313,11 @@ def test_a_regularizer_shares_the_logits_of_the_loss(tmp_path):
 def test_terms_are_weighted_and_logged(tmp_path):
     gan = toys.gan(regularizers={"both": BothHalves(weight=0.5, interval=2)})
     toys.fit(tmp_path, gan, steps=1)
-    assert gan.latest_metrics["regularizer/both"].item() == 1.5  # D's half comes first
-    alone = toys.gan(regularizers={"both": BothHalves(weight=0.5)}, alternation=Only([G]))
-    toys.fit(tmp_path, alone, steps=1)
-    assert alone.latest_metrics["regularizer/both"].item() == 2.5
+    assert gan.latest_metrics["regularizer/both/discriminator"].item() == 1.5
+    assert gan.latest_metrics["regularizer/both/generator"].item() == 2.5
+    single = toys.gan(regularizers={"r1": R1Regularizer()})
+    toys.fit(tmp_path, single, steps=1)
+    assert single.latest_metrics["regularizer/r1"] > 0
 
 
 def test_after_update_runs_after_every_step(tmp_path):
@@ -373,6 +390,15 @@ def test_lr_schedules_step_after_their_own_optimizer(tmp_path):
     assert rates == [1 / 4, 1 / 16]
 
 
+def test_counts_can_be_scheduled(tmp_path):
+    gan = toys.gan(
+        alternation=Alternating(d_steps=2),
+        schedules={"alternation.d_steps": BurnIn(2, 1, kimg=0.032)},
+    )
+    toys.fit(tmp_path, gan, steps=6)
+    assert (gan.alternation.d_steps, gan.progress.generator_steps) == (1, 4)
+
+
 def test_reduce_on_plateau_is_refused(tmp_path):
     gan = toys.gan(generator_lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
     with pytest.raises(InputError, match="waits for a metric"):
@@ -422,6 +448,8 @@ def test_schedules_set_numbers_by_images_seen(tmp_path):
         ("regularizers.r2.weight", "names no part of this GAN, did you mean 'r1'"),
         ("regularizers.r1.wieght", "names no number, did you mean 'weight'"),
         ("share_fakes", "names no number"),
+        ("global_step", "names no number"),
+        ("generator_clip_norm", "names no number"),
     ],
 )
 def test_a_schedule_of_nothing_is_refused(path, message):
@@ -474,6 +502,22 @@ def test_a_resting_player_is_measured_only_on_request(tmp_path, player, resting)
         assert (loss is not None) == bool(measures)
         calls_in_the_phase = {G: 1, D: 2}[player]
         assert norm.num_batches_tracked.item() == calls_in_the_phase
+
+
+def test_observers_see_batches_on_which_nobody_steps(tmp_path):
+    for measures, measured in ((frozenset(), False), (frozenset({D, G}), True)):
+        observer = Observer(measures)
+        gan = toys.gan(augment=observer, alternation=Only([]))
+        toys.fit(tmp_path, gan, steps=1)
+        assert observer.seen[0].phases == ()
+        assert (observer.seen[0].discriminator_loss is not None) == measured
+        assert (observer.seen[0].generator_loss is not None) == measured
+
+
+@pytest.mark.parametrize("phases", [None, "D", D, ("generator",)])
+def test_phases_must_be_players(tmp_path, phases):
+    with pytest.raises(InputError, match="Only.phases must return a tuple of Player, got"):
+        toys.fit(tmp_path, toys.gan(alternation=Only(phases)), steps=1)
 
 
 def test_the_measured_loss_is_the_loss(tmp_path):
@@ -550,11 +594,33 @@ def test_bf16_penalties_and_losses_see_float32(tmp_path):
 
     gan = toys.gan(regularizers={"r1": Kinds()}, loss=LossKinds())
     toys.fit(tmp_path, gan, steps=1, precision="bf16-mixed")
-    assert kinds == [(torch.float32, True), torch.float32, torch.float32]
-    reference = toys.gan(
-        generator=gan.generator, discriminator=gan.discriminator, regularizers={"r1": Kinds()}
+    assert kinds == [(torch.float32, False), torch.float32, torch.float32]
+
+
+def test_bf16_penalty_is_that_of_float32(tmp_path):
+    """R1 and its double backward run in full precision, fakes alone in bf16."""
+
+    class Gradients(R1Regularizer):
+        def after_update(self, player, network):
+            if player is D:
+                gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
+
+    values, gradients = [], []
+    for precision in ("32-true", "bf16-mixed"):
+        torch.manual_seed(0)
+        gan = toys.gan(regularizers={"r1": Gradients(weight=1e4)})
+        toys.fit(tmp_path, gan, steps=1, precision=precision)
+        values.append(gan.latest_metrics["regularizer/r1"].item())
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
+    assert (gradients[0] - gradients[1]).norm() < 1e-3 * gradients[0].norm()
+
+
+def test_bf16_true_trains_with_a_penalty(tmp_path):
+    gan = toys.gan(regularizers={"r1": R1Regularizer()})
+    toys.fit(
+        tmp_path, gan, steps=1, precision="bf16-true", data=toys.loader(toys.images().bfloat16())
     )
-    assert reference is not None
+    assert torch.isfinite(gan.latest_metrics["regularizer/r1"])
 
 
 def test_16_mixed_is_refused(tmp_path):
@@ -590,8 +656,12 @@ def test_relativistic_losses_get_real_logits(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"micro_batches": 0}, "micro_batches must be at least 1, got 0"),
-        ({"generator_batch": 0}, "generator_batch must be at least 1, got 0"),
+        ({"micro_batches": 0}, "micro_batches must be a whole number from 1, got 0"),
+        ({"micro_batches": "2"}, "micro_batches must be a whole number from 1, got '2'"),
+        ({"regularizers": [R1Regularizer()]}, "regularizers must be a dict of names and objects"),
+        ({"regularizers": {"a.b": R1Regularizer()}}, "cannot be called 'a.b'"),
+        ({"regularizers": {"items": R1Regularizer()}}, "cannot be called 'items'"),
+        ({"generator_batch": 0}, "generator_batch must be a whole number from 1, got 0"),
         ({"fake_labels": "any"}, "fake_labels must be 'real' or 'uniform', got 'any'"),
         ({"fake_labels": "uniform"}, "needs a generator with num_classes"),
         ({"generator_clip_norm": -1.0}, "generator_clip_norm must be positive, got -1.0"),
