@@ -144,7 +144,6 @@ class GANModule(GAN):
             Detached scalars for the log and the observers, and the fakes for the next phase.
         """
         torch.clear_autocast_cache()  # one context spans the whole batch, and weights have changed
-        adversarial_loss = getattr(self, f"_{player.value}_loss")
         due = self._due_regularizers(player)
         seen: dict[str, Tensor] = {}
         self._optimizers()[player].zero_grad()
@@ -152,24 +151,30 @@ class GANModule(GAN):
             for piece, piece_y in _pieces(real, y, self.micro_batches):
                 fakes = reused or self._draw_fakes(player, len(piece), piece_y, graph=keep)
                 step = self._adversarial_step(player, piece, piece_y, fakes, due)
-                objective = adversarial_loss(step).mean()
-                terms = {f"loss/{player.value}": objective}
-                for name, regularizer in due.items():
-                    with self._uncast(step.full_precision):
-                        term = getattr(regularizer, player.value)(step)
-                    if term is not None:
-                        both = all(regularizer.acts_on(each) for each in Player)
-                        key = (
-                            f"regularizer/{name}/{player.value}" if both else f"regularizer/{name}"
-                        )
-                        terms[key] = term.mean() * regularizer.weight
-                        objective = objective + terms[key] * regularizer.interval
+                objective, terms = self._objective(step, due)
                 share = len(piece) / len(real)
                 with self._uncast():  # or autocast would round what ran in full precision
                     self.manual_backward(objective * share)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
                     seen[key] = seen.get(key, 0) + value.detach() * share
         return seen, (fakes if keep else None)
+
+    def _objective(
+        self, step: AdversarialStep, due: dict[str, Regularizer]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what a player minimises on one piece, and its terms by their keys in the log."""
+        player = step.player.value
+        objective = getattr(self, f"_{player}_loss")(step).mean()
+        terms = {f"loss/{player}": objective}
+        for name, regularizer in due.items():
+            with self._uncast(step.full_precision):
+                term = getattr(regularizer, player)(step)
+            if term is not None:
+                both = all(regularizer.acts_on(each) for each in Player)
+                key = f"regularizer/{name}" + (f"/{player}" if both else "")
+                terms[key] = term.mean() * regularizer.weight
+                objective = objective + terms[key] * regularizer.interval
+        return objective, terms
 
     def _step(self, player: Player) -> None:
         """Let one player's optimizer and scheduler step on the gradients that are there."""
