@@ -40,7 +40,7 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
             ) from error
         raise InputError(f"{path} is not a checkpoint or is damaged") from error
     except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is not a checkpoint or is damaged: {error}") from error
+        raise InputError(f"{path} is not a checkpoint or is damaged") from error
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise InputError(f"{path} was not written by a GANModule")

@@ -23,7 +23,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.meter import Meter
-from lightning_gan.optimization import LRSchedulerCallable, OptimizerCallable
+from lightning_gan.optimization import LRSchedulerCallable, OptimizerCallable, make_optimizer
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import class_labels, draw_inputs, generate
@@ -108,6 +108,9 @@ class GAN(Specified, LightningModule):
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
         check_options(self)
+        for player, makers in self._make_optimizer.items():  # a wrong learning rate fails here
+            if any(p.requires_grad for p in getattr(self, player.value).parameters()):
+                make_optimizer(player, getattr(self, player.value), *makers)
         apply_schedules(self, self.schedules, images=0)
 
         self.generator_ema: nn.Module | None = None

@@ -31,16 +31,23 @@ def make_optimizer(
     """Build one player's optimizer and scheduler, in the form Lightning expects.
 
     Raises:
-        InputError: The network has nothing to train, or the scheduler waits for a metric.
+        InputError: The network has nothing to train, optimizer or scheduler refuse their
+            arguments, or the scheduler waits for a metric.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if not parameters:
         raise InputError(f"the {player.value} has no parameter that requires a gradient")
-    optimizer = (make or default_optimizer)(parameters)
+    try:
+        optimizer = (make or default_optimizer)(parameters)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{player.value}_optimizer: {error}") from error
     _prefer_fused(optimizer)
     if make_lr_scheduler is None:
         return {"optimizer": optimizer}
-    scheduler = make_lr_scheduler(optimizer)
+    try:
+        scheduler = make_lr_scheduler(optimizer)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{player.value}_lr_scheduler: {error}") from error
     if isinstance(scheduler, ReduceLROnPlateau):
         raise InputError(
             f"{player.value}_lr_scheduler is ReduceLROnPlateau, which waits for a metric; use a "

@@ -6,6 +6,7 @@ import copy
 import functools
 import inspect
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -57,6 +58,7 @@ def run(request: Request) -> int:
             print(_printed(settings), end="")
             return 0
         root = settings["trainer"]["default_root_dir"]
+        _check_root(root)
         path = checkpoint.find(request.command, settings["ckpt_path"], root)
         settings["ckpt_path"] = path
         if settings["threads"] is not None:
@@ -210,6 +212,23 @@ class SaveSettings(Callback):
         if trainer.is_global_zero and leaves_files(trainer) and not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(self.text, encoding="utf-8")
+
+
+def _check_root(root: Any) -> None:
+    """Refuse a folder for runs that cannot be made or written to, before anything is built.
+
+    Raises:
+        InputError: It is, or lies in, a file, or is not writable.
+    """
+    if "://" in str(root):
+        return
+    there = Path(root).absolute()
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise InputError(f"trainer.default_root_dir: got {root}; {there} is a file, not a folder")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"trainer.default_root_dir: got {root}; {there} is not writable")
 
 
 def _printed(settings: dict[str, Any]) -> str:

@@ -95,6 +95,10 @@ WRONG = {
     "'reestimate'",
     "fit model.regularizers.r1.weight=heavy": "model.regularizers.r1.weight: got 'heavy'; expected "
     "float",
+    "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
+    "/dev/null is a file, not a folder",
+    "fit trainer.default_root_dir=/dev/null/x": "trainer.default_root_dir: got /dev/null/x; *",
+    "fit model.generator_optimizer.lr=-1": "model: generator_optimizer: Invalid learning rate: -1*",
     "fit threads=0": "threads: got 0; expected a number of CPU threads, or null for torch's choice",
     "fit threads=many": "threads: got 'many'; expected a number of CPU threads, *",
     "fit seed_everything=abc": "seed_everything: got 'abc'; expected int, or false for no seed",

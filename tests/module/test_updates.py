@@ -399,10 +399,15 @@ def test_counts_can_be_scheduled(tmp_path):
     assert (gan.alternation.d_steps, gan.progress.generator_steps) == (1, 4)
 
 
-def test_reduce_on_plateau_is_refused(tmp_path):
-    gan = toys.gan(generator_lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
-    with pytest.raises(InputError, match="waits for a metric"):
-        toys.fit(tmp_path, gan, steps=1)
+def test_optimizers_and_schedulers_are_tried_at_construction():
+    with pytest.raises(InputError, match="generator_lr_scheduler is ReduceLROnPlateau, which wait"):
+        toys.gan(generator_lr_scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau)
+    with pytest.raises(InputError, match="generator_optimizer: Invalid learning rate: -1"):
+        toys.gan(generator_optimizer=sgd(-1.0))
+    with pytest.raises(InputError, match="discriminator_optimizer: .*unexpected keyword .*'lrr'"):
+        toys.gan(discriminator_optimizer=partial(torch.optim.Adam, lrr=1.0))
+    with pytest.raises(InputError, match="discriminator_lr_scheduler: .*step_size"):
+        toys.gan(discriminator_lr_scheduler=torch.optim.lr_scheduler.StepLR)
 
 
 def test_default_optimizers_are_fused_adam(tmp_path):
