@@ -37,8 +37,13 @@ def split_batch(batch: Any) -> tuple[Tensor, Any]:
     )
 
 
-def check_samples(x: Tensor, sample_shape: tuple[int, ...] | None) -> None:
-    """Check shape, dtype, finiteness and, for images, range.
+def check_samples(x: Tensor, sample_shape: tuple[int, ...] | None, dtype: torch.dtype) -> None:
+    """Check shape, dtype and finiteness.
+
+    Args:
+        x: Samples, shape (N, *sample_shape).
+        sample_shape: What the networks expect.
+        dtype: Type of the networks' weights.
 
     Raises:
         InputError: The samples do not fit the networks.
@@ -57,11 +62,49 @@ def check_samples(x: Tensor, sample_shape: tuple[int, ...] | None) -> None:
         raise InputError("the first batch holds no samples")
     if not torch.isfinite(x).all():
         raise InputError("the first batch holds NaN or infinite values; check the data")
-    low, high = x.min().item(), x.max().item()
-    if x.dim() == 4 and (low >= 0 or low < -1.001 or high > 1.001):
+    if x.dtype != dtype:
         raise InputError(
-            f"images must lie in [-1, 1], the first batch lies in [{low:.3g}, {high:.3g}]; "
-            "map [0, 1] with 2 * x - 1 and [0, 255] with x / 127.5 - 1"
+            f"samples are {x.dtype} and the networks {dtype}; convert the samples with "
+            f"x.to({dtype}), or the networks with trainer.precision"
+        )
+
+
+def check_range(x: Tensor) -> None:
+    """Check that images, if the samples are such, are scaled to [-1, 1].
+
+    Images of both signs beyond it were scaled on purpose and get a warning.
+
+    Raises:
+        InputError: They are as they come from a file, in [0, 1] or [0, 255].
+    """
+    if x.dim() != 4:
+        return
+    low, high = x.min().item(), x.max().item()
+    if low >= 0:
+        scale = "2 * x - 1" if high <= 1 else "x / 127.5 - 1"
+        raise InputError(
+            f"images must be scaled to [-1, 1]; those of the first batch lie in [{low:.3g}, "
+            f"{high:.3g}], so map them with {scale}"
+        )
+    if low < -1.001 or high > 1.001:
+        warnings.warn(
+            f"images lie in [{low:.3g}, {high:.3g}], not in [-1, 1]: a generator that ends in tanh "
+            "cannot make them",
+            stacklevel=2,
+        )
+
+
+def check_generated(generator: Any, x: Any) -> None:
+    """Check that what a generator made has the shape that it declares.
+
+    Raises:
+        InputError: It has another.
+    """
+    expected = tuple(generator.sample_shape)
+    if not isinstance(x, Tensor) or tuple(x.shape[1:]) != expected:
+        raise InputError(
+            f"{type(generator).__name__} must generate samples of its sample_shape {expected}, "
+            f"got {_describe(x)}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -125,6 +126,7 @@ class GAN(Specified, LightningModule):
         self._lr_schedulers: dict[Player, Any] = {}
         self._first_batch_checked = False
         self._noise: torch.Generator | None = None
+        self._warned = False
         self._saved_random: list[dict[str, Tensor]] | None = None
         self._global_random: dict[str, Tensor] | None = None
 
@@ -212,10 +214,22 @@ class GAN(Specified, LightningModule):
         states = None
         if self._noise is not None:
             states = gather_objects(randomness.get_states(self.device, self._noise))
+        spec = self.spec()
+        unportable = sorted(
+            n for n, value in spec["init_args"].items() if "unportable" in repr(value)
+        )
+        if unportable and not self._warned:
+            self._warned = True
+            again = ", ".join(f"{name}=..." for name in unportable)
+            warnings.warn(
+                "the checkpoint's weights are complete, but these arguments cannot be saved; pass "
+                f"them again: load_from_checkpoint(path, {again})",
+                stacklevel=2,
+            )
         checkpoint[KEY] = {
             "format": FORMAT,
             "version": version("lightning-gan"),
-            "spec": self.spec(),
+            "spec": spec,
             "random": states,
         }
 

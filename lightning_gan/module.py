@@ -19,7 +19,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gan import randomness
-from lightning_gan.checks import check_labels, check_samples, split_batch
+from lightning_gan.checks import (
+    check_generated,
+    check_labels,
+    check_range,
+    check_samples,
+    split_batch,
+)
 from lightning_gan.clock import one_count
 from lightning_gan.errors import InputError
 from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
@@ -164,7 +170,12 @@ class GANModule(GAN):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return what a player minimises on one piece, and its terms by their keys in the log."""
         player = step.player.value
-        objective = getattr(self, f"_{player}_loss")(step).mean()
+        losses = getattr(self, f"_{player}_loss")(step)
+        if not isinstance(losses, Tensor):
+            raise InputError(
+                f"{type(self.loss).__name__}.{player} must return a tensor, got {losses!r}"
+            )
+        objective = losses.mean()
         terms = {f"loss/{player}": objective}
         for name, regularizer in due.items():
             with self._uncast(step.full_precision):
@@ -240,11 +251,7 @@ class GANModule(GAN):
         z = self._draw_latents(n * multiple)
         with torch.set_grad_enabled(graph or player is GENERATOR):
             fakes = Fakes(self.generator(z, y), y, z)
-        if tuple(fakes.x.shape[1:]) != tuple(self.generator.sample_shape):
-            raise InputError(
-                f"{type(self.generator).__name__} has sample_shape "
-                f"{tuple(self.generator.sample_shape)} and generates {tuple(fakes.x.shape[1:])}"
-            )
+        check_generated(self.generator, fakes.x)
         return fakes
 
     def _draw_latents(self, n: int) -> Tensor:
@@ -432,13 +439,15 @@ class GANModule(GAN):
 
     def _check_samples(self, real: Tensor, y: Any) -> None:
         """Check samples and labels before anything is done with them."""
-        shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
-        check_samples(real, shape)
         networks: list[nn.Module] = [self.discriminator]
         if self.fake_labels == "real":  # otherwise the generator never sees the data's labels
             networks.append(self.generator)
         classes = [getattr(network, "num_classes", None) for network in networks]
+        shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
+        dtype = next((p.dtype for p in self.discriminator.parameters()), real.dtype)
+        check_samples(real, shape, dtype)
         check_labels(y, len(real), next((k for k in classes if k is not None), None))
+        check_range(real)
 
     # Evaluation ---------------------------------------------------------------------------------
 

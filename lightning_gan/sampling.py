@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan import randomness
-from lightning_gan.checks import check_labels
+from lightning_gan.checks import check_generated, check_labels
 from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
 from lightning_gan.priors.base import Prior
@@ -42,7 +42,9 @@ def generate(
     with torch.inference_mode(), evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
             part = slice(start, start + BATCH)
-            pieces.append(generator(z[part].to(device), slice_labels(y, part)))
+            samples = generator(z[part].to(device), slice_labels(y, part))
+            check_generated(generator, samples)
+            pieces.append(samples)
     return torch.cat(pieces)
 
 

@@ -107,7 +107,7 @@ def test_the_plugin_is_listed(env, tmp_path):
     rows = {(row["kind"], row["name"]): row for row in json.loads(done.stdout)}
     assert rows["loss", "minimal"]["distribution"] == "minimal-loss"
     assert rows["loss", "minimax"]["distribution"] == "lightning-gan"
-    assert rows["loss", "minimal"]["status"] == "ok"
+    assert rows["loss", "minimal"]["status"] == "registered"
 
 
 def test_the_plugins_own_test_passes(env, tmp_path):

@@ -56,16 +56,18 @@ class RunCheckpoint(ModelCheckpoint):
         trainer.save_checkpoint(path, weights_only=False)
 
 
-def find(command: str, path: Any, root: str) -> str | None:
+def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
     """Return the checkpoint that a command starts from, after a look at the file.
 
     Args:
         command: ``fit`` needs none, the others do.
         path: ``ckpt_path``: a file, None, or "last" for the newest ``last.ckpt`` below ``root``.
         root: Folder of the runs, ``trainer.default_root_dir``.
+        max_steps: Where training is to end; -1 for no limit.
 
     Raises:
-        InputError: There is no such file, or it is no checkpoint of a GANModule.
+        InputError: There is no such file, it is no checkpoint of a GANModule, or it has reached
+            ``max_steps`` already.
     """
     if path is None and command == "fit":
         return None
@@ -78,16 +80,22 @@ def find(command: str, path: Any, root: str) -> str | None:
         raise InputError(f"ckpt_path: got {path!r}; expected the path of a .ckpt file, or last")
     found = _last(command, root) if path == "last" else path
     if found is not None and "://" not in found and found != "hpc":  # a cluster's file
-        _check_file(found, root)
+        reached = _check_file(found, root)
+        if command == "fit" and -1 < max_steps <= reached:
+            raise InputError(
+                f"ckpt_path: {found} is at step {reached} already; set trainer.max_steps, which is "
+                f"{max_steps}, above it"
+            )
     return found
 
 
-def _check_file(path: str, root: str) -> None:
+def _check_file(path: str, root: str) -> int:
+    """Return the step of a checkpoint."""
     if not Path(path).is_file():
         near = [*Path(path).parent.glob("*.ckpt"), *_checkpoints(Path(root))]
         raise InputError(f"ckpt_path: no file at {path}{nearest(path, map(str, near))}")
     try:
-        read_checkpoint(path, map_location="meta")
+        return int(read_checkpoint(path, map_location="meta").get("global_step", 0))
     except InputError as error:
         raise InputError(f"ckpt_path: {error}") from error
 

@@ -203,8 +203,15 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise InputError(f"the configuration cannot be composed: {_first(error)}") from error
     content = OmegaConf.to_container(config, resolve=False)
-    result = normalise(tree.shorten(content))
-    assert isinstance(result, dict)
+    result: dict[str, Any] = normalise(tree.shorten(content))
+    for group in KIND_GROUPS:  # a file of a group that does not say where it belongs
+        if group == "regularizers" and group in result:
+            raise InputError(
+                "a YAML file of the group 'regularizers' must begin with "
+                "'# @package model.regularizers.NAME'"
+            )
+        if group in result:
+            result = tree.merge({"model": {group: result.pop(group)}}, result)
     return result
 
 

@@ -42,16 +42,16 @@ def _rows(kind: str, check: bool) -> list[dict[str, str]]:
     rows = []
     for entry in entries:
         same_name = [other for other in entries if other.name == entry.name]
-        status = (check and _broken(entry)) or _status(entry, same_name)
+        status = (check and _broken(entry)) or _status(entry, same_name, check)
         row = {key: value for key, value in dataclasses.asdict(entry).items() if key in COLUMNS}
         rows.append({**row, "class_path": entry.class_path, "status": status})
     return rows
 
 
-def _status(entry: Entry, same_name: Sequence[Entry]) -> str:
+def _status(entry: Entry, same_name: Sequence[Entry], check: bool) -> str:
     """Return what a bare name means; ``distribution:name`` always works."""
     if len(same_name) == 1 or entry.ours:
-        return "ok"
+        return "ok" if check else "registered"
     settled = f"use {entry.distribution}:{entry.name}"
     return f"shadowed by ours, {settled}" if same_name[0].ours else f"ambiguous, {settled}"
 

@@ -36,16 +36,19 @@ Loader.add_implicit_resolver(
 def settings(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return the settings of a run in short form.
 
-    The base is what the ``--config`` files say, the later over the earlier, or, without any, the
-    default configuration. Then every ``--key=value`` is set in turn; ``--key+=value`` appends.
+    The base is what the ``--config`` files say, the later over the earlier; where they do not say
+    what the networks are, they change the default configuration. Then every ``--key=value`` is set
+    in turn; ``--key+=value`` appends.
 
     Raises:
         InputError: A file is missing or broken, or an option is unknown.
     """
     files = [value for name, value in options if name == "config"]
-    base: Any = {} if files else compose.settings([])
+    base: Any = {}
     for path in files:
         base = tree.merge(base, normalise(tree.shorten(_read(path))))
+    if not isinstance(base.get("model"), dict) or "generator" not in base["model"]:
+        base = tree.merge(compose.settings([]), base)  # a part of a configuration, or none
     for name, text in options:
         if name != "config":
             base = _set(base, name, text)
@@ -97,7 +100,8 @@ def _read(path: str) -> Any:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
     if not isinstance(content, dict):
-        raise InputError(f"--config: {path} holds a {type(content).__name__}; expected key: value")
+        what = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise InputError(f"--config: {path} {what}; expected key: value")
     for key in content:
         check_key(str(key))
     if isinstance(content.get("data"), str):

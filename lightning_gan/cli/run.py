@@ -6,7 +6,6 @@ import copy
 import functools
 import inspect
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from lightning_gan.cli import checkpoint, compose, options, shapes
 from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.building import Building, short
 from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
+from lightning_gan.cli.stop import GracefulStop
 from lightning_gan.ema import EMA
 from lightning_gan.errors import InputError
 from lightning_gan.module import GANModule
@@ -59,14 +59,18 @@ def run(request: Request) -> int:
             return 0
         root = settings["trainer"]["default_root_dir"]
         _check_root(root)
-        path = checkpoint.find(request.command, settings["ckpt_path"], root)
+        steps = settings["trainer"].get("max_steps", -1)
+        path = checkpoint.find(request.command, settings["ckpt_path"], root, steps)
         settings["ckpt_path"] = path
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
         cli = GANCLI(settings, request.command)
+        _make_folder(root)
+        stop = GracefulStop()
+        cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
         with _explained():
             _start(request.command, cli, path)
-    return 0
+    return 0 if stop.received is None else 128 + stop.received
 
 
 class GANCLI(LightningCLI):
@@ -218,7 +222,7 @@ def _check_root(root: Any) -> None:
     """Refuse a folder for runs that cannot be made or written to, before anything is built.
 
     Raises:
-        InputError: It is, or lies in, a file, or is not writable.
+        InputError: It is, or lies in, a file.
     """
     if "://" in str(root):
         return
@@ -227,8 +231,16 @@ def _check_root(root: Any) -> None:
         there = there.parent
     if not there.is_dir():
         raise InputError(f"trainer.default_root_dir: got {root}; {there} is a file, not a folder")
-    if not os.access(there, os.W_OK):
-        raise InputError(f"trainer.default_root_dir: got {root}; {there} is not writable")
+
+
+def _make_folder(root: Any) -> None:
+    if "://" in str(root):
+        return
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"trainer.default_root_dir: got {root}; {reason}") from error
 
 
 def _printed(settings: dict[str, Any]) -> str:

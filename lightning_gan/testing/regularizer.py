@@ -39,7 +39,8 @@ def check_regularizer(
                 step = _step(player, regularizer, generator, discriminator)
                 _check_term(regularizer, player, step, network)
                 observe(regularizer, Progress(), phases)
-            regularizer.after_update(player, network)
+            with torch.no_grad():  # as the module calls it
+                regularizer.after_update(player, network)
             expect(
                 all(bool(p.isfinite().all()) and p.requires_grad for p in network.parameters()),
                 regularizer,

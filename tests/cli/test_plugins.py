@@ -46,7 +46,7 @@ def test_list(command, install):
     install("gan-hinge", {GROUP: ["theirs = nowhere:Nope"]}, {})
     lines = command("plugins list").out.splitlines()
     assert lines[0].split() == ["kind", "name", "distribution", "version", "status"]
-    assert ["loss", "theirs", "gan-hinge", "1.0", "ok"] in [line.split() for line in lines]
+    assert ["loss", "theirs", "gan-hinge", "1.0", "registered"] in [line.split() for line in lines]
 
 
 def test_list_as_json(command, install):
@@ -162,3 +162,29 @@ def test_a_class_in_the_folder_one_works_in(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "class_path: own_loss.Theirs" in done.stdout
+
+
+def test_a_preset_needs_no_package_line(command, install):
+    install(
+        "gan-presets",
+        {CONFIGS: ["presets = gan_presets_configs"]},
+        {
+            "gan_presets_configs/__init__.py": "",
+            "gan_presets_configs/loss/smooth.yaml": (
+                "# Smoothed.\nclass_path: non_saturating\ninit_args:\n  real_target: 0.9\n"
+            ),
+            "gan_presets_configs/experiment/smoothed.yaml": (
+                "# @package _global_\n# Smoothed.\ndefaults:\n  - override /loss: smooth\n"
+            ),
+            "gan_presets_configs/regularizers/nowhere.yaml": "# No.\nclass_path: r1\n",
+        },
+    )
+    for words in ("loss=smooth", "experiment=smoothed"):
+        loss = yaml.safe_load(command(f"fit {words} --print_config").out)["model"]["init_args"][
+            "loss"
+        ]
+        assert loss["init_args"]["real_target"] == 0.9
+    assert "real_target" in command("fit --help loss=smooth").out
+    wrong = command("fit regularizers=[nowhere]")
+    assert wrong.code == 2
+    assert "must begin with '# @package model.regularizers.NAME'" in wrong.error

@@ -115,7 +115,8 @@ def test_what_cannot_be_saved_trains_and_is_asked_for_again(tmp_path):
     )
     run = toys.fit(tmp_path, gan, steps=1, data=toys.loader(toys.images(shape=(16,))))
     path = tmp_path / "run.ckpt"
-    run.save_checkpoint(path, weights_only=False)
+    with pytest.warns(UserWarning, match="generator=..., generator_optimizer=..."):
+        run.save_checkpoint(path, weights_only=False)
     with pytest.raises(InputError, match=r"load_from_checkpoint\(path, generator=...\)"):
         GANModule.load_from_checkpoint(path)
     with pytest.raises(InputError, match=r"load_from_checkpoint\(path, generator_optimizer=...\)"):

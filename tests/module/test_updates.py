@@ -205,7 +205,8 @@ def test_a_generator_must_make_what_it_says(tmp_path):
         def forward(self, z, y=None):
             return super().forward(z)
 
-    with pytest.raises(InputError, match=r"Flat has sample_shape \(1, 4, 4\) and generates \(16,"):
+    message = r"Flat must generate samples of its sample_shape \(1, 4, 4\), got .* \(8, 16\)"
+    with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, toys.gan(generator=Flat(3, 16)), steps=1)
 
 
@@ -716,8 +717,9 @@ def test_coupled_samples_and_micro_batches_warn():
     ("x", "y", "message"),
     [
         (toys.images(shape=(1, 5, 5)), None, r"shape \(1, 5, 5\), the networks expect \(1, 4, 4\)"),
-        (toys.images() * 0.5 + 0.5, None, r"images must lie in \[-1, 1\]"),
-        (toys.images() * 127, None, r"images must lie in \[-1, 1\]"),
+        (toys.images() * 0.5 + 0.5, None, r"those of the first batch lie in .* with 2 \* x - 1"),
+        (toys.images() * 120 + 121, None, r"those of the first batch lie in .* x / 127.5 - 1"),
+        (toys.images().double(), None, "samples are torch.float64 and the networks torch.float32"),
         ((toys.images() * 127).to(torch.uint8), None, "must be floating point, got torch.uint8"),
         (toys.images() / 0, None, "NaN or infinite"),
         (toys.images(), None, "has num_classes=3 but the data yield no labels"),
@@ -732,6 +734,20 @@ def test_the_first_batch_is_checked_before_any_step(tmp_path, x, y, message):
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, gan, steps=1, data=toys.loader(x, y))
     assert toys.same(before, toys.weights(gan.generator))
+
+
+def test_images_beyond_the_range_on_purpose_get_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match=r"images lie in .* not in \[-1, 1\]"):
+        toys.fit(tmp_path, toys.gan(), steps=1, data=toys.loader(toys.images() * 3))
+
+
+def test_a_loss_must_return_tensors(tmp_path):
+    class Float(MinimaxLoss):
+        def discriminator(self, real_logits, fake_logits):
+            return 0.5
+
+    with pytest.raises(InputError, match="Float.discriminator must return a tensor, got 0.5"):
+        toys.fit(tmp_path, toys.gan(loss=Float()), steps=1)
 
 
 def test_a_batch_of_another_form_is_refused(tmp_path):
