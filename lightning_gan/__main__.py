@@ -23,13 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, or 2 after one message about wrong input. Other errors keep their traceback.
     """
     try:
-        return _dispatch(read(sys.argv[1:] if argv is None else argv))
+        code = _dispatch(read(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
     except InputError as error:
         if os.environ.get("LOCAL_RANK", "0") == "0":  # not once for every process of a run
             print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _dispatch(request: Request) -> int:

@@ -29,7 +29,7 @@ from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import class_labels, draw_inputs, generate
 from lightning_gan.schedules import Schedule, apply_schedules
-from lightning_gan.spec import Specified, build
+from lightning_gan.spec import Specified, build, is_portable
 from lightning_gan.strategy import gather_objects
 from lightning_gan.types import Player, Progress
 
@@ -215,12 +215,10 @@ class GAN(Specified, LightningModule):
         if self._noise is not None:
             states = gather_objects(randomness.get_states(self.device, self._noise))
         spec = self.spec()
-        unportable = sorted(
-            n for n, value in spec["init_args"].items() if "unportable" in repr(value)
-        )
-        if unportable and not self._warned:
+        missing = sorted(n for n, value in spec["init_args"].items() if not is_portable(value))
+        if missing and not self._warned:
             self._warned = True
-            again = ", ".join(f"{name}=..." for name in unportable)
+            again = ", ".join(f"{name}=..." for name in missing)
             warnings.warn(
                 "the checkpoint's weights are complete, but these arguments cannot be saved; pass "
                 f"them again: load_from_checkpoint(path, {again})",

@@ -180,6 +180,13 @@ def _import_path(value: Any) -> str | None:
     return None
 
 
+def is_portable(spec: Any) -> bool:
+    """Whether a spec holds everything that rebuilding needs."""
+    if isinstance(spec, Mapping):
+        return "unportable" not in spec and all(map(is_portable, spec.values()))
+    return not isinstance(spec, list) or all(map(is_portable, spec))
+
+
 # Specs to objects -----------------------------------------------------------------------------
 
 

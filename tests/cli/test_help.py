@@ -1,5 +1,8 @@
 """Help names everything that can be written."""
 
+import subprocess
+import sys
+
 import pytest
 
 from lightning_gan import __version__, registry
@@ -75,3 +78,16 @@ def test_every_file_of_ours_says_what_it_is(group):
 @pytest.mark.parametrize("name", compose.choices("experiment"))
 def test_every_experiment_composes_and_is_checked(name, command):
     assert command(f"fit experiment={name} --print_config").code == 0
+
+
+def test_a_reader_may_leave_early():
+    """As in ``lightning-gan --help | head``."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lightning_gan", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")

@@ -30,7 +30,7 @@ from lightning_gan import (
 )
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.schedules import Cosine
-from lightning_gan.spec import build, encode
+from lightning_gan.spec import build, encode, is_portable
 
 
 def full_gan():
@@ -381,6 +381,8 @@ def test_values_survive_the_round_trip(value):
 @pytest.mark.parametrize("value", [lambda x: x, torch.nn.ReLU(), object(), partial(print, 1)])
 def test_other_values_are_unportable(value):
     assert set(encode(value)) == {"unportable"}
+    assert not is_portable(encode({"a": [(1, value)]}))
+    assert is_portable(encode({"a": [(1, "unportable", torch.tanh)]}))
 
 
 class Mode(str, Enum):
