@@ -150,7 +150,9 @@ class GAN(Specified, LightningModule):
         parts = (self.trainer.global_rank, 2, batch_idx, dataloader_idx)
         return self._generate(len(x), y, randomness.derive(randomness.base_seed(), *parts))
 
-    def sample(self, n: int, labels: Any = None, seed: int | None = None) -> Tensor:
+    def sample(
+        self, n: int, labels: Any = None, seed: int | None = None, z: Tensor | None = None
+    ) -> Tensor:
         """Draw samples from the averaged generator where there is one, in eval mode.
 
         Every random state is left as it was found.
@@ -162,24 +164,27 @@ class GAN(Specified, LightningModule):
                 conditional.
             seed: Seed of the latents and drawn classes, the same samples on every call; None for
                 other samples every time.
+            z: Latents, shape (n, Z), such as the points of an interpolation. None draws them.
 
         Returns:
             Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1].
 
         Raises:
-            InputError: ``n`` is negative, or labels are of another number or out of range.
+            InputError: ``n`` is negative, or labels or latents are of another number or range.
         """
         if not isinstance(n, int) or n < 0:
             raise InputError(f"n must be a whole number from 0, got {n!r}")
+        if z is not None and tuple(z.shape) != (shape := (n, self.generator.latent_dim)):
+            raise InputError(f"latents z must have shape {shape}, got {tuple(z.shape)}")
         if seed is None:
             seed = torch.Generator().seed()
         if labels is not None:
             labels = class_labels(labels, n, getattr(self.generator, "num_classes", None))
-        return self._generate(n, labels, seed)
+        return self._generate(n, labels, seed, z)
 
-    def _generate(self, n: int, y: Any, seed: int) -> Tensor:
+    def _generate(self, n: int, y: Any, seed: int, z: Tensor | None = None) -> Tensor:
         generator = self._sampling_generator()
-        return generate(generator, self.prior, n, y, seed, self.device)
+        return generate(generator, self.prior, n, y, seed, self.device, z)
 
     def _sampling_generator(self) -> nn.Module:
         """Return the averaged generator, its statistics re-estimated where that is due."""

@@ -20,7 +20,13 @@ BATCH = 256
 
 
 def generate(
-    generator: nn.Module, prior: Prior, n: int, y: Any, seed: int, device: torch.device
+    generator: nn.Module,
+    prior: Prior,
+    n: int,
+    y: Any,
+    seed: int,
+    device: torch.device,
+    z: Tensor | None = None,
 ) -> Tensor:
     """Generate n samples in eval mode; the latents do not depend on the device.
 
@@ -31,11 +37,13 @@ def generate(
         y: Labels with N first, or None: drawn uniformly where the generator has ``num_classes``.
         seed: Seed of latents and drawn labels.
         device: Where to generate.
+        z: Latents, shape (n, Z), or None: drawn from ``prior``.
 
     Returns:
         Samples, shape (n, *sample_shape).
     """
-    z, drawn = draw_inputs(generator, prior, n, randomness.seeded(seed, CPU))
+    z_drawn, drawn = draw_inputs(generator, prior, n, randomness.seeded(seed, CPU))
+    z = z_drawn if z is None else z
     z = z.to(next((p.dtype for p in generator.parameters() if p.is_floating_point()), z.dtype))
     y = map_labels(lambda labels: labels.to(device), drawn if y is None else y)
     pieces = []

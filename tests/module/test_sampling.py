@@ -42,6 +42,16 @@ def test_sample_is_made_in_chunks_that_do_not_show():
     assert gan.sample(0).shape == (0, *toys.SHAPE)
 
 
+def test_samples_of_given_latents():
+    gan = toys.gan(generator=toys.generator(num_classes=2))
+    z = torch.randn(1, 3).repeat(2, 1)
+    zero, one = gan.sample(2, labels=[0, 1], z=z)
+    assert not torch.equal(zero, one)
+    torch.testing.assert_close(one, gan.sample(1, labels=1, z=z[:1])[0])
+    with pytest.raises(InputError, match=r"latents z must have shape \(3, 3\), got \(2, 3\)"):
+        gan.sample(3, labels=0, z=z)
+
+
 def test_labels_of_samples():
     gan = toys.gan(generator=toys.generator(num_classes=3))
     one = gan.sample(2, labels=1, seed=0)
