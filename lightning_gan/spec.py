@@ -26,7 +26,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gan import registry
+from lightning_gan import lr_schedulers, registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 # Functions that a file may name without being trusted, besides those of torch.nn.functional.
@@ -294,7 +294,7 @@ def _is_component(path: str) -> bool:
 
 
 def _is_harmless(path: str) -> bool:
-    """Whether a path names a function, network, optimizer or scheduler that torch itself defines.
+    """Whether a path names a function, network, optimizer or scheduler of torch, or ours.
 
     None of these reads, writes or runs anything when it is called.
     """
@@ -311,7 +311,8 @@ def _is_harmless(path: str) -> bool:
 
 
 def _in_optim(home: str) -> bool:
-    return home == "torch.optim" or home.startswith("torch.optim.")
+    ours = home == lr_schedulers.__name__
+    return ours or home == "torch.optim" or home.startswith("torch.optim.")
 
 
 def _already_imported(path: str) -> Any:

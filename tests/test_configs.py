@@ -48,9 +48,16 @@ def test_experiments_train(tmp_path, name):
     fit(tmp_path, f"experiment={name}", *(random_images(SHAPES[data]) if data in SHAPES else []))
 
 
+@pytest.mark.parametrize("name", [n for n in files("experiment") if n.startswith("mnist_")])
+def test_experiments_on_mnist_train_on_the_embedded_digits(tmp_path, name):
+    fit(tmp_path, f"experiment={name}", "data=digits")
+
+
 @pytest.mark.parametrize("name", files("data"))
 def test_data_sets_feed_the_default_networks(tmp_path, name):
     words = [f"data={name}"]
+    if name.startswith("mixture_"):  # points are no images
+        words += ["generator=mlp", "discriminator=mlp", "samples=false"]
     if name in SHAPES:
         words = random_images(SHAPES[name])
     if name == "folder":

@@ -2,8 +2,9 @@
 
 Hydra puts groups and experiments together and builds nothing. Every registered component is a
 choice of its group without a YAML file of its own, and so is any dotted class path. Choosing
-another component or data set than the experiment's takes it with its own defaults: what the
-experiment says about the old one is left out.
+another component or optimizer than the experiment's takes it with its own defaults: what the
+experiment says about the old one is left out. Of another data set's settings the experiment keeps
+its word wherever the data set's own YAML has that key too, such as the batch size.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ TOP = (
     "checkpoint",
     "samples",
     "curves",
+    "health",
+    "evaluation",
+    "export",
     "summary",
     "predictions",
 )
@@ -69,10 +73,13 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         alone = [text for text in others if not re.match(r"\W*experiment\b", text)]
         made = [_text(override) for override in chosen.values()]
         _store(chosen.values())
-        content = _replace(content, _compose([*alone, "~experiment", *made]), chosen)
+        fresh = _compose([*alone, "~experiment", *made])
+        if "data" in chosen:
+            fresh = _with_experiment(fresh, _compose([*others, _text(chosen["data"])]))
+        content = _replace(content, fresh, chosen)
     for override in parsed:
         if not is_group(override):
-            content = _apply(content, override)
+            content = apply(content, override)
     return _resolve(content)
 
 
@@ -215,6 +222,19 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     return result
 
 
+def _with_experiment(fresh: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Give a data set what the experiment says about data, as far as it has these settings.
+
+    Args:
+        fresh: The settings with the data set, but without the experiment.
+        whole: The settings with both.
+    """
+    own, said = fresh.get("data"), whole.get("data")
+    if _get(fresh, "data.class_path") != _get(whole, "data.class_path") or not own or not said:
+        return fresh  # the experiment names a class itself
+    return {**fresh, "data": {key: said[key] for key in own}}
+
+
 def _replace(
     content: dict[str, Any], fresh: dict[str, Any], chosen: Iterable[str]
 ) -> dict[str, Any]:
@@ -226,7 +246,12 @@ def _replace(
     return content
 
 
-def _apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
+def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
+    """Return the settings (short form) with one override that is no choice of a group.
+
+    Raises:
+        InputError: It is a sweep, or leads nowhere.
+    """
     if override.is_delete():
         return tree.remove(content, override.key_or_group)
     if override.is_sweep_override():

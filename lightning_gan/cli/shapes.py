@@ -35,7 +35,7 @@ def fill(settings: dict[str, Any], building: Building) -> LightningDataModule | 
     seed = settings["seed_everything"]
     if seed is not False:  # a data module may split at random in its constructor
         seed_everything(None if seed is True else seed, workers=True, verbose=False)
-    data = _build(settings["data"], building)
+    data = build_data(settings["data"], building)
     for path, init_args, argument in missing:
         if hasattr(data, argument.name):
             value = getattr(data, argument.name)
@@ -65,7 +65,12 @@ def wanting(settings: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], acc
                 yield f"model.{player}", node["init_args"], known[name]
 
 
-def _build(node: dict[str, Any], building: Building) -> LightningDataModule:
+def build_data(node: dict[str, Any], building: Building) -> LightningDataModule:
+    """Build the data module that a resolved node describes.
+
+    Raises:
+        InputError: It refuses its arguments.
+    """
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningDataModule, "data", fail_untyped=False)
     building.watch(parser, "data", LightningDataModule)

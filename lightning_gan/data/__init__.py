@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lightning_gan.data.digits import Digits
     from lightning_gan.data.folder import ImageFolder
     from lightning_gan.data.loader import EpochPermutation, TensorLoader
+    from lightning_gan.data.mixtures import Mixture, MixtureGrid, MixtureRing
     from lightning_gan.data.random import RandomImages
     from lightning_gan.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 
@@ -21,6 +22,9 @@ _HOMES = {
     "ImageData": "base",
     "ImageFolder": "folder",
     "MNIST": "torchvision_sets",
+    "Mixture": "mixtures",
+    "MixtureGrid": "mixtures",
+    "MixtureRing": "mixtures",
     "RandomImages": "random",
     "TensorLoader": "loader",
 }
@@ -33,6 +37,9 @@ __all__ = [
     "FashionMNIST",
     "ImageData",
     "ImageFolder",
+    "Mixture",
+    "MixtureGrid",
+    "MixtureRing",
     "RandomImages",
     "TensorLoader",
 ]

@@ -116,6 +116,27 @@ class ImageData(LightningDataModule, ABC):
                     f"set data.batch_size to {share} or less"
                 )
 
+    def images(self, split: Split, labels: bool | None = None) -> Images:
+        """Return all images of a split, loaded once; they are not to be changed.
+
+        Args:
+            split: "train" or "test".
+            labels: Return the class labels that the data have; None as the batches do.
+
+        Returns:
+            Images, uint8 in 0..255 of shape (N, *sample_shape), and labels, int64 in 0..K-1 of
+            shape (N,), or None.
+
+        Raises:
+            InputError: There is no such split, or the images cannot be read or do not fit in
+                memory.
+        """
+        if split not in ("train", "test"):
+            raise InputError(f"split must be 'train' or 'test', got {split!r}")
+        self.setup("test")  # which says what to do about files that are absent
+        images, found = self._split(split)
+        return images, found if (self.labels if labels is None else labels) else None
+
     def train_dataloader(self) -> TensorLoader:
         """Return the loader of shuffled, equally large batches."""
         # Overfitting means the same batches in every epoch.

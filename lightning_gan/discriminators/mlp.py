@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.initialization import Init, initialize
 
 
 class MLPDiscriminator(Discriminator):
@@ -27,9 +28,11 @@ class MLPDiscriminator(Discriminator):
         num_classes: K for a class-conditional discriminator; None ignores labels.
         dropout: Probability of zeroing a hidden value while training.
         slope: Slope of LeakyReLU for negative inputs.
+        init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
+            "glorot_normal", and biases of 0.
 
     Raises:
-        InputError: A size is below 1, or ``dropout`` lies outside [0, 1).
+        InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class MLPDiscriminator(Discriminator):
         num_classes: int | None = None,
         dropout: float = 0.2,
         slope: float = 0.2,
+        init: Init = "torch",
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -58,6 +62,7 @@ class MLPDiscriminator(Discriminator):
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 1)
+        initialize(self, init)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
 

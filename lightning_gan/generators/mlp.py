@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.initialization import Init, initialize
 
 
 class MLPGenerator(Generator):
@@ -28,9 +29,15 @@ class MLPGenerator(Generator):
         num_classes: K for a class-conditional generator; None ignores labels.
         class_dim: Length of a class's vector.
         slope: Slope of LeakyReLU for negative inputs.
+        norm: "batch" normalizes what each LeakyReLU returns (Ioffe & Szegedy 2015).
+        norm_momentum: Share of a batch in the running statistics; Keras counts the other share.
+        norm_eps: What is added to the variance.
+        init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
+            "glorot_normal", and biases of 0.
 
     Raises:
-        InputError: A size is below 1, or there is neither a latent nor a label.
+        InputError: A size is below 1, there is neither a latent nor a label, or ``norm`` or
+            ``init`` is unknown.
     """
 
     def __init__(
@@ -41,8 +48,14 @@ class MLPGenerator(Generator):
         num_classes: int | None = None,
         class_dim: int = 32,
         slope: float = 0.2,
+        norm: Literal["none", "batch"] = "none",
+        norm_momentum: float = 0.1,
+        norm_eps: float = 1e-5,
+        init: Init = "torch",
     ) -> None:
         super().__init__()
+        if norm not in ("none", "batch"):
+            raise InputError(f"norm must be 'none' or 'batch', got {norm!r}")
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
@@ -60,8 +73,11 @@ class MLPGenerator(Generator):
         layers: list[nn.Module] = []
         for width, following in pairwise(widths):
             layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
+            if norm == "batch":
+                layers.append(nn.BatchNorm1d(following, norm_eps, norm_momentum))
         layers += [nn.Linear(widths[-1], math.prod(self.sample_shape)), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
+        initialize(self.layers, init)
 
     def forward(self, z: Tensor, y: Any = None) -> Tensor:
         """Generate samples in [-1, 1].

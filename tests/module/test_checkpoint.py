@@ -29,6 +29,7 @@ from lightning_gan import (
     registry,
 )
 from lightning_gan.alternations.alternating import Alternating
+from lightning_gan.lr_schedulers import InverseTimeDecay
 from lightning_gan.schedules import Cosine
 from lightning_gan.spec import build, encode, is_portable
 
@@ -365,6 +366,7 @@ def test_an_uninstalled_plugin_is_named_by_its_distribution():
         partial(torch.nn.functional.leaky_relu, negative_slope=0.1),
         torch.optim.AdamW,
         partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=10),
+        partial(InverseTimeDecay, decay=1e-8),
         (1, (2.0, [3])),
         {"import": "hello", "class_path": {"partial": ()}},
         torch.erf,

@@ -1,0 +1,77 @@
+"""The AC-GAN discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
+from lightning_gan.layers.initialization import initialize
+from lightning_gan.layers.quarter import quarter
+from lightning_gan.layers.same_padding import SameConv2d
+from lightning_gan.types import DiscriminatorOutput
+
+
+class ACGANDiscriminator(Discriminator):
+    """Four 3x3 convolutions, a head that tells real from fake and one that tells the class.
+
+    A small relative of the network of Odena et al. 2017, appendix A, known from Keras's example
+    for MNIST. Strides are 2, 1, 2, 1, with Keras's "same" padding; LeakyReLU and dropout follow
+    each. Labels are no input: train the class head with the regularizer ``auxiliary_classifier``.
+    Kernels begin as Glorot uniform and biases at 0, Keras's defaults.
+
+    Args:
+        sample_shape: (C, H, W); H and W multiples of 4.
+        base_channels: Channels of the first feature map, which each convolution doubles.
+        num_classes: K; None for a discriminator without the class head.
+        dropout: Probability of zeroing a value while training.
+        slope: Slope of LeakyReLU for negative inputs.
+
+    Raises:
+        InputError: The shape does not fit, a size is below 1, or ``dropout`` lies outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        base_channels: int = 32,
+        num_classes: int | None = None,
+        dropout: float = 0.3,
+        slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        height, width = quarter(sample_shape, base_channels)
+        if not 0 <= dropout < 1:
+            raise InputError(f"dropout must lie in [0, 1), got {dropout}")
+        if num_classes is not None and num_classes < 1:
+            raise InputError(f"num_classes must be at least 1 or None, got {num_classes}")
+        self.sample_shape = tuple(sample_shape)
+        self.num_classes = num_classes
+        widths = [self.sample_shape[0], *(base_channels * 2**level for level in range(4))]
+        layers: list[nn.Module] = []
+        for stride, (channels, following) in zip((2, 1, 2, 1), pairwise(widths), strict=True):
+            layers.append(SameConv2d(channels, following, 3, stride))
+            layers += [nn.LeakyReLU(slope, inplace=True), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        features = widths[-1] * height * width
+        self.head = nn.Linear(features, 1)
+        self.class_head = None if num_classes is None else nn.Linear(features, num_classes)
+        initialize(self, "glorot_uniform")
+
+    def forward(self, x: Tensor, y: Any = None) -> DiscriminatorOutput:
+        """Judge images, whatever their labels.
+
+        Args:
+            x: Images, shape (N, C, H, W).
+            y: Ignored.
+
+        Returns:
+            Logits, shape (N,), and class logits, shape (N, K), where ``num_classes`` is set.
+        """
+        features = self.layers(x)
+        class_logits = None if self.class_head is None else self.class_head(features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), class_logits)

@@ -1,0 +1,110 @@
+"""The class loss of AC-GANs against a softmax in NumPy, and in training."""
+
+import numpy as np
+import pytest
+import torch
+import toys
+from torch import nn
+
+from lightning_gan.discriminators.acgan import ACGANDiscriminator
+from lightning_gan.errors import InputError
+from lightning_gan.generators.acgan import ACGANGenerator
+from lightning_gan.regularizers.auxiliary_classifier import AuxiliaryClassifierRegularizer
+from lightning_gan.types import AdversarialStep, DiscriminatorOutput, Player
+
+REAL = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]])
+FAKE = torch.tensor([[0.0, 0.0, 0.0], [1.0, -2.0, 0.0]])
+Y, FAKE_Y = torch.tensor([0, 1]), torch.tensor([2, 0])
+
+
+class Told(nn.Module):
+    """A discriminator whose class logits are its input."""
+
+    def forward(self, x, y=None):
+        return DiscriminatorOutput(x.sum(1), class_logits=x)
+
+
+def step(player):
+    return AdversarialStep(
+        player,
+        real=REAL,
+        y=Y,
+        fake=FAKE,
+        fake_y=FAKE_Y,
+        z=torch.zeros(2, 0),
+        generator=nn.Identity(),
+        discriminator=Told(),
+        augment=nn.Identity(),
+        draw_latents=lambda n: torch.zeros(n, 0),
+    )
+
+
+def cross_entropy(logits, y):
+    logits = logits.double().numpy()
+    return np.log(np.exp(logits).sum(1)) - logits[np.arange(len(y)), y.numpy()]
+
+
+@pytest.mark.parametrize("weight", [1.0, 2.0])
+def test_terms_by_hand(weight):
+    real, fake = cross_entropy(REAL, Y), cross_entropy(FAKE, FAKE_Y)
+    for samples, expected in {"real": real, "both": real + fake}.items():
+        regularizer = AuxiliaryClassifierRegularizer(
+            discriminator_weight=weight, discriminator_samples=samples
+        )
+        found = regularizer.discriminator(step(Player.DISCRIMINATOR))
+        np.testing.assert_allclose(found.numpy(), weight * expected, rtol=1e-6)
+    found = AuxiliaryClassifierRegularizer(generator_weight=weight).generator(
+        step(Player.GENERATOR)
+    )
+    np.testing.assert_allclose(found.numpy(), weight * fake, rtol=1e-6)
+
+
+def test_each_weight_is_for_its_own_player():
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_weight=0.0)
+    assert not regularizer.discriminator(step(Player.DISCRIMINATOR)).any()
+    assert regularizer.generator(step(Player.GENERATOR)).all()
+
+
+def test_an_untrained_classifier_of_k_classes_costs_the_logarithm_of_k():
+    regularizer = AuxiliaryClassifierRegularizer()
+    assert regularizer.generator(step(Player.GENERATOR))[0].item() == pytest.approx(np.log(3))
+
+
+def acgan(num_classes=3, **options):
+    return toys.gan(
+        generator=ACGANGenerator((1, 8, 8), 4, base_channels=2, num_classes=num_classes),
+        discriminator=ACGANDiscriminator((1, 8, 8), base_channels=2, num_classes=num_classes),
+        regularizers={"classes": AuxiliaryClassifierRegularizer()},
+        **options,
+    )
+
+
+def test_training_reports_both_terms(tmp_path):
+    module = acgan(fake_labels="uniform", generator_batch=2)
+    x, y = toys.images(16, (1, 8, 8)), torch.arange(16) % 3
+    toys.fit(tmp_path, module, steps=2, data=toys.loader(x, y))
+    for player in ("discriminator", "generator"):
+        assert module.latest_metrics[f"regularizer/classes/{player}"] > 0
+
+
+def test_it_learns_classes_that_can_be_told(tmp_path):
+    y = torch.arange(24) % 3
+    x = torch.full((24, 1, 8, 8), -1.0)
+    x[torch.arange(24), 0, 2 * y] = 1.0  # a bright row whose height is the class
+    module = acgan(discriminator_optimizer=lambda p: torch.optim.Adam(p, lr=0.01))
+    toys.fit(tmp_path, module, steps=60, data=toys.loader(x, y))
+    module.eval()
+    assert (module.discriminator(x).class_logits.argmax(1) == y).all()
+
+
+def test_a_discriminator_without_class_logits_is_refused():
+    text = "regularizer 'classes' .*needs 'class_logits', which neither .* provides"
+    with pytest.raises(InputError, match=text):
+        acgan(num_classes=None)
+    with pytest.raises(InputError, match=text):
+        toys.gan(regularizers={"classes": AuxiliaryClassifierRegularizer()})
+
+
+def test_unknown_samples():
+    with pytest.raises(InputError, match="must be 'both' or 'real', got 'fake'"):
+        AuxiliaryClassifierRegularizer(discriminator_samples="fake")
