@@ -1,1 +1,77 @@
-"""Measurements that torchmetrics lacks."""
+"""Measurements that torchmetrics lacks, and the networks that they look through.
+
+Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lightning_gan.metrics.class_balance import ClassBalance, ClassHistogram
+    from lightning_gan.metrics.classifier_score import ClassifierScore
+    from lightning_gan.metrics.conditional_accuracy import ConditionalAccuracy
+    from lightning_gan.metrics.density_coverage import DensityCoverage
+    from lightning_gan.metrics.duplicates import Duplicates
+    from lightning_gan.metrics.features import FeatureExtractor, Features, extract
+    from lightning_gan.metrics.fid import FID
+    from lightning_gan.metrics.inception import InceptionFeatures
+    from lightning_gan.metrics.judge import judge_for
+    from lightning_gan.metrics.judge_network import Judge
+    from lightning_gan.metrics.kid import KID
+    from lightning_gan.metrics.memorization import Memorization
+    from lightning_gan.metrics.precision_recall import PrecisionRecall
+    from lightning_gan.metrics.separation import SeparationSharpness
+
+_HOMES = {
+    "ClassBalance": "class_balance",
+    "ClassHistogram": "class_balance",
+    "ClassifierScore": "classifier_score",
+    "ConditionalAccuracy": "conditional_accuracy",
+    "DensityCoverage": "density_coverage",
+    "Duplicates": "duplicates",
+    "FID": "fid",
+    "FeatureExtractor": "features",
+    "Features": "features",
+    "InceptionFeatures": "inception",
+    "Judge": "judge_network",
+    "KID": "kid",
+    "Memorization": "memorization",
+    "PrecisionRecall": "precision_recall",
+    "SeparationSharpness": "separation",
+    "extract": "features",
+    "judge_for": "judge",
+}
+
+__all__ = [
+    "FID",
+    "KID",
+    "ClassBalance",
+    "ClassHistogram",
+    "ClassifierScore",
+    "ConditionalAccuracy",
+    "DensityCoverage",
+    "Duplicates",
+    "FeatureExtractor",
+    "Features",
+    "InceptionFeatures",
+    "Judge",
+    "Memorization",
+    "PrecisionRecall",
+    "SeparationSharpness",
+    "extract",
+    "judge_for",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lightning_gan.metrics' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"lightning_gan.metrics.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,97 @@
+"""Where results that take long to compute are kept, and how the data behind them are told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lightning_gan.errors import InputError
+
+_VARIABLE = "LIGHTNING_GAN_CACHE"
+
+
+def cache_folder() -> Path:
+    """Return $LIGHTNING_GAN_CACHE, else the folder ``lightning_gan`` in the platform's cache.
+
+    On Linux that is in $XDG_CACHE_HOME or ~/.cache, on macOS ~/Library/Caches, on Windows
+    %LOCALAPPDATA%. The folder need not exist.
+
+    Raises:
+        InputError: The variable is not set and the user has no home folder.
+    """
+    chosen = os.environ.get(_VARIABLE)
+    try:
+        if chosen:
+            return Path(chosen).expanduser()
+        return _platform_folder() / "lightning_gan"
+    except RuntimeError as error:
+        raise InputError(
+            f"there is no home folder for the cache: set {_VARIABLE} to a folder of your own"
+        ) from error
+
+
+def fingerprint(*parts: Tensor | int) -> str:
+    """Return the SHA-256 of tensors (type, shape, bytes) and numbers, in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Tensor):
+            array = part.detach().cpu().contiguous().numpy()
+            digest.update(f"{array.dtype.name} {array.shape}\n".encode())
+            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+        else:
+            digest.update(f"{part}\n".encode())
+    return digest.hexdigest()
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
+    """Write tensors and JSON notes as safetensors; other processes see all of the file or none.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from safetensors.torch import save
+
+    content = save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+        metadata={"notes": json.dumps(notes)},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and notes that :func:`save_tensors` wrote.
+
+    Raises:
+        ValueError: The file is damaged or another program's.
+        OSError: The file cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes = json.loads(file.metadata()["notes"])
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(notes)  # noqa: SIM118
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no file of the cache") from error
+
+
+def _platform_folder() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return chosen if chosen.is_absolute() else Path.home() / ".cache"

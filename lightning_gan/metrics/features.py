@@ -1,0 +1,156 @@
+"""What feature-based metrics look at: features and class logits of images, and who computes them.
+
+The extractors themselves live in files of their own (judge, inception).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lightning_gan.errors import InputError
+
+
+class Features(NamedTuple):
+    """What an extractor says about N images.
+
+    Attributes:
+        features: float32, shape (N, D).
+        class_logits: Raw logits, float32, shape (N, K); None from an extractor without classes.
+    """
+
+    features: Tensor
+    class_logits: Tensor | None = None
+
+
+class FeatureExtractor(nn.Module, ABC):
+    """Base of the networks that turn images into features; :func:`extract` runs them.
+
+    Attributes:
+        name: What score cards call it.
+        feature_dim: Number of features D.
+        num_classes: Number of classes K that it tells apart, or None.
+        resize: What it does to the size of the images, or None.
+    """
+
+    name: str
+    feature_dim: int
+    num_classes: int | None = None
+    resize: str | None = None
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Features:
+        """Return the features of a batch.
+
+        Args:
+            images: float32 in [-1, 1], shape (N, C, H, W).
+        """
+
+    def protocol(self) -> dict[str, Any]:
+        """Return JSON values that pin down what is computed; scores under others differ."""
+        return {
+            "name": self.name,
+            "sha256": weights_sha256(self),
+            "resize": self.resize,
+            "feature_dim": self.feature_dim,
+            "num_classes": self.num_classes,
+        }
+
+
+@torch.inference_mode()
+def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 500) -> Features:
+    """Run an extractor over images of any number, in eval mode and without gradient.
+
+    Float images are rounded to the 256 values of a picture first, so that samples in memory score
+    as the same samples do when they are written to files and read again.
+
+    Args:
+        extractor: Does the work on its own device; its training mode is put back afterwards.
+        images: float in [-1, 1] or uint8 in 0..255, shape (N, C, H, W), on any device.
+        batch_size: Images in one pass.
+
+    Returns:
+        Features and class logits of all images in order, on the extractor's device.
+
+    Raises:
+        InputError: ``images`` are none, of another shape or type, or not finite, or ``batch_size``
+            is below 1.
+    """
+    _check_images(images)
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, got {batch_size}")
+    weight = next(extractor.parameters(), images)
+    modes = [(layer, layer.training) for layer in extractor.modules()]
+    extractor.eval()
+    try:
+        parts = [
+            extractor(_as_float(to_uint8(part).to(weight.device)))
+            for part in torch.split(images, batch_size)
+        ]
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+    logits = [part.class_logits for part in parts if part.class_logits is not None]
+    features = torch.cat([part.features for part in parts])
+    return Features(features, torch.cat(logits) if logits else None)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Round float images in [-1, 1] to 0..255, clipping what lies outside; uint8 stays itself."""
+    if images.dtype == torch.uint8:
+        return images
+    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def weights_sha256(network: nn.Module) -> str:
+    """Return the SHA-256 of all parameters and buffers: names, types, shapes and bytes, in order.
+
+    Bytes are taken in little-endian order, so that all platforms agree.
+    """
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        array = value.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
+    return digest.hexdigest()
+
+
+def checked_logits(class_logits: Tensor, num_classes: int) -> Tensor:
+    """Return class logits without their graph after checking them.
+
+    Args:
+        class_logits: Raw logits, float, shape (N, K).
+        num_classes: Number of classes K.
+
+    Raises:
+        InputError: They have another shape or type, or are not finite.
+    """
+    shape = tuple(class_logits.shape)
+    if class_logits.ndim != 2 or shape[1] != num_classes or not class_logits.is_floating_point():
+        raise InputError(
+            f"class_logits must be floats of shape (N, {num_classes}), "
+            f"got {class_logits.dtype} of shape {shape}"
+        )
+    if not class_logits.isfinite().all():
+        raise InputError("class_logits must be finite, got NaN or infinity")
+    return class_logits.detach()
+
+
+def _as_float(images: Tensor) -> Tensor:
+    return images.float().div_(127.5).sub_(1)
+
+
+def _check_images(images: Tensor) -> None:
+    shape = tuple(images.shape)
+    if images.ndim != 4 or 0 in shape:
+        raise InputError(f"images must have the shape (N, C, H, W), got {shape}")
+    if images.dtype == torch.uint8:
+        return
+    if not images.is_floating_point():
+        raise InputError(f"images must be uint8 or float in [-1, 1], got {images.dtype}")
+    if not images.isfinite().all():
+        raise InputError("images must be finite, got NaN or infinity")
