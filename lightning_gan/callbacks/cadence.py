@@ -1,20 +1,116 @@
-"""When a callback that acts every n steps has to act."""
+"""When a callback that acts every n steps, rounds or epochs has to act."""
 
 from __future__ import annotations
 
+import math
+from typing import Any
 
-def is_due(step: int, last: int, every_n_steps: int | None) -> bool:
-    """Whether a multiple of ``every_n_steps`` was reached or passed since step ``last``.
+import pytorch_lightning as pl
 
-    "Passed", because a module that is not ours may count more than one step a batch.
+from lightning_gan.errors import InputError
+
+
+class Cadence:
+    """A period in steps, rounds or epochs, counted from the beginning of training.
+
+    Because the period's multiples count, and not the time since the last one, a resumed run acts
+    at the same steps as one that was never stopped. Rounds are those of
+    :class:`~lightning_gan.types.Progress`. Epochs are whole passes over the training batches,
+    ``global_step // trainer.num_training_batches``: Lightning's own number of the epoch, which
+    runs ahead in a resumed run, counts only where the loader has no length.
 
     Args:
-        step: ``trainer.global_step`` now.
-        last: The step of the last time, or at which training started.
-        every_n_steps: None: never.
+        owner: Whose period, for error messages.
+        every_n_steps: Period in batches; None: never.
+        every_n_rounds: Period in rounds, in place of steps.
+        every_n_epochs: Period in epochs, in place of steps.
+        dense_every: Shorter period at the beginning, in the same unit.
+        dense_until: Last count of the shorter period.
+
+    Raises:
+        InputError: A number is below 1, both rounds and epochs are given, or one of the two numbers
+            of the dense beginning is missing.
 
     Example:
-        >>> [is_due(step, last=4, every_n_steps=5) for step in (4, 5, 6)]
-        [False, True, True]
+        >>> Cadence("SampleGrid", every_n_steps=500, every_n_rounds=20).unit
+        'round'
     """
-    return every_n_steps is not None and step // every_n_steps > last // every_n_steps
+
+    def __init__(
+        self,
+        owner: str,
+        every_n_steps: int | None,
+        every_n_rounds: int | None = None,
+        every_n_epochs: int | None = None,
+        dense_every: int | None = None,
+        dense_until: int | None = None,
+    ) -> None:
+        periods = {"every_n_steps": every_n_steps, "every_n_rounds": every_n_rounds}
+        periods["every_n_epochs"] = every_n_epochs
+        check_positive(owner, **periods, dense_every=dense_every, dense_until=dense_until)
+        if every_n_rounds is not None and every_n_epochs is not None:
+            raise InputError(
+                f"{owner} expects one period, got every_n_rounds={every_n_rounds} and "
+                f"every_n_epochs={every_n_epochs}; leave one of them out"
+            )
+        if (dense_every is None) != (dense_until is None):
+            raise InputError(
+                f"{owner} expects dense_every and dense_until together, got "
+                f"dense_every={dense_every} and dense_until={dense_until}; give both or neither"
+            )
+        name = next((n for n in reversed(periods) if periods[n] is not None), "every_n_steps")
+        self.owner = owner
+        self.every = periods[name]
+        self.unit = name.removeprefix("every_n_").removesuffix("s")
+        self._dense_every = dense_every or 1
+        self._dense_until = dense_until or 0
+        self._last = 0
+
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Count from where training starts, which is not the beginning where it is resumed."""
+        self._last = self.count(trainer, module)
+
+    def tick(self, trainer: pl.Trainer, module: Any) -> bool:
+        """Count on, and return whether a multiple of the period was reached or passed.
+
+        "Passed", because a module that is not ours may count more than one step a batch.
+        """
+        last, self._last = self._last, self.count(trainer, module)
+        return self._periods(self._last) > self._periods(last)
+
+    def count(self, trainer: pl.Trainer, module: Any) -> int:
+        """Return the steps, rounds or epochs since the beginning of training.
+
+        Raises:
+            InputError: Rounds are asked for, and the module does not count them.
+        """
+        if self.unit == "round":
+            rounds: int | None = getattr(getattr(module, "progress", None), "rounds", None)
+            if rounds is None:
+                raise InputError(
+                    f"{self.owner}: every_n_rounds expects a module that counts rounds in "
+                    f"progress.rounds, got {type(module).__name__}; use every_n_steps"
+                )
+            return rounds
+        if self.unit == "epoch":
+            if math.isinf(trainer.num_training_batches):
+                return trainer.current_epoch
+            return trainer.global_step // int(trainer.num_training_batches)
+        return trainer.global_step
+
+    def _periods(self, count: int) -> int:
+        """Return how many periods have ended, dense ones first."""
+        early = min(count, self._dense_until)
+        late = 0 if self.every is None else count // self.every - early // self.every
+        return early // self._dense_every + late
+
+
+def check_positive(owner: str, **numbers: int | None) -> None:
+    """Refuse numbers below 1; None is no number.
+
+    Raises:
+        InputError: A number is below 1.
+    """
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise InputError(f"{owner}: {name} must be at least 1, got {number}")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_gan.callbacks.cadence import is_due
+from lightning_gan.callbacks.cadence import Cadence
+from lightning_gan.callbacks.figures import new_figure
 from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.errors import InputError
 
 SHOWN = ("loss/", "regularizer/")
 COLORS = {"loss/discriminator": "tab:blue", "loss/generator": "tab:orange"}
@@ -25,24 +25,28 @@ class LossCurves(pl.Callback):
 
     Args:
         every_n_steps: Batches between drawings; None: only at the end.
+        every_n_rounds: Rounds between drawings, in place of steps.
+        every_n_epochs: Epochs between drawings, in place of steps.
 
     Raises:
-        InputError: ``every_n_steps`` is below 1.
+        InputError: A number is below 1, or both rounds and epochs are given.
     """
 
-    def __init__(self, every_n_steps: int | None = 500) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise InputError(f"LossCurves: every_n_steps must be at least 1, got {every_n_steps}")
-        self.every_n_steps = every_n_steps
+    def __init__(
+        self,
+        every_n_steps: int | None = 500,
+        every_n_rounds: int | None = None,
+        every_n_epochs: int | None = None,
+    ) -> None:
+        self.cadence = Cadence("LossCurves", every_n_steps, every_n_rounds, every_n_epochs)
         self.history: dict[str, dict[str, list[float]]] = {}
         self._recorded_at = -1
-        self._drawn_at = 0
         self._folder = Path()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the folder; forget the history of an earlier run of this object."""
         self._folder = run_folder(trainer)
-        self._drawn_at = trainer.global_step
+        self.cadence.start(trainer, pl_module)
         if trainer.global_step == 0:
             self.load_state_dict({"history": {}})
 
@@ -56,7 +60,7 @@ class LossCurves(pl.Callback):
     ) -> None:
         """Take new metrics, and draw where it is due."""
         self._record(pl_module)
-        if is_due(trainer.global_step, self._drawn_at, self.every_n_steps):
+        if self.cadence.tick(trainer, pl_module):
             self._draw(trainer)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -86,7 +90,6 @@ class LossCurves(pl.Callback):
                 points["values"].append(float(value))
 
     def _draw(self, trainer: pl.Trainer) -> None:
-        self._drawn_at = trainer.global_step
         if self.history and trainer.is_global_zero and leaves_files(trainer):
             self._folder.mkdir(parents=True, exist_ok=True)
             draw_curves(self.history, self._folder / "losses.png")
@@ -99,15 +102,15 @@ def draw_curves(history: dict[str, dict[str, list[float]]], path: Path) -> None:
         history: For each key "steps" and "values" of equal length.
         path: Where to write.
     """
-    # Figures made without pyplot: no window, no backend, nothing global is touched.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    curves_figure(history).savefig(path)
 
+
+def curves_figure(history: dict[str, dict[str, list[float]]]) -> Any:
+    """Return the curves that :func:`draw_curves` writes as a matplotlib figure."""
     panels = [[key for key in sorted(history) if key.startswith(prefix)] for prefix in SHOWN]
     panels = [keys for keys in panels if keys]
-    height = 0.5 + 3.5 * len(panels)
-    figure = Figure(figsize=(8, height), dpi=100)
-    FigureCanvasAgg(figure)
+    height = 0.5 + 3.5 * len(panels)  # inches
+    figure = new_figure(800, round(100 * height))
     margins = {"left": 0.08, "right": 0.98, "bottom": 0.5 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**margins, hspace=0.3)
     for axes, keys in zip(figure.subplots(len(panels), squeeze=False).flat, panels, strict=True):
@@ -118,7 +121,7 @@ def draw_curves(history: dict[str, dict[str, list[float]]], path: Path) -> None:
         axes.grid(alpha=0.3)
         # Above the curves, never on them.
         axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=3, frameon=False)
-    figure.savefig(path)
+    return figure
 
 
 def _draw_curve(axes: Any, key: str, points: dict[str, list[float]], color: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
@@ -23,16 +23,28 @@ def _to_wandb(logger: Any, key: str, image: Tensor, path: Path, step: int) -> No
     logger.log_image(key=key, images=[str(path)], step=step)
 
 
+def _to_mlflow(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:
+    # With a key and a step, MLflow (2.12.2 and later) shows the pictures of a run in a row.
+    logger.experiment.log_image(logger.run_id, to_pil_image(image), key=key, step=step)
+
+
 # Another logger is one entry: (logger, key, uint8 image (C, H, W), its PNG, step).
 WRITERS: dict[type, Callable[[Any, str, Tensor, Path, int], None]] = {
     TensorBoardLogger: _to_tensorboard,
     WandbLogger: _to_wandb,
+    MLFlowLogger: _to_mlflow,
 }
 
 
 def run_folder(trainer: pl.Trainer) -> Path:
     """Return the folder of the run; to be called on all ranks, for they agree on rank zero's."""
-    return Path(trainer.log_dir or trainer.default_root_dir)
+    folder = Path(trainer.log_dir or trainer.default_root_dir)
+    first = next(iter(trainer.loggers), None)
+    if isinstance(first, MLFlowLogger) and first.save_dir:
+        # Beside the checkpoints: MLflow takes every folder directly in its store for an experiment.
+        folder = folder / str(first.name) / str(first.version)
+        folder = trainer.strategy.broadcast(folder)
+    return folder
 
 
 def leaves_files(trainer: pl.Trainer) -> bool:

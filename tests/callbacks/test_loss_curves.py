@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lightning_gan.callbacks import LossCurves
-from lightning_gan.callbacks.loss_curves import draw_curves, moving_average
+from lightning_gan.callbacks.figures import figure_pixels
+from lightning_gan.callbacks.loss_curves import curves_figure, draw_curves, moving_average
 from lightning_gan.errors import InputError
 
 
@@ -141,3 +142,15 @@ def test_fast_dev_run_leaves_no_files(fake_gan, fit, tmp_path):
 def test_zero_steps_are_refused():
     with pytest.raises(InputError, match="LossCurves: every_n_steps must be at least 1, got 0"):
         LossCurves(every_n_steps=0)
+
+
+def test_a_period_in_epochs(fake_gan, fit, drawn):
+    fit(fake_gan(losses=losses), LossCurves(every_n_epochs=2), batches=2, max_steps=5)
+    points = [len(figure.axes[0].lines[0].get_xdata()) for figure in drawn]
+    assert points == [4, 5]
+
+
+def test_the_figure_can_be_had_without_a_file():
+    figure = curves_figure({"loss/generator": {"steps": [1, 2], "values": [0.5, 0.25]}})
+    assert figure_pixels(figure).shape == (3, 400, 800)
+    assert figure.axes[0].lines[0].get_ydata().tolist() == [0.5, 0.25]

@@ -5,11 +5,11 @@ import logging
 import numpy as np
 import pytest
 import torch
+import toys
 from PIL import Image
 
 from lightning_gan.callbacks import SampleGrid
-from lightning_gan.callbacks.cadence import is_due
-from lightning_gan.callbacks.sample_grid import grid
+from lightning_gan.callbacks.picture import grid
 from lightning_gan.errors import InputError
 
 
@@ -148,11 +148,24 @@ def test_the_callback_leaves_the_random_state_alone(fake_gan, make_trainer):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_step_that_is_passed_over_is_still_due():
-    assert [is_due(step, last=6, every_n_steps=5) for step in (8, 9, 11, 15)] == [
-        False,
-        False,
-        True,
-        True,
-    ]
-    assert not is_due(500, last=0, every_n_steps=None)
+@pytest.mark.parametrize("name", ["every_n_rounds", "every_n_epochs"])
+def test_other_periods_are_checked_too(name):
+    with pytest.raises(InputError, match=f"SampleGrid: {name} must be at least 1, got 0"):
+        SampleGrid(**{name: 0})
+
+
+def test_a_grid_every_epoch(fake_gan, fit, tmp_path):
+    fit(fake_gan(), SampleGrid(every_n_epochs=2), batches=2, max_steps=9)
+    assert names(tmp_path) == [f"grid-{step:08d}.png" for step in (0, 4, 8, 9)]
+
+
+def test_a_run_of_the_real_module_is_the_same_with_and_without_pictures(tmp_path):
+    def train(*callbacks):
+        torch.manual_seed(0)
+        module = toys.gan(generator=toys.generator(norm="batch"))
+        module.train()
+        toys.fit(tmp_path, module, steps=3, callbacks=list(callbacks))
+        assert module.generator.training
+        return toys.weights(module.generator)
+
+    assert toys.same(train(), train(SampleGrid(every_n_steps=1)))

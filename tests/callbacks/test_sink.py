@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from lightning_gan.callbacks.sink import as_uint8, shown, write_image
 
@@ -84,6 +85,46 @@ def test_wandb_may_be_absent(fake_gan, fit, tmp_path, monkeypatch):
     writer = WriteAtEnd()
     fit(fake_gan(), writer, logger=TensorBoardLogger(tmp_path))
     assert writer.path.exists()
+
+
+class Client:
+    """MlflowClient as far as the sink and Lightning's logger use it."""
+
+    def __init__(self):
+        self.images = []
+
+    def log_image(self, run_id, image, artifact_file=None, key=None, step=None):
+        self.images.append((run_id, np.asarray(image), artifact_file, key, step))
+
+
+class Logger(MLFlowLogger):
+    """Lightning's logger without mlflow."""
+
+    experiment = name = version = save_dir = None
+    run_id = "run-7"
+
+    def __init__(self, **attributes):
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+def test_mlflow_gets_the_pixels_with_key_and_step(make_trainer):
+    client, trainer = Client(), make_trainer()
+    trainer.loggers = [Logger(experiment=client)]  # its store is a server
+    path = write_image(trainer, "ramp", RAMP, 7)
+    [(run, pixels, artifact, key, step)] = client.images
+    assert (run, artifact, key, step) == ("run-7", None, "samples/ramp", 7)
+    assert np.array_equal(pixels, read(path))
+    assert path.parent.parent == Path(trainer.default_root_dir)
+
+
+def test_a_local_mlflow_store_gets_the_png_in_the_folder_of_the_run(make_trainer, tmp_path):
+    trainer = make_trainer()
+    store = {"save_dir": str(tmp_path / "mlruns"), "name": "12", "version": "run-7"}
+    trainer.loggers = [Logger(experiment=Client(), **store)]
+    path = write_image(trainer, "ramp", RAMP, 7)
+    assert path.parent == tmp_path / "mlruns" / "12" / "run-7" / "samples"
+    assert path.exists()
 
 
 def test_fast_dev_run_leaves_no_files(fake_gan, fit, tmp_path):

@@ -1,0 +1,272 @@
+"""Training gone wrong, recognized while it trains: what is seen, since when, what to change."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import deque
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from lightning_gan import randomness
+from lightning_gan.callbacks.cadence import Cadence, check_positive
+from lightning_gan.callbacks.health_measures import measure
+from lightning_gan.callbacks.health_rules import (
+    RULES,
+    WINDOW,
+    WINNING,
+    Check,
+    Rule,
+    Settings,
+    Streak,
+    not_finite,
+)
+from lightning_gan.callbacks.sink import leaves_files, run_folder
+from lightning_gan.checks import split_batch
+from lightning_gan.errors import InputError
+from lightning_gan.gan import GAN
+
+ACTIONS = ("warn", "stop", "restart")
+LOGGED = ("spread", "duplicates", "d_accuracy")
+
+
+class HealthMonitor(pl.Callback):
+    """Watch for the ways in which GANs fail, and say which setting to change.
+
+    Every ``every_n_steps`` batches the rules look at what the module logs, at a small sample and at
+    the weights:
+
+    - ``not_finite``: NaN or infinite losses, logits, gradients or weights
+    - ``mode_collapse``: samples (of one class, where there are classes) that differ little, are
+      near copies, or are of few classes (``val/class_entropy``, where it is measured)
+    - ``no_start``: D has won from the beginning, and G has not come back
+    - ``vanishing_gradient``: G loses and its loss tells it next to nothing
+    - ``overpowering``: D wins without fail, after a time in which it did not
+    - ``oscillation``: a loss, or the gap between the logits, swings widely around its mean
+
+    What holds for ``patience`` checks in a row (a NaN: at once) is a finding: one line on the
+    terminal and one object in ``health.jsonl`` in the run's folder, and again only after it was
+    away for as long and came back. Loggers get ``health/<finding>``, 0 or 1, and the measured
+    ``health/spread``, ``health/duplicates`` and ``health/d_accuracy`` at every check. What was seen
+    so far is part of the checkpoint.
+
+    Args:
+        every_n_steps: Batches between checks.
+        n: Size of the sample, and largest number of real samples it is compared with.
+        patience: Checks in a row that something must hold to be a finding.
+        on_finding: "warn" goes on training. "stop" ends it, with its last checkpoint, at the first
+            of the findings a run does not come back from: the first four. "restart" ends it too,
+            and lets the command begin again with the next seed in a new run folder; in Python
+            that is up to the script, which finds the reason in ``ended_by``.
+        max_restarts: How often the command begins again.
+
+    Attributes:
+        ended_by: The finding that ended training, or None.
+
+    Raises:
+        InputError: A number is out of range, ``on_finding`` is none of the three, or the module is
+            no GANModule.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int = 200,
+        n: int = 128,
+        patience: int = 5,
+        on_finding: Literal["warn", "stop", "restart"] = "warn",
+        max_restarts: int = 3,
+    ) -> None:
+        check_positive("HealthMonitor", n=n, patience=patience, max_restarts=max_restarts)
+        if on_finding not in ACTIONS:
+            raise InputError(
+                f"HealthMonitor: on_finding must be one of {', '.join(ACTIONS)}, got {on_finding!r}"
+            )
+        self.n = n
+        self.patience = patience
+        self.on_finding = on_finding
+        self.max_restarts = max_restarts
+        self.ended_by: str | None = None
+        self._cadence = Cadence("HealthMonitor", every_n_steps)
+        self._pending: list[dict[str, Tensor]] = []
+        self._recorded_at = -1
+        self._folder = Path()
+        self._forget()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Check that the module is one of ours."""
+        if stage == "fit" and not isinstance(pl_module, GAN):
+            raise InputError(
+                f"HealthMonitor expects a GANModule, got {type(pl_module).__name__}; "
+                "leave this callback out"
+            )
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Find the folder; forget an earlier run of this object."""
+        self._folder = run_folder(trainer)
+        self._cadence.start(trainer, pl_module)
+        self._pending, self._recorded_at = [], getattr(pl_module, "latest_metrics_step", -1)
+        self.ended_by = None
+        if trainer.global_step == 0:
+            self._forget()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Take new metrics, which stay on the device, and check where it is due."""
+        self._record(pl_module)
+        if self._cadence.tick(trainer, pl_module):
+            self._check(trainer, pl_module, batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what earlier checks saw, and the metrics since the last one."""
+        pending = [{key: float(value) for key, value in point.items()} for point in self._pending]
+        return {
+            "window": [*self._window, *pending],
+            "spreads": list(self._spreads),
+            "streaks": {name: vars(streak).copy() for name, streak in self._streaks.items()},
+            "contested": self._contested,
+            "largest_gradient": self._largest_gradient,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self._forget()
+        self._window.extend(state_dict["window"])
+        self._spreads.extend(state_dict["spreads"])
+        self._streaks.update({k: Streak(**v) for k, v in state_dict["streaks"].items()})
+        self._contested = state_dict["contested"]
+        self._largest_gradient = state_dict["largest_gradient"]
+
+    def _forget(self) -> None:
+        self._window: deque[dict[str, float]] = deque(maxlen=WINDOW)
+        self._spreads: deque[float] = deque(maxlen=self.patience)
+        self._streaks = {rule.name: Streak() for rule in RULES}
+        self._contested = 0  # checks at which G was up to D
+        self._largest_gradient = 0.0
+
+    def _record(self, module: Any) -> None:
+        if module.latest_metrics and module.latest_metrics_step != self._recorded_at:
+            self._recorded_at = module.latest_metrics_step
+            metrics = module.latest_metrics.items()
+            self._pending.append({k: v for k, v in metrics if not k.startswith("progress/")})
+
+    def _check(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        check = self._take(trainer, module, batch)
+        broken = not_finite(check) is not None  # nothing else means anything then
+        for rule in RULES:
+            seen = rule.look(check) if rule.at_once or not broken else None
+            streak = self._streaks[rule.name]
+            if streak.note(trainer.global_step, seen is not None, self._needed(rule)):
+                self._tell(trainer, rule, str(seen), check)
+        self._log(trainer, check)
+
+    def _needed(self, rule: Rule) -> int:
+        return 1 if rule.at_once else self.patience
+
+    def _take(self, trainer: pl.Trainer, module: Any, batch: Any) -> Check:
+        """Bring everything to the host in one transfer, averaged over ranks."""
+        real, y = split_batch(batch)
+        seed = randomness.derive(trainer.global_rank, trainer.global_step)
+        points = [*self._pending, measure(module, real, y, self.n, seed)]
+        *logged, measured = _to_host(trainer, points, real.device)
+        self._pending = []
+        self._window.extend(logged)
+        numbers = {**measured, **_class_count(trainer, module)}
+        for point in self._window:
+            numbers.update(point)
+        gradients = [p.get("grad_norm/generator", 0.0) for p in self._window]
+        finite = [gradient for gradient in gradients if math.isfinite(gradient)]
+        self._largest_gradient = max([self._largest_gradient, *finite])
+        self._contested += measured["d_accuracy"] < WINNING
+        self._spreads.append(measured.get("spread", math.inf))
+        return Check(
+            numbers=numbers,
+            window=self._window,
+            settings=_settings(trainer, module),
+            started=self._contested >= self.patience,
+            largest_gradient=self._largest_gradient,
+            earlier_spread=self._spreads[0],
+        )
+
+    def _tell(self, trainer: pl.Trainer, rule: Rule, seen: str, check: Check) -> None:
+        """Report a finding once, and end training where that is asked for."""
+        since = self._streaks[rule.name].since
+        ends = rule.ends and self.on_finding != "warn"
+        if ends:
+            self.ended_by = rule.name
+            trainer.should_stop = True
+        if not trainer.is_global_zero:
+            return
+        finding = {
+            "step": trainer.global_step,
+            "finding": rule.name,
+            "since_step": since,
+            "message": seen,
+            "advice": rule.advice(check),
+            "numbers": {key: _plain(value) for key, value in check.numbers.items()},
+        }
+        name, end = rule.name.replace("_", " "), " Training ends here." if ends else ""
+        print(
+            f"health: {name} at step {trainer.global_step:,}, since step {since:,}: {seen}. "
+            f"Try {finding['advice']}.{end}",
+            flush=True,
+        )
+        if leaves_files(trainer):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / "health.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(finding) + "\n")
+
+    def _log(self, trainer: pl.Trainer, check: Check) -> None:
+        values = {f"health/{key}": check.numbers[key] for key in LOGGED if key in check.numbers}
+        for rule in RULES:
+            values[f"health/{rule.name}"] = float(self._streaks[rule.name].found)
+        for logger in trainer.loggers:
+            logger.log_metrics(values, trainer.global_step - 1)
+
+
+def _to_host(
+    trainer: pl.Trainer, points: list[dict[str, Tensor]], device: torch.device
+) -> list[dict[str, float]]:
+    """Return tensors as numbers, averaged over ranks; gradient norms only where they mean much."""
+    values = [value.detach().float().to(device) for point in points for value in point.values()]
+    means: Tensor = trainer.strategy.reduce(torch.stack(values), reduce_op="mean")
+    numbers = iter(means.tolist())
+    found = [{key: next(numbers) for key in point} for point in points]
+    if getattr(trainer.precision_plugin, "scaler", None) is None:
+        return found
+    # A gradient scaler tries out how far it can go, and leaves out the steps that overflow.
+    return [{k: v for k, v in p.items() if not k.startswith("grad_norm/")} for p in found]
+
+
+def _settings(trainer: pl.Trainer, module: Any) -> Settings:
+    generator, discriminator = trainer.optimizers
+    return Settings(
+        generator_lr=float(generator.param_groups[0]["lr"]),
+        discriminator_lr=float(discriminator.param_groups[0]["lr"]),
+        penalties={n: r.weight for n, r in module.regularizers.items() if r.differentiates},
+        g_above=getattr(module.alternation, "g_above", None),
+    )
+
+
+def _class_count(trainer: pl.Trainer, module: Any) -> dict[str, float]:
+    """Return how many classes the samples are of, where an evaluation has classified them."""
+    entropy = trainer.callback_metrics.get("val/class_entropy")
+    data: Any = getattr(trainer, "datamodule", None)
+    classes = getattr(module.generator, "num_classes", None) or getattr(data, "num_classes", None)
+    if entropy is None or classes is None:
+        return {}
+    return {"classes": math.exp(float(entropy)), "num_classes": float(classes)}
+
+
+def _plain(value: float) -> float | None:
+    """Return a number that JSON has: NaN and infinity are none."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,174 @@
+"""What a check of a run's health looks at: few numbers from one real batch and one small sample.
+
+Functions of tensors and networks, without a Trainer. Everything stays on the device; nothing that
+training uses is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from lightning_gan import randomness
+from lightning_gan.feedback import preserved_buffers
+from lightning_gan.gan import GAN
+from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.sampling import generate, slice_labels
+from lightning_gan.types import AdversarialStep, Player, map_labels
+
+FEATURES = 1024  # coordinates at most; distances need no more
+EXACT = "donot_use_mm_for_euclid_dist"  # copies are at a distance of 0
+NEAR = 0.1  # a copy is nearer to another sample than this times the median real sample is
+
+
+def measure(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[str, Tensor]:
+    """Measure a module on one batch; random states and buffers are left as they were.
+
+    Args:
+        gan: The module as it trains: the trained generator is looked at, not the averaged one.
+        real: Real samples, shape (N, *sample_shape).
+        y: Their labels, or None.
+        n: Number of samples to generate, at least N.
+        seed: Seed of the latents.
+
+    Returns:
+        Scalars by name: those of :func:`compare`, left out where there is nothing to compare, those
+        of :func:`contest`, and ``weights/generator`` and ``weights/discriminator``, the norms of
+        the weights.
+    """
+    real, y = real[:n], slice_labels(y, slice(0, n))
+    index = torch.arange(n, device=gan.device) % len(real)
+    fake_y = map_labels(lambda labels: labels[index.to(labels.device)], y)
+    fake = generate(gan.generator, gan.prior, n, fake_y, seed, gan.device)
+    conditional = isinstance(y, Tensor) and getattr(gan.generator, "num_classes", None) is not None
+    groups = (fake_y, y) if conditional else (None, None)
+    numbers = contest(*_logits(gan, real, y, fake[: len(real)]), gan.loss)
+    if len(real) > 1 and gan.generator.latent_dim > 0:
+        numbers.update(compare(_features(fake), _features(real), *groups))
+    for player in Player:
+        weights = [p.detach() for p in getattr(gan, player.value).parameters()]
+        numbers[f"weights/{player.value}"] = get_total_norm(weights)
+    return numbers
+
+
+def compare(
+    fake: Tensor, real: Tensor, fake_y: Tensor | None, real_y: Tensor | None
+) -> dict[str, Tensor]:
+    """Compare how far apart generated samples are with how far apart real ones are.
+
+    Where there are classes, only samples of one class are compared: a generator that knows one
+    image of each class has collapsed, however right its classes are.
+
+    Args:
+        fake: Generated samples, shape (M, F).
+        real: Real samples, shape (N, F).
+        fake_y: Classes, shape (M,), or None.
+        real_y: Classes, shape (N,), or None.
+
+    Returns:
+        ``spread``, the mean distance of two generated samples over that of two real ones, 1 for
+        samples like the real ones; and ``duplicates``, the share of generated samples that have
+        another within a tenth of the median distance of a real sample to the nearest other.
+    """
+    of_fakes, of_reals = (torch.cdist(x, x, compute_mode=EXACT) for x in (fake, real))
+    fakes, reals, all_reals = _pairs(fake_y, fake), _pairs(real_y, real), _pairs(None, real)
+    # A small batch of many classes has next to no two samples of one class.
+    reals = torch.where(reals.sum() >= len(real), reals, all_reals)
+    typical = _mean(of_reals, reals)
+    spread = torch.where(typical > 0, _mean(of_fakes, fakes) / typical, 1.0)
+    nearest_fake = of_fakes.masked_fill(~fakes, torch.inf).amin(dim=1)
+    nearest_real = of_reals.masked_fill(~all_reals, torch.inf).amin(dim=1)
+    duplicates = (nearest_fake < NEAR * nearest_real.median()).float().mean()
+    return {"spread": spread, "duplicates": duplicates}
+
+
+@torch.enable_grad()
+def contest(real_logits: Tensor, fake_logits: Tensor, loss: AdversarialLoss) -> dict[str, Tensor]:
+    """Measure who is ahead, in terms that do not depend on where a loss has its zero.
+
+    Args:
+        real_logits: Logits of real samples, shape (N, ...).
+        fake_logits: Logits of fakes, the same shape.
+        loss: Both halves of the objective.
+
+    Returns:
+        ``d_accuracy``, the share of pairs of a real sample and a fake of which the real one has
+        the higher logit, 0.5 by chance; ``d_signal`` and ``g_signal``, the mean size of the
+        gradient of a player's loss with respect to the logits, over that at logits of 0: what a
+        player has left to learn on these samples, 0 where its loss has saturated; and
+        ``chance/discriminator`` and ``chance/generator``, the losses at logits of 0.
+    """
+    now = [logits.detach().requires_grad_() for logits in (real_logits, fake_logits)]
+    zero = [torch.zeros_like(logits).requires_grad_() for logits in now]
+    per_sample = (x.reshape(len(x), -1).mean(1) for x in (real_logits, fake_logits))
+    ahead = torch.sub(*torch.meshgrid(*per_sample, indexing="ij"))
+    d_signal, d_chance = _signal(loss.discriminator, now, zero)
+    real_first = loss.needs_real_logits_for_generator
+    g_signal, g_chance = _signal(
+        lambda real, fake: loss.generator(fake, real if real_first else None), now, zero
+    )
+    return {
+        "d_accuracy": (ahead.sign().mean() + 1) / 2,
+        "d_signal": d_signal,
+        "g_signal": g_signal,
+        "chance/discriminator": d_chance,
+        "chance/generator": g_chance,
+    }
+
+
+def _signal(
+    half: Callable[[Tensor, Tensor], Tensor], now: list[Tensor], zero: list[Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of half a loss over that at logits of 0, and the loss there."""
+    losses = [half(*logits).mean() for logits in (now, zero)]
+    sizes = []
+    for loss, logits in zip(losses, (now, zero), strict=True):
+        found = torch.autograd.grad(loss, logits, allow_unused=True)
+        sizes.append(torch.stack([g.abs().sum() for g in found if g is not None]).sum())
+    signal = torch.where(sizes[1] > 0, sizes[0] / sizes[1], 1.0)
+    return signal, losses[1].detach()
+
+
+def _logits(gan: GAN, real: Tensor, y: Any, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what D says in training of real samples and of as many fakes with their labels."""
+    step = AdversarialStep(
+        Player.DISCRIMINATOR,
+        real=real,
+        y=y,
+        fake=fake,
+        fake_y=y,
+        z=fake.new_empty(len(fake), 0),
+        generator=gan.generator,
+        discriminator=gan.discriminator,
+        augment=gan.augment,
+        draw_latents=lambda n: fake.new_empty(n, 0),
+    )
+    with (
+        torch.no_grad(),
+        randomness.preserved(gan.device),
+        preserved_buffers(nn.ModuleList([gan.discriminator, gan.augment])),
+    ):
+        return step.real_output.logits, step.fake_output.logits
+
+
+def _features(x: Tensor) -> Tensor:
+    """Return samples as vectors (N, F) of at most ``FEATURES`` coordinates, always the same."""
+    x = x.detach().flatten(1).float()
+    if x.shape[1] <= FEATURES:
+        return x
+    source = randomness.seeded(0, torch.device("cpu"))
+    return x[:, torch.randperm(x.shape[1], generator=source)[:FEATURES].to(x.device)]
+
+
+def _mean(distances: Tensor, pairs: Tensor) -> Tensor:
+    return (distances * pairs).sum() / pairs.sum().clamp(min=1)
+
+
+def _pairs(y: Tensor | None, x: Tensor) -> Tensor:
+    """Return which of the (N, N) pairs of x are two different samples of one class."""
+    others = ~torch.eye(len(x), dtype=torch.bool, device=x.device)
+    return others if y is None else others & (y.unsqueeze(1) == y.unsqueeze(0))
