@@ -20,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name; None takes those of the process.
 
     Returns:
-        0, or 2 after one message about wrong input. Other errors keep their traceback.
+        0, 2 after one message about wrong input, 3 where health ended training, or 128 + n after
+        signal n. Other errors keep their traceback.
     """
     try:
         code = _dispatch(read(sys.argv[1:] if argv is None else argv))
@@ -57,10 +58,14 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import sweep
 
         return sweep.run(request)
-    from lightning_gan.cli import run
-
     if os.getcwd() not in sys.path:  # class paths may name modules of the folder one works in
         sys.path.append(os.getcwd())
+    if request.action == "tool":
+        from lightning_gan.cli import evaluate
+
+        return evaluate.run(request)
+    from lightning_gan.cli import run
+
     return run.run(request)
 
 

@@ -139,7 +139,7 @@ class GAN(Specified, LightningModule):
 
     def forward(self, z: Tensor, y: Any = None) -> Tensor:
         """Run the generator that sampling uses on latents (N, Z), as it stands, with gradient."""
-        samples: Tensor = self._sampling_generator()(z, y)
+        samples: Tensor = self.sampling_generator()(z, y)
         return samples
 
     # Sampling -----------------------------------------------------------------------------------
@@ -183,10 +183,10 @@ class GAN(Specified, LightningModule):
         return self._generate(n, labels, seed, z)
 
     def _generate(self, n: int, y: Any, seed: int, z: Tensor | None = None) -> Tensor:
-        generator = self._sampling_generator()
+        generator = self.sampling_generator()
         return generate(generator, self.prior, n, y, seed, self.device, z)
 
-    def _sampling_generator(self) -> nn.Module:
+    def sampling_generator(self) -> nn.Module:
         """Return the averaged generator, its statistics re-estimated where that is due."""
         if self.ema is None or self.generator_ema is None:
             return self.generator

@@ -20,14 +20,14 @@ COMPONENTS = {
     "priors",
 }
 LEVELS = {
-    **dict.fromkeys(["errors", "types", "registry", "spec", "schedules"], 0),
+    **dict.fromkeys(["errors", "types", "registry", "spec", "schedules", "lr_schedulers"], 0),
     "layers": 1,
     **dict.fromkeys(COMPONENTS, 2),
     **dict.fromkeys(["module", "gan", "strategy", "ema", "clock", "meter", "checks"], 3),
     **dict.fromkeys(["feedback", "randomness", "sampling", "checkpoint", "optimization"], 3),
     "data": 4,
     "metrics": 4,
-    **dict.fromkeys(["callbacks", "sample", "export", "testing", "create"], 5),
+    **dict.fromkeys(["callbacks", "evaluation", "export", "report", "testing", "create"], 5),
     **dict.fromkeys(["cli", "__main__"], 6),
 }
 

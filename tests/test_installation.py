@@ -76,6 +76,9 @@ def test_the_command_runs_from_an_empty_folder(env, tmp_path):
     for left in ("config.yaml", "checkpoints/last.ckpt", "metrics.csv", "losses.png", "samples"):
         assert (folder / left).exists(), left
 
+    run(command, "report", folder, cwd=tmp_path)
+    assert (folder / "report.html").is_file()
+
     # The checkpoint opens where only the wheel is, and samples.
     code = (
         "from lightning_gan import GANModule\n"

@@ -14,7 +14,12 @@ RUNS = {
     "test": "measure a checkpoint on the test data",
     "predict": "write images drawn from a checkpoint",
 }
-COMMANDS = (*RUNS, "plugins")
+TOOLS = {
+    "evaluate": "write a score card for a checkpoint",
+    "compare": "show score cards side by side",
+    "report": "write a page about a run",
+}
+COMMANDS = (*RUNS, *TOOLS, "plugins")
 FLAGS = {
     "-h": "help",
     "--help": "help",
@@ -24,7 +29,7 @@ FLAGS = {
     "--multirun": "multirun",
 }
 
-Action = Literal["run", "print_config", "sweep", "help", "plugins", "version"]
+Action = Literal["run", "print_config", "sweep", "help", "tool", "plugins", "version"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,11 @@ def read(argv: Sequence[str]) -> Request:
         )
     if command == "plugins":
         return Request("help" if "help" in flags else "plugins", command, tuple(rest))
+    if command in TOOLS:
+        for word in argv:
+            if FLAGS.get(word, "help") != "help":
+                raise InputError(f"{command} takes no {word}; see lightning-gan {command} --help")
+        return Request("help" if "help" in flags else "tool", command, tuple(rest))
     options = _options(rest)
     if "help" in flags:
         return Request("help", command, tuple(rest), options)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightning_gan.cli import compose, tree
-from lightning_gan.cli.arguments import RUNS, Request
+from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
 
@@ -25,6 +25,9 @@ COMMON = {
     "model.ema.half_life_kimg": "half-life of the averaged generator, in 1000 images",
     "model.micro_batches": "pieces of a batch, to save memory",
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
+    "health.every_n_steps": "batches between health checks; health=false: none",
+    "evaluation.every_n_steps": "batches between evaluations; none by default",
+    "evaluation": "score cards while training: evaluation.every_n_steps=1000; null: none",
     "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
     "seed_everything": "seed of the whole run",
     "threads": "CPU threads of each process; small networks are fastest with 1",
@@ -41,12 +44,41 @@ MEASURE = """\
 lightning-gan {0} ckpt_path=last
 lightning-gan {0} experiment=mnist_dcgan ckpt_path=runs/mnist_dcgan/version_0/checkpoints/last.ckpt
 lightning-gan {0} --config runs/digits_dcgan/version_0/config.yaml --ckpt_path last"""
+EVALUATE = """\
+usage: lightning-gan evaluate CHECKPOINT [key=value ...]
+
+Score a checkpoint against real images. The data are those of the run, as config.yaml in its folder
+says; data=NAME and data.KEY=... change them. The card goes to scorecards/ in the run's folder.
+
+settings, with their defaults:
+{settings}
+
+examples:
+  lightning-gan evaluate runs/mnist_dcgan/version_0/checkpoints/last.ckpt
+  lightning-gan evaluate runs/mnist_dcgan/version_0/checkpoints/last.ckpt n_fake=100000 split=test
+  lightning-gan evaluate model.ckpt data=mnist data.root=data metrics=[fid,precision_recall]"""
+COMPARE = """\
+usage: lightning-gan compare CARD CARD [CARD ...]
+
+Show score cards side by side, and which is better. Cards that were not measured alike are refused.
+
+example:
+  lightning-gan compare runs/a/scorecards/last.json runs/b/scorecards/last.json"""
+REPORT = """\
+usage: lightning-gan report RUN
+
+Write one page about a run into its folder: curves, pictures, score cards, configuration.
+
+example:
+  lightning-gan report runs/mnist_dcgan/version_0"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
 
 List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
   --check   import each one and say which are broken (exit code 1)"""
+
+TEXTS = {"plugins": PLUGINS, "compare": COMPARE, "report": REPORT}
 
 
 def text(request: Request) -> str:
@@ -55,8 +87,10 @@ def text(request: Request) -> str:
     Raises:
         InputError: A choice is unknown.
     """
-    if request.command == "plugins":
-        return PLUGINS
+    if request.command == "evaluate":
+        return EVALUATE.format(settings=_table(_evaluation()))
+    if request.command in TEXTS:
+        return TEXTS[request.command]
     chosen = list(_chosen(request))
     if chosen:
         return "\n\n".join(_options(group, name) for group, name in chosen)
@@ -68,7 +102,9 @@ def _overview(command: str) -> Iterator[str]:
         f"usage: lightning-gan {command} [key=value ...]\n"
         f"       lightning-gan {command} [--config FILE] [--key=value ...]"
     )
-    yield "commands:\n" + _table({**RUNS, "plugins list": "list the installed components"}.items())
+    yield "commands:\n" + _table(
+        {**RUNS, **TOOLS, "plugins list": "list the installed components"}.items()
+    )
     yield textwrap.fill(
         "A config group is a choice of a named part: group=name. An experiment is a file that "
         "makes all the choices and settings of a run; what you write wins over it.",
@@ -91,6 +127,17 @@ def _overview(command: str) -> Iterator[str]:
             "lightning-gan fit -m loss=minimax,non_saturating": "a run for each combination",
         }.items()
     )
+
+
+def _evaluation() -> Iterator[tuple[str, str]]:
+    """Yield the settings of an evaluation and what they mean."""
+    from lightning_gan.cli import accepted, evaluate
+    from lightning_gan.evaluation.plan import METRICS, Plan
+
+    for argument in accepted.arguments(Plan).values():
+        doc = argument.doc.replace("METRICS", ", ".join(METRICS)).replace("None", "null")
+        yield f"{argument.name}={_shown(argument.default)}", doc
+    yield from ((f"{name}=", doc) for name, doc in evaluate.OWN.items())
 
 
 def _chosen(request: Request) -> Iterator[tuple[str, str]]:

@@ -30,14 +30,18 @@ OUTPUT_ROOT = "runs"
 LISTED = 15  # settings of a class that an error lists
 VALUE_MODULES = ("builtins", "datetime", "os", "pathlib", "typing")
 FROM_DATA = ("sample_shape", "num_classes")
-# Top-level callbacks, present unless set to false or null.
+# Top-level callbacks, in the order in which they act; Lightning moves checkpoints to the end.
 CALLBACKS = {
     "checkpoint": f"{RunCheckpoint.__module__}.{RunCheckpoint.__qualname__}",
     "samples": "lightning_gan.callbacks.SampleGrid",
     "curves": "lightning_gan.callbacks.LossCurves",
+    "evaluation": "lightning_gan.callbacks.Evaluation",
+    "health": "lightning_gan.callbacks.HealthMonitor",
+    "export": "lightning_gan.callbacks.GeneratorExport",
     "summary": "lightning_gan.callbacks.RunSummary",
     "predictions": "lightning_gan.callbacks.PredictionWriter",
 }
+ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
 REFUSED = {
     "gradient_clip_val": "model.generator_clip_norm and model.discriminator_clip_norm",
     "gradient_clip_algorithm": "model.generator_clip_value and model.discriminator_clip_value",
@@ -65,7 +69,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
         "ckpt_path": settings.get("ckpt_path"),
     }
     for key, default in CALLBACKS.items():
-        value = settings.get(key, {})
+        value = settings.get(key, None if key in ON_REQUEST else {})
         if value in (None, False):
             result[key] = None
             continue
@@ -77,7 +81,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seed(seed: Any) -> Any:
-    if not isinstance(seed, int):  # false: no seed; true: a random one
+    if not isinstance(seed, int):  # false: no seed; true: 0, as Lightning has it
         raise InputError(f"seed_everything: got {seed!r}; expected int, or false for no seed")
     return seed
 

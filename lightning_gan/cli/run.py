@@ -17,9 +17,10 @@ import yaml
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from lightning_gan import __version__, registry
+from lightning_gan import __version__, randomness, registry
+from lightning_gan.callbacks.health import HealthMonitor
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.cli import checkpoint, compose, options, shapes
 from lightning_gan.cli.arguments import Request
@@ -32,6 +33,7 @@ from lightning_gan.module import GANModule
 from lightning_gan.schedules import Schedule
 
 CONFIG = "config.yaml"
+UNHEALTHY = 3  # exit code where HealthMonitor ended training
 # Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
 IGNORED = (
     r"(?s).*(JsonargparseDeprecationWarning|removed in v5\.0\.0)",  # Lightning's calls, and ours
@@ -44,7 +46,10 @@ IGNORED = (
 
 
 def run(request: Request) -> int:
-    """Compose, check, build and run; or print the configuration.
+    """Compose, check, build and run, again where health asks for it; or print the configuration.
+
+    Returns:
+        0; 128 + n after signal n; ``UNHEALTHY`` where a finding ended training for good.
 
     Raises:
         InputError: Anything that the user can put right.
@@ -64,13 +69,63 @@ def run(request: Request) -> int:
         settings["ckpt_path"] = path
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
-        cli = GANCLI(settings, request.command)
-        _make_folder(root)
-        stop = GracefulStop()
-        cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
-        with _explained():
-            _start(request.command, cli, path)
-    return 0 if stop.received is None else 128 + stop.received
+        code, restarts = _attempt(settings, request.command)
+        for number in range(1, restarts + 1):
+            if code != UNHEALTHY:
+                break
+            settings = _from_scratch(settings, number, restarts)
+            code, _ = _attempt(settings, request.command)
+    return code
+
+
+def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
+    """Build and run once; return the exit code and how often a run that fails may be repeated."""
+    cli = GANCLI(settings, command)
+    trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
+    monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]
+    restarts = max((m.max_restarts for m in monitors if m.on_finding == "restart"), default=0)
+    if restarts and command == "fit":
+        _check_repeatable(trainer)
+    _make_folder(root)
+    stop = GracefulStop()
+    trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
+    with _explained():
+        _start(command, cli, settings["ckpt_path"])
+    if stop.received is not None:
+        return 128 + stop.received, restarts
+    if all(monitor.ended_by is None for monitor in monitors):
+        return 0, restarts
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):  # the next attempt would go on with the same run
+            logger.experiment.finish()
+    return UNHEALTHY, restarts
+
+
+def _check_repeatable(trainer: Trainer) -> None:
+    """Refuse to begin again where that cannot work, before anything has been trained.
+
+    Raises:
+        InputError: There are several processes, or no numbered folders.
+    """
+    if trainer.world_size > 1:
+        raise InputError(
+            "health.on_finding: 'restart' works in one process, and this run has "
+            f"{trainer.world_size}; set health.on_finding=stop"
+        )
+    if not trainer.loggers:
+        raise InputError(
+            "health.on_finding: 'restart' needs numbered run folders, which trainer.logger=false "
+            "leaves out; remove it, or set health.on_finding=stop"
+        )
+
+
+def _from_scratch(settings: dict[str, Any], number: int, restarts: int) -> dict[str, Any]:
+    """Return the settings of the next attempt: from no checkpoint, with the next seed."""
+    seed = settings["seed_everything"]
+    if seed is not False:  # without a seed, no two attempts are alike
+        seed = randomness.base_seed() + 1
+    print(f"health: restart {number} of {restarts}, with seed_everything={seed}", flush=True)
+    return {**settings, "seed_everything": seed, "ckpt_path": None}
 
 
 class GANCLI(LightningCLI):

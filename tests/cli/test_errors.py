@@ -9,16 +9,17 @@ import torch
 
 TOP = (
     "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
-    "samples, curves, summary, predictions"
+    "samples, curves, health, evaluation, export, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, plugins first, then its settings",
+    "predict, evaluate, compare, report, plugins first, then its settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
-    "--print_config": "no command given; expected one of fit, validate, test, predict, plugins",
+    "--print_config": "no command given; expected one of fit, validate, test, predict, "
+    "evaluate, compare, report, plugins",
     "fit digits_dcgan": "'digits_dcgan' is not a setting; expected key=value, for example "
     "experiment=digits_dcgan or trainer.max_steps=200, or --key=value",
     "fit --trainer.max_steps=2 digits": "'digits' is not a setting; expected key=value, *",
@@ -80,7 +81,7 @@ WRONG = {
     "fit trainer.max_stesp=3": "trainer.max_stesp: Trainer has no such setting, did you mean "
     "'max_steps'? See --print_config for all of them",
     "fit samples.every_n_step=3": "samples.every_n_step: SampleGrid has no such setting, did you "
-    "mean 'every_n_steps'? It accepts every_n_steps, rows, columns, seed",
+    "mean 'every_n_steps'? It accepts every_n_steps, rows, columns, seed, *",
     "fit --trainer.max_steps.foo 3": "trainer.max_steps.foo: trainer.max_steps is *",
     # Values.
     "fit trainer.max_steps=many": "trainer.max_steps: got 'many'; expected int",
@@ -106,6 +107,19 @@ WRONG = {
     "fit model.alternation.d_steps=-1": "model.alternation: d_steps and g_steps must be 0 or more "
     "and not both 0, got -1 and 1",
     "fit samples.every_n_steps=0": "samples: SampleGrid: every_n_steps must be at least 1, got 0",
+    "fit health.on_finding=die": "health.on_finding: got 'die'; expected 'warn' or 'stop' or "
+    "'restart'",
+    "fit health.patience=0": "health: HealthMonitor: patience must be at least 1, got 0",
+    "fit export.every_n_steps=0": "export: GeneratorExport: every_n_steps must be at least 1, "
+    "got 0",
+    "fit export.every_n_epoch=40": "export.every_n_epoch: GeneratorExport has no such setting, did "
+    "you mean 'every_n_epochs'? It accepts every_n_epochs, every_n_steps, every_n_rounds",
+    "fit evaluation=3": "evaluation: got 3; expected a Callback (class_path and init_args)",
+    "fit health.on_finding=restart trainer.logger=false": "health.on_finding: 'restart' needs "
+    "numbered run folders, which trainer.logger=false leaves out; remove it, or set "
+    "health.on_finding=stop",
+    "fit health.on_finding=restart trainer.devices=2 trainer.accelerator=cpu": "health.on_finding: "
+    "'restart' works in one process, and this run has 2; set health.on_finding=stop",
     "fit checkpoint.mode=up": "checkpoint: `mode` can be min, max but got up",
     # Classes.
     "fit model.generator=torch.nn.Linear": "model.generator: got torch.nn.Linear; expected a "

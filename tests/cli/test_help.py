@@ -1,12 +1,15 @@
 """Help names everything that can be written."""
 
+import dataclasses
 import subprocess
 import sys
 
 import pytest
 
 from lightning_gan import __version__, registry
-from lightning_gan.cli import compose, explain
+from lightning_gan.cli import compose, evaluate, explain
+from lightning_gan.cli.arguments import RUNS, TOOLS
+from lightning_gan.evaluation.plan import METRICS, Plan
 
 
 def test_every_component_group_and_experiment_is_named(command):
@@ -22,8 +25,10 @@ def test_every_component_group_and_experiment_is_named(command):
     for name in compose.choices("experiment"):
         assert compose.description("experiment", name)
         assert f"{name} " in result.out
+    for name, doc in {**RUNS, **TOOLS}.items():
+        assert f"  {name:<14}{doc}" in lines
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 80
+    assert len(lines) <= 100
 
 
 @pytest.mark.parametrize("name", ["fit", "validate", "test", "predict"])
@@ -32,6 +37,25 @@ def test_every_command_has_help(name, command):
     assert result.code == 0
     assert result.out.startswith(f"usage: lightning-gan {name} [key=value ...]\n")
     assert result.out.count(f"lightning-gan {name}") >= 5
+
+
+def test_the_help_of_evaluate_names_every_setting(command):
+    text = command("evaluate --help").out
+    assert text.startswith("usage: lightning-gan evaluate CHECKPOINT [key=value ...]\n")
+    for name in (*(field.name for field in dataclasses.fields(Plan)), *evaluate.OWN):
+        assert f"\n  {name}=" in text
+    assert all(name in text for name in METRICS)
+    assert "n_fake=10000 " in text
+    assert "None" not in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ["compare", "report"])
+def test_the_help_of_the_other_tools(name, command):
+    result = command(f"{name} --help")
+    assert result.code == 0
+    assert result.out.startswith(f"usage: lightning-gan {name} ")
+    assert max(map(len, result.out.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("path", explain.COMMON)

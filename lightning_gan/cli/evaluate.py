@@ -1,0 +1,217 @@
+"""The commands that look at what a run has left: ``evaluate``, ``compare`` and ``report``.
+
+Words and paths are checked before torch, which takes seconds, is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import Override
+
+from lightning_gan.cli import compose, options
+from lightning_gan.cli.arguments import Request
+from lightning_gan.errors import InputError, nearest
+from lightning_gan.evaluation.card import ScoreCard
+from lightning_gan.evaluation.comparison import compare
+from lightning_gan.evaluation.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+    from pytorch_lightning import LightningDataModule
+
+CONFIG = "config.yaml"
+CARDS = "scorecards"
+LISTED = 1000
+PLANNED = tuple(field.name for field in dataclasses.fields(Plan))
+OWN = {
+    "output": "where the score card goes; scorecards/ in the run's folder by default",
+    "device": "where to compute: cpu, cuda, cuda:1, ...; by default a GPU where there is one",
+    "threads": "CPU threads; those of the run by default",
+    "trust": "true: import whatever class the checkpoint names",
+}
+
+
+def run(request: Request) -> int:
+    """Do what the command says.
+
+    Raises:
+        InputError: Anything that the user can put right.
+    """
+    commands = {"evaluate": _evaluate, "compare": _compare, "report": _report}
+    commands[request.command](request.words)
+    return 0
+
+
+def _evaluate(words: Sequence[str]) -> None:
+    path, overrides = _checkpoint(words), [compose.parse(word) for word in words[1:]]
+    given = _given(overrides)
+    plan = Plan(**{name: given[name] for name in PLANNED if name in given})
+    config = next((f / CONFIG for f in path.parents[:2] if (f / CONFIG).is_file()), None)
+    settings = _settings(config, path, overrides)
+    output = _output(given.get("output"), path)
+
+    import torch
+
+    from lightning_gan.callbacks.sink import shown
+    from lightning_gan.checkpoint import read_checkpoint
+    from lightning_gan.cli.resolve import resolve
+    from lightning_gan.evaluation.evaluator import evaluate
+    from lightning_gan.module import GANModule
+
+    settings = resolve({**settings, **{key: given[key] for key in ("threads",) if key in given}})
+    if settings["threads"] is not None:
+        torch.set_num_threads(settings["threads"])
+    device = _device(given.get("device"))
+    step = read_checkpoint(path, map_location="meta").get("global_step")
+    gan = GANModule.load_from_checkpoint(path, device, trust=given.get("trust") is True)
+    data = _data(settings["data"], settings["seed_everything"])
+    print(f"evaluating {shown(path)} on {device}", flush=True)
+    wanted = {name: getattr(plan, name) for name in PLANNED}
+    card = evaluate(gan, data, **wanted)
+    about = {"path": str(shown(path)), "step": step, **card.checkpoint}
+    card = dataclasses.replace(card, checkpoint=about)
+    card.save(output)
+    print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown(output)}")
+
+
+def _compare(words: Sequence[str]) -> None:
+    cards = [ScoreCard.load(word) for word in words]
+    letters = {chr(ord("A") + place): word for place, word in enumerate(words)}
+    try:
+        comparison = compare(*cards)
+    except InputError as error:
+        which = ", ".join(f"{letter} is {word}" for letter, word in letters.items())
+        raise InputError(f"{error} ({which})" if len(words) > 1 else str(error)) from error
+    for (letter, word), card in zip(letters.items(), cards, strict=True):
+        step = card.checkpoint.get("step")
+        print(f"{letter}: {word}" + ("" if step is None else f" (step {step:,})"))
+    print(f"\n{comparison.text()}")
+
+
+def _report(words: Sequence[str]) -> None:
+    if len(words) != 1 or words[0].startswith("-"):
+        raise InputError(
+            f"report expects the folder of one run, got {' '.join(words) or 'nothing'}: "
+            "lightning-gan report runs/NAME/version_0"
+        )
+    from lightning_gan.report.page import write_report
+
+    print(f"report: {write_report(Path(words[0]))}")
+
+
+def _checkpoint(words: Sequence[str]) -> Path:
+    """Return the checkpoint, the first word.
+
+    Raises:
+        InputError: It is missing or no file, or a later word is not key=value.
+    """
+    example = "lightning-gan evaluate runs/NAME/version_0/checkpoints/last.ckpt n_fake=10000"
+    first = words[0] if words else "nothing"
+    if not words or first.startswith("-") or ("=" in first and not Path(first).exists()):
+        raise InputError(f"evaluate expects a checkpoint first, got {first}: {example}")
+    for word in words[1:]:
+        if "=" not in word or word.startswith("-"):
+            raise InputError(
+                f"evaluate expects key=value after the checkpoint, got {word!r}: {example}"
+            )
+    path = Path(words[0])
+    if path.is_file():
+        return path
+    around = next(parent for parent in (path, *path.parents) if parent.is_dir())
+    found = sorted(map(str, islice(around.rglob("*.ckpt"), LISTED)))
+    if path.is_dir():
+        instead = f": name one, such as {found[-1]}" if found else " without a checkpoint in it"
+        raise InputError(f"evaluate expects a checkpoint, got the folder {path}{instead}")
+    raise InputError(f"no checkpoint at {path}{nearest(str(path), found)}")
+
+
+def _given(overrides: Sequence[Override]) -> dict[str, Any]:
+    """Return the settings of the evaluation itself; those of the data are only checked.
+
+    Raises:
+        InputError: A setting is unknown.
+    """
+    given = {}
+    known = (*PLANNED, *OWN)
+    for override in overrides:
+        name = override.key_or_group
+        if name in known and not override.is_delete() and not override.is_sweep_override():
+            given[name] = override.value()
+        elif name.split(".")[0] == "data":
+            compose.check(override)
+        else:
+            raise InputError(
+                f"evaluate: unknown setting {override.input_line!r}{nearest(name, known) or '.'} "
+                f"Settings are data=NAME, data.KEY=..., {', '.join(known)}"
+            )
+    return given
+
+
+def _settings(config: Path | None, path: Path, overrides: Sequence[Override]) -> dict[str, Any]:
+    """Return the settings of a run, in short form, with the data that were asked for."""
+    settings = compose.settings([])
+    if config is not None:
+        saved = options.settings([("config", str(config))])
+        kept = ("data", "seed_everything", "threads")
+        settings = {**settings, **{key: saved[key] for key in kept if key in saved}}
+    asked = [o for o in overrides if o.key_or_group.split(".")[0] == "data"]
+    chosen = [o for o in asked if o.key_or_group == "data" and len(compose.choices_of(o)) == 1]
+    if config is None and not chosen:
+        raise InputError(
+            f"there is no {CONFIG} of the run beside {path} or above it: say what the data are, "
+            "for example data=mnist data.root=data"
+        )
+    for override in chosen:
+        settings["data"] = compose.choice("data", *compose.choices_of(override))
+    for override in asked:
+        if override not in chosen:
+            settings = compose.apply(settings, override)
+    return settings
+
+
+def _output(given: Any, path: Path) -> Path:
+    """Return where the card goes: a file that does not exist.
+
+    Raises:
+        InputError: The user's file exists.
+    """
+    if given is not None:
+        output = Path(str(given))
+        if output.exists():
+            raise InputError(f"output: {output} exists already; choose another name")
+        return output
+    run = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    names = (f"{path.stem}{f'-{number}' if number else ''}.json" for number in range(10**6))
+    return next(run / CARDS / name for name in names if not (run / CARDS / name).exists())
+
+
+def _device(given: Any) -> torch.device:
+    """Return the device: the user's, or a GPU where there is one."""
+    import torch
+
+    if given is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(given)
+        torch.empty(0, device=device)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device: got {given!r}; {reason}: try device=cpu") from error
+    return device
+
+
+def _data(node: dict[str, Any], seed: Any) -> LightningDataModule:
+    """Build the data module from its resolved settings, as the run did."""
+    from pytorch_lightning import seed_everything
+
+    from lightning_gan.cli import shapes
+    from lightning_gan.cli.building import Building
+
+    if seed is not False:  # a data module may split at random in its constructor
+        seed_everything(None if seed is True else seed, workers=True, verbose=False)
+    return shapes.build_data(node, Building())

@@ -1,0 +1,197 @@
+"""An evaluation: real features once, then a score card for a generator whenever one is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+
+from lightning_gan import randomness
+from lightning_gan.evaluation.card import ScoreCard
+from lightning_gan.evaluation.extractors import feature_extractor
+from lightning_gan.evaluation.measures import Facts, Inputs, choose
+from lightning_gan.evaluation.plan import Plan
+from lightning_gan.evaluation.processes import rank, together, world_size
+from lightning_gan.evaluation.reals import (
+    Reals,
+    fingerprint,
+    number_of_classes,
+    real_images,
+    set_up,
+)
+from lightning_gan.evaluation.subject import about, check_fit, num_labels, sample_shape
+from lightning_gan.metrics.features import Features, extract
+
+CHUNK = 500  # samples; each chunk has latents of its own, whoever draws it
+_VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
+
+
+def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
+    """Score a generator against real images.
+
+    Samples come from ``gan.sample``, that is from the averaged generator where there is one. With
+    several processes each draws and looks at its share; the card is the same on all of them, and
+    the same for any number of them. No random state is changed.
+
+    Args:
+        gan: A GANModule, or any module with ``sample(n, labels=None, seed=None)``,
+            ``generator.sample_shape`` and ``device``.
+        data: Where the real images come from; it is prepared, and set up if it is not ours.
+        **options: Fields of :class:`~lightning_gan.evaluation.Plan`.
+
+    Raises:
+        InputError: A setting is wrong, generator and data do not fit, the samples are not images,
+            or there are too few for a metric that was asked for; before anything is sampled.
+
+    Example:
+        >>> from lightning_gan import GANModule, create_discriminator, create_generator, create_loss
+        >>> from lightning_gan.data import Digits
+        >>> gan = GANModule(
+        ...     generator=create_generator("mlp", sample_shape=(1, 8, 8)),
+        ...     discriminator=create_discriminator("mlp", sample_shape=(1, 8, 8)),
+        ...     loss=create_loss("non_saturating"),
+        ... )
+        >>> card = evaluate(gan, Digits(), n_fake=1500)  # doctest: +SKIP
+        >>> print(card.table())  # doctest: +SKIP
+    """
+    plan = Plan(**options)
+    together(lambda: data.prepare_data() if rank() == 0 else None)  # the others wait
+    set_up(data)
+    return Evaluator(gan, data, plan).score(gan)
+
+
+class Evaluator:
+    """Everything that scoring a generator needs and that stays as it is from step to step.
+
+    Construction checks that generator, data and plan fit, trains the judge or finds it in the
+    cache, and extracts the features of the real images. All processes have to construct it.
+
+    Args:
+        gan: The module that is going to be scored, on the device where it stays.
+        data: The real images, prepared and set up.
+        plan: What to measure.
+
+    Attributes:
+        plan: As given.
+        extractor: Who looks at the images.
+        facts: What decides which metrics are possible.
+        measures: The metrics, by name.
+        protocol: What decides the scores, except for what belongs to the generator.
+
+    Raises:
+        InputError: As :func:`evaluate` says.
+    """
+
+    def __init__(self, gan: Any, data: LightningDataModule, plan: Plan) -> None:
+        sample_shape(gan)
+        with randomness.preserved(gan.device):
+            real = real_images(data, plan.split, plan.n_real)
+            num_classes = number_of_classes(data, real)
+            check_fit(gan, real, num_classes)
+            self.plan = plan
+            self._device = gan.device
+            self.extractor = feature_extractor(plan, data, num_classes).to(gan.device)
+            tells_them_apart = num_classes is not None and self.extractor.num_classes == num_classes
+            self.facts = Facts(
+                n_fake=plan.n_fake,
+                n_real=len(real.images),
+                feature_dim=self.extractor.feature_dim,
+                num_logits=self.extractor.num_classes,
+                num_classes=num_classes if tells_them_apart else None,
+                conditional=num_labels(gan) is not None,
+            )
+            self.measures = choose(plan, self.facts)
+            self.protocol = self._describe(data, real, num_classes)
+            self._real = self._features(len(real.images), real.images.__getitem__)
+            self._train: Features | None = None
+            if "memorization" in self.measures:
+                train = real_images(data, "train", plan.n_train)
+                self._train = self._features(len(train.images), train.images.__getitem__)
+                self.protocol["metrics"]["memorization"] |= {
+                    "n_train": len(train.images),
+                    "train_sha256": fingerprint(train.images),
+                }
+
+    def score(self, gan: Any, **checkpoint: Any) -> ScoreCard:
+        """Sample and measure; all processes have to call it, and all get the card.
+
+        Args:
+            gan: The module given at construction, or one whose generator is of the same kind.
+            **checkpoint: What the card says about where the generator comes from.
+
+        Raises:
+            InputError: A metric cannot be computed from these samples; they are not finite, say.
+        """
+        n, classes = self.plan.n_fake, num_labels(gan)
+        labels = None if classes is None else torch.arange(n) % classes
+
+        def draw(chunk: slice) -> Tensor:
+            asked = None if labels is None else labels[chunk].to(gan.device)
+            seed = randomness.derive(self.plan.seed, chunk.start // CHUNK)
+            samples: Tensor = gan.sample(chunk.stop - chunk.start, labels=asked, seed=seed)
+            return samples
+
+        fake = self._features(n, draw)
+        asked = None if labels is None else torch.cat([labels[c] for c in _share(n)])
+        inputs = Inputs(fake, asked, self._real, self._train)
+        scores, details = {}, {}
+        for name, measure in self.measures.items():
+            found, more = measure.scores(self.plan, self.facts, inputs)
+            found = found if isinstance(found, dict) else {name: found}
+            scores.update({key: float(value) for key, value in found.items()})
+            details.update(more)
+        protocol = {**self.protocol, "generator": about(gan)}
+        images = getattr(getattr(gan, "progress", None), "images", None)
+        return ScoreCard(scores, protocol, details, {**checkpoint, "images": images})
+
+    def _features(self, n: int, images: Callable[[slice], Tensor]) -> Features:
+        """Extract the features of this process's share of n images.
+
+        Args:
+            n: Number of images.
+            images: Returns those of one chunk, shape (CHUNK or fewer, C, H, W).
+        """
+        found = together(lambda: [extract(self.extractor, images(c)) for c in _share(n)])
+        # More processes than chunks: one without samples has none to add, but takes part.
+        none = torch.empty(0, self.facts.feature_dim, device=self._device)
+        features = torch.cat([none, *(chunk.features.to(none) for chunk in found)])
+        if self.facts.num_logits is None:
+            return Features(features)
+        no_logits = none.new_empty(0, self.facts.num_logits)
+        logits = (chunk.class_logits for chunk in found if chunk.class_logits is not None)
+        return Features(features, torch.cat([no_logits, *(each.to(none) for each in logits)]))
+
+    def _describe(
+        self, data: LightningDataModule, real: Reals, num_classes: int | None
+    ) -> dict[str, Any]:
+        """Return what decides the scores, JSON values."""
+        options = {
+            name: measure.options(self.plan, self.facts) for name, measure in self.measures.items()
+        }
+        return {
+            "n_fake": self.facts.n_fake,
+            "n_real": self.facts.n_real,
+            "split": self.plan.split,
+            "seed": self.plan.seed,
+            "chunk": CHUNK,
+            "data": {
+                "class": f"{type(data).__module__}.{type(data).__qualname__}",
+                "sample_shape": list(real.images.shape[1:]),
+                "num_classes": num_classes,
+                "order": real.order,
+                "sha256": fingerprint(real.images),
+            },
+            "features": self.extractor.protocol(),
+            "metrics": options,
+            "versions": {name: version(name) for name in _VERSIONS},
+        }
+
+
+def _share(n: int) -> list[slice]:
+    """Return this process's chunks of n samples."""
+    starts = range(0, n, CHUNK)[rank() :: world_size()]
+    return [slice(start, min(start + CHUNK, n)) for start in starts]

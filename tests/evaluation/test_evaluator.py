@@ -1,0 +1,308 @@
+"""An evaluation from samples to card, with features and answers that are known."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import ddp_evaluation
+import pytest
+import torch
+import toys
+from looking import Blind, Halves, Pixels
+
+from lightning_gan import EMA
+from lightning_gan.data import Digits, RandomImages
+from lightning_gan.errors import InputError
+from lightning_gan.evaluation import Plan, ScoreCard, evaluate
+from lightning_gan.evaluation import scores as scores_of
+from lightning_gan.evaluation.evaluator import CHUNK, Evaluator
+from lightning_gan.evaluation.measures import MEASURES
+from lightning_gan.evaluation.plan import METRICS
+
+SMALL = {"n_fake": 40, "n_real": 48, "kid_subsets": 3, "kid_subset_size": 20, "score_splits": 2}
+
+
+def score(gan, data, **options):
+    return evaluate(gan, data, **{"features": Pixels(), **SMALL, **options})
+
+
+def refusal(gan, data, **options):
+    with pytest.raises(InputError) as caught:
+        score(gan, data, **options)
+    return str(caught.value)
+
+
+class Copies(Halves):
+    """A generator that returns the training images one after the other."""
+
+    def __init__(self, data):
+        super().__init__(num_classes=None, sample_shape=data.sample_shape)
+        self.images = data.images("train")[0].float().div(127.5).sub(1)
+
+    def forward(self, z, y=None):
+        return self.images[: len(z)] + 0 * self.scale
+
+
+def test_everything_is_measured(gan, data):
+    card = score(gan, data)
+    assert set(card.protocol["metrics"]) == set(METRICS) == set(MEASURES)
+    neutral = [n for n in scores_of.headline(card.scores) if scores_of.direction(n) == "neither"]
+    assert sorted(neutral) == ["duplicates_real", "total_variation_noise"]
+    assert set(scores_of.DIRECTIONS) <= set(card.scores)
+    assert card.scores["conditional_accuracy"] == 1.0
+    assert card.scores["total_variation"] == 0.0
+    assert card.details["class_histogram"] == [20, 20]
+    assert card.details["confusion"] == [[20, 0], [0, 20]]
+    assert set(card.details["class_shares"]) == {"share", "low", "high", "expected"}
+    assert len(card.details["sharpness_per_class"]["sharpness_margin"]) == 2
+    json.dumps(card.details, allow_nan=False)
+
+
+def test_the_training_set_itself_is_perfect_and_memorized(data):
+    gan = toys.gan(generator=Copies(data))
+    card = score(gan, data, n_fake=64, n_real=64)
+    assert card.scores["fid"] == pytest.approx(0, abs=1e-6)
+    assert card.scores["precision"] == card.scores["recall"] == card.scores["coverage"] == 1
+    assert card.scores["memorization"] == 1
+    assert card.scores["nearest_train_distance"] == 0
+
+
+def test_the_same_settings_give_the_same_card_and_another_seed_another(gan, data):
+    one, same, other = score(gan, data), score(gan, data), score(gan, data, seed=1)
+    assert one.scores == same.scores
+    assert one.scores["fid"] != other.scores["fid"]
+    assert one.protocol["data"] == other.protocol["data"]
+
+
+def test_labels_are_balanced_and_chunks_have_seeds_of_their_own(gan, data, monkeypatch):
+    asked = []
+    sample = gan.sample
+
+    def record(n, labels=None, seed=None):
+        asked.append((n, labels, seed))
+        return sample(n, labels=labels, seed=seed)
+
+    monkeypatch.setattr(gan, "sample", record)
+    score(gan, data, n_fake=CHUNK + 3, metrics=["fid"])
+    assert [n for n, _, _ in asked] == [CHUNK, 3]
+    assert torch.equal(torch.cat([y for _, y, _ in asked]), torch.arange(CHUNK + 3) % 2)
+    assert len({seed for _, _, seed in asked}) == 2
+
+
+def test_an_unconditional_generator_is_not_asked_for_classes(data):
+    card = score(toys.gan(generator=Halves(num_classes=None)), data)
+    assert "conditional_accuracy" not in card.scores
+    assert "total_variation" in card.scores
+    assert card.protocol["generator"]["labels"] is None
+
+
+def test_features_without_classes(gan, data):
+    card = score(gan, data, features=Blind())
+    assert set(card.protocol["metrics"]) == set(METRICS[:2]) | set(METRICS[3:7])
+    unlabeled = score(toys.gan(), RandomImages(shape=(1, 4, 4), n=64))
+    assert "classifier_score" in unlabeled.scores
+    assert "total_variation" not in unlabeled.scores
+
+
+def test_only_the_metrics_that_were_asked_for(gan, data):
+    extractor = Pixels()
+    card = score(gan, data, metrics=["precision_recall", "fid"],
+                 features=extractor)  # fmt: skip
+    assert list(card.scores) == ["fid", "precision", "recall"]
+    assert extractor.looked_at == 48 + 40  # the training set is left alone
+
+
+def test_the_averaged_generator_is_scored(data):
+    gan = toys.gan(generator=Halves(), discriminator=toys.discriminator(num_classes=2), ema=EMA())
+    before = score(gan, data, metrics=["fid"])
+    gan.generator.scale.data.fill_(0.0)
+    after = score(gan, data, metrics=["fid"])
+    assert before.scores == after.scores
+    assert before.protocol["generator"]["weights"] == "averaged"
+    gan.generator_ema.scale.data.fill_(0.0)
+    assert score(gan, data, metrics=["fid"]).scores != before.scores
+
+
+def test_the_protocol_says_everything(gan, data):
+    card = score(gan, data, split="test")
+    protocol = card.protocol
+    assert protocol["data"] == {
+        "class": "lightning_gan.data.random.RandomImages",
+        "sample_shape": [1, 4, 4],
+        "num_classes": 2,
+        "order": "subset",
+        "sha256": protocol["data"]["sha256"],
+    }
+    assert len(protocol["data"]["sha256"]) == 64
+    assert protocol["features"]["name"] == "pixels"
+    assert protocol["metrics"]["kid"] == {"subsets": 3, "subset_size": 20}
+    assert protocol["metrics"]["precision_recall"] == {"k": 3}
+    assert protocol["metrics"]["memorization"]["n_train"] == 64
+    prior = protocol["generator"].pop("prior")
+    assert prior["class_path"].startswith("lightning_gan.priors.")
+    assert protocol["generator"] == {
+        "weights": "trained",
+        "labels": "arange(n) % 2",
+        "truncation": None,
+    }
+    assert (protocol["n_fake"], protocol["n_real"], protocol["split"]) == (40, 48, "test")
+    assert set(protocol["versions"]) == {"lightning-gan", "torch", "torchmetrics", "numpy"}
+    assert card.checkpoint == {"images": 0}
+
+
+def test_no_random_state_is_changed(gan, data):
+    before = torch.get_rng_state()
+    score(gan, data)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_real_features_are_extracted_once(gan, data):
+    extractor = Pixels()
+    evaluator = Evaluator(gan, data, Plan(features=extractor, **SMALL))
+    ready = extractor.looked_at
+    first, second = evaluator.score(gan), evaluator.score(gan, step=5)
+    assert extractor.looked_at == ready + 2 * 40
+    assert first.scores == second.scores
+    assert second.checkpoint == {"step": 5, "images": 0}
+
+
+# Refusals ---------------------------------------------------------------------------------------
+
+
+def test_samples_of_another_shape(gan):
+    assert refusal(gan, Digits()) == (
+        "the generator makes images of shape (1, 4, 4), the data have images of shape (1, 8, 8): "
+        "evaluate it on the data that it was trained on"
+    )
+
+
+def test_other_classes(gan):
+    assert refusal(gan, RandomImages(shape=(1, 4, 4), num_classes=3)) == (
+        "the generator is conditional on 2 classes, the data have 3: "
+        "evaluate it on the data that it was trained on"
+    )
+
+
+def test_samples_that_are_no_images(data):
+    gan = toys.gan(
+        generator=toys.generator(sample_shape=(6,)),
+        discriminator=toys.discriminator(sample_shape=(6,)),
+    )
+    assert refusal(gan, data) == (
+        "evaluation is for images of shape (C, H, W), the generator makes samples of shape (6,): "
+        "leave evaluation out for it"
+    )
+
+
+def test_a_module_that_cannot_sample(data):
+    assert refusal(torch.nn.Linear(1, 1), data) == (
+        "evaluation expects a module with sample(n, labels=None, seed=None) and "
+        "generator.sample_shape, got Linear: use a GANModule"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"precision_k": 40, "metrics": ["precision_recall"]},
+            "metrics: precision_recall with precision_k=40 needs at least 41 samples of each kind, "
+            "got 40 generated and 48 real ones: use more, or leave precision_recall out of metrics",
+        ),
+        (
+            {"coverage_k": 50},
+            "metrics: density_coverage with coverage_k=50 needs at least 51 samples of each kind, "
+            "got 40 generated and 48 real ones: use more, or leave density_coverage out of metrics",
+        ),
+        (
+            {"score_splits": 41},
+            "metrics: classifier_score with score_splits=41 needs at least 41 samples of each "
+            "kind, got 40 generated and 48 real ones: use more, or leave classifier_score out of "
+            "metrics",
+        ),
+        (
+            {"features": Blind(), "metrics": ["fid", "classifier_score"]},
+            "metrics: classifier_score needs features with class logits: leave it out",
+        ),
+        (
+            {"features": Blind(), "metrics": ["class_balance"]},
+            "metrics: class_balance needs labeled data and features that tell their classes apart, "
+            "such as the judge's: leave it out",
+        ),
+        (
+            {"features": "judge", "weights": "x.pth"},
+            "weights are those of features=inception, got features=judge",
+        ),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_sampling(options, message, gan, data, monkeypatch):
+    monkeypatch.setattr(gan, "sample", lambda *a, **k: pytest.fail("sampled"))
+    assert refusal(gan, data, **options) == message
+
+
+def test_conditional_accuracy_of_an_unconditional_generator(data):
+    gan = toys.gan(generator=Halves(num_classes=None))
+    assert refusal(gan, data, metrics=["conditional_accuracy"]) == (
+        "metrics: conditional_accuracy needs a conditional generator: leave it out"
+    )
+
+
+def test_the_judge_needs_labels():
+    data = RandomImages(shape=(1, 4, 4), n=64)
+    assert refusal(toys.gan(), data, features="judge") == (
+        "features=judge needs data with one class label for each image in both splits, "
+        "RandomImages has none: set features=inception"
+    )
+
+
+def test_the_real_judge_on_real_digits(tmp_path, monkeypatch):
+    """It tells real digits apart, and knows noise from digits."""
+    monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path))
+    data = Digits(labels=False)  # the judge learns from them all the same
+    copies = toys.gan(
+        generator=Copies(data), discriminator=toys.discriminator(sample_shape=(1, 8, 8))
+    )
+    shape = {"sample_shape": (1, 8, 8)}
+    noise = toys.gan(generator=toys.generator(**shape), discriminator=toys.discriminator(**shape))
+    good, bad = (
+        evaluate(gan, data, n_fake=500, metrics=["fid", "separation", "precision_recall"])
+        for gan in (copies, noise)
+    )
+    assert good.protocol["features"]["name"] == "judge"
+    assert good.protocol["features"] == bad.protocol["features"]  # the second is from the cache
+    assert good.protocol["features"]["test_accuracy"] > 0.95
+    assert good.scores["fid"] < bad.scores["fid"] / 10
+    assert good.scores["sharpness_confidence"] > 0.9
+    assert good.scores["precision"] > 0.8 > 0.2 > bad.scores["precision"]
+
+
+def test_samples_that_are_not_finite(gan, data):
+    gan.generator.scale.data.fill_(torch.nan)
+    assert "must be finite, got NaN or infinity" in refusal(gan, data)
+
+
+# Several processes ------------------------------------------------------------------------------
+
+
+def test_two_processes_write_the_card_of_one(tmp_path):
+    """1,100 samples are three chunks; 48 real images one, so that one process has none."""
+    ddp_evaluation.main(0, 1, tmp_path)
+    done = subprocess.run(
+        [sys.executable, ddp_evaluation.__file__, str(tmp_path)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, zero_of_two, one_of_two = (
+        ScoreCard.load(tmp_path / name) for name in ("0-of-1.json", "0-of-2.json", "1-of-2.json")
+    )
+    assert zero_of_two.scores == one_of_two.scores
+    assert zero_of_two.protocol == one.protocol
+    assert zero_of_two.details["confusion"] == one.details["confusion"]
+    assert zero_of_two.scores == pytest.approx(one.scores, rel=1e-9, abs=1e-12)
+    assert (tmp_path / "refusals").read_text() == 2 * "generated images are not finite\n"
