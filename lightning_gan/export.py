@@ -59,21 +59,18 @@ def export_generator(gan: GAN, folder: str | Path) -> Path:
         for key, value in state.items()
         if isinstance(value, Tensor)
     }
-    others = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
-    try:
-        text = json.dumps(_describe(gan, others), indent=2)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{type(gan.generator).__name__}.get_extra_state must return tensors or plain values "
-            f"to be exported: {error}"
-        ) from error
+    text = describe(gan)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights, description = _unfinished(folder / WEIGHTS), _unfinished(folder / DESCRIPTION)
-    save_file(tensors, weights, metadata={"format": "pt"})
-    description.write_text(text + "\n", encoding="utf-8")
-    os.replace(weights, folder / WEIGHTS)
-    os.replace(description, folder / DESCRIPTION)
+    try:
+        save_file(tensors, weights, metadata={"format": "pt"})
+        description.write_text(text + "\n", encoding="utf-8")
+        os.replace(weights, folder / WEIGHTS)
+        os.replace(description, folder / DESCRIPTION)
+    finally:
+        weights.unlink(missing_ok=True)
+        description.unlink(missing_ok=True)
     return folder
 
 
@@ -161,7 +158,24 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _describe(gan: GAN, extra_state: dict[str, Any]) -> dict[str, Any]:
+def describe(gan: GAN) -> str:
+    """Return the text of ``generator.json`` for a module.
+
+    Raises:
+        InputError: The generator keeps a state that is neither a tensor nor a plain value.
+    """
+    state = (gan.generator_ema or gan.generator).state_dict()
+    others = {key: value for key, value in state.items() if not isinstance(value, Tensor)}
+    try:
+        return json.dumps(_description(gan, others), indent=2)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{type(gan.generator).__name__}.get_extra_state must return tensors or plain values "
+            f"to be exported: {error}"
+        ) from error
+
+
+def _description(gan: GAN, extra_state: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": version("lightning-gan"),

@@ -161,13 +161,15 @@ def test_an_older_export_is_replaced_whole(exported):
 def test_an_interrupted_export_leaves_the_old_one(exported, monkeypatch):
     before = load_generator(exported).state_dict()
 
-    def fails(*arguments, **options):
+    def fails(tensors, path, **options):
+        path.write_bytes(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lightning_gan.export.save_file", fails)
     with pytest.raises(KeyboardInterrupt):
         export_generator(toys.gan(), exported)
     assert toys.same(load_generator(exported).state_dict(), before)
+    assert len(list(exported.iterdir())) == 2
 
 
 def test_a_folder_without_an_export(tmp_path):

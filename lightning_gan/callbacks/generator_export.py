@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
-from lightning_gan.export import export_generator
+from lightning_gan.export import describe, export_generator
 from lightning_gan.gan import GAN
 
 
@@ -40,12 +40,14 @@ class GeneratorExport(pl.Callback):
         self._written_at = 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Check that there is a generator."""
+        """Check that there is a generator that can be exported."""
         if stage == "fit" and not isinstance(pl_module, GAN):
             raise InputError(
                 f"GeneratorExport expects a GANModule, got {type(pl_module).__name__}; "
                 "leave this callback out"
             )
+        if stage == "fit":
+            describe(pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the folder; count from where training starts."""

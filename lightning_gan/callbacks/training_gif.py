@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,7 @@ class TrainingGIF(Picture):
             raise InputError(
                 f"TrainingGIF: frames must be 'grid' or 'manifold', got {frames!r}; use one of them"
             )
-        if Path(name).name != name:
+        if not name or Path(name).name != name:
             raise InputError(
                 f"TrainingGIF: name must be a file's name, got {name!r}; use a word like 'training'"
             )
@@ -94,7 +95,7 @@ class TrainingGIF(Picture):
         self.columns = columns
         self.size = size
         self.max_frames = max_frames
-        self._run = Path()
+        self._run: Path | None = None  # until training has begun, there is nothing to write
         self._folder = Path()
         self._taken: list[int] = []
 
@@ -110,6 +111,11 @@ class TrainingGIF(Picture):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
         self._folder, self._taken = Path(state_dict["folder"]), list(state_dict["taken"])
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Check that the module can be drawn; forget where an earlier training was."""
+        self._run = None
+        super().setup(trainer, pl_module, stage)
 
     def check(self, module: Any) -> None:
         """Refuse a module that cannot be drawn, or has no plane of latents for a manifold."""
@@ -139,9 +145,9 @@ class TrainingGIF(Picture):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Bring the frames before a resumed checkpoint along, and take the first new one."""
-        earlier = self._folder
-        self._run = run_folder(trainer)
-        self._folder = self._run / "frames" / self.name
+        earlier, run = self._folder, run_folder(trainer)
+        self._run = run
+        self._folder = run / "frames" / self.name
         started = trainer.global_step > 0
         self._taken = [step for step in self._taken if started and step < trainer.global_step]
         if trainer.is_global_zero and leaves_files(trainer):
@@ -171,7 +177,7 @@ class TrainingGIF(Picture):
             rank_zero_info(f"TrainingGIF begins anew: the earlier frames are not in {earlier}")
 
     def _assemble(self, trainer: pl.Trainer) -> None:
-        if trainer.is_global_zero and leaves_files(trainer):
+        if self._run is not None and trainer.is_global_zero and leaves_files(trainer):
             for shown, frames in self._frames(self._folder).items():
                 path = self._run / "samples" / f"{'-'.join([self.name, *shown])}.gif"
                 write_gif(thinned(frames, self.max_frames), path)
@@ -181,7 +187,7 @@ class TrainingGIF(Picture):
         found: dict[tuple[str, ...], list[Path]] = {}
         for path in sorted(folder.glob("*.png")) if self._taken else ():
             *shown, step = path.stem.split("-")
-            if int(step) in self._taken:
+            if step.isdigit() and int(step) in self._taken:
                 found.setdefault(tuple(shown), []).append(path)
         return found
 
@@ -225,7 +231,12 @@ def write_gif(frames: list[Path], path: Path) -> None:
     first, *rest = [few_colors(image) for image in images if image.size == images[-1].size]
     durations = [MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]
     path.parent.mkdir(parents=True, exist_ok=True)
-    first.save(path, save_all=True, append_images=rest, duration=durations, loop=0)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:  # an earlier GIF stays until this one is whole
+        first.save(unfinished, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def few_colors(image: Image.Image) -> Image.Image:

@@ -33,7 +33,8 @@ class WGANGPRegularizer(Regularizer):
     def discriminator(self, step: AdversarialStep) -> Tensor:
         """Return the squared distance of each gradient norm from 1, shape (N,)."""
         epsilon = torch.rand(len(step.real), *[1] * (step.real.dim() - 1), device=step.real.device)
-        real, fake = step.real.detach(), step.fake.detach()
+        real = step.real.detach()
+        fake = step.fake.detach().to(real.dtype)  # autocast makes G's samples low precision
         between = torch.lerp(fake, real, epsilon.to(real.dtype)).requires_grad_()
         logits = step.discriminate(between, step.y).logits
         (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)

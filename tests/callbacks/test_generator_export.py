@@ -8,6 +8,7 @@ from lightning_gan import EMA
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.errors import InputError
 from lightning_gan.export import load_generator, read_description
+from lightning_gan.generators.mlp import MLPGenerator
 
 
 def steps(folder):
@@ -31,6 +32,20 @@ def test_when_the_generator_is_written(tmp_path, options, expected):
     assert toys.same(last.state_dict(), gan.generator.state_dict())
     first = read_description(tmp_path / "generators" / f"step-{expected[0]:08d}")
     assert first["progress"]["batches"] == expected[0]
+
+
+def test_a_state_that_no_file_can_hold_is_refused_before_training(tmp_path):
+    class Odd(MLPGenerator):
+        def get_extra_state(self):
+            return object()
+
+        def set_extra_state(self, state):
+            pass
+
+    gan = toys.gan(generator=Odd(sample_shape=toys.SHAPE, latent_dim=3, hidden=(8,)))
+    with pytest.raises(InputError, match="must return tensors or plain values to be exported"):
+        toys.fit(tmp_path, gan, steps=5, callbacks=[GeneratorExport(every_n_steps=4)])
+    assert gan.progress.batches == 0
 
 
 def test_a_resumed_run_goes_on_counting(tmp_path):

@@ -2,8 +2,10 @@
 
 import pytest
 import toys
+from pytorch_lightning.demos.boring_classes import BoringModel
 
 from lightning_gan.alternations.alternating import Alternating
+from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.callbacks.round_limit import RoundLimit
 from lightning_gan.data import RandomImages
 from lightning_gan.errors import InputError
@@ -36,6 +38,21 @@ def test_rounds_before_a_stop_count(tmp_path):
     resumed = toys.gan()
     run = fit(tmp_path, resumed, rounds=7, steps=50, path=tmp_path / "at_three.ckpt")
     assert (run.global_step, resumed.progress.rounds) == (7, 7)
+
+
+def test_the_last_turn_of_the_generator_is_whole(tmp_path):
+    # Thresholds that are never met: five steps of D, five of G.
+    module = toys.gan(alternation=LossThreshold(d_below=-1.0, g_above=100.0))
+    run = fit(tmp_path, module, rounds=2, steps=100)
+    assert (run.global_step, module.progress.generator_steps) == (20, 10)
+    run.save_checkpoint(tmp_path / "over.ckpt")
+    again = toys.gan(alternation=LossThreshold(d_below=-1.0, g_above=100.0))
+    assert fit(tmp_path, again, rounds=2, steps=100, path=tmp_path / "over.ckpt").global_step == 20
+
+
+def test_a_module_that_counts_no_rounds(tmp_path):
+    with pytest.raises(InputError, match="expects a GANModule, which counts rounds, got Boring"):
+        fit(tmp_path, BoringModel(), rounds=2, steps=2)
 
 
 def test_impossible_numbers():

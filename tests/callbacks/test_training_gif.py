@@ -160,6 +160,21 @@ def interrupted(tmp_path):
     return path
 
 
+def test_a_resumed_run_that_fails_before_training_writes_nothing(
+    tmp_path, interrupted, monkeypatch
+):
+    class Refuses(pl.Callback):
+        def on_fit_start(self, trainer, pl_module):
+            raise RuntimeError("out of luck")
+
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        train(tmp_path / "b", TrainingGIF(**EACH_STEP), Refuses(), steps=7, checkpoint=interrupted)
+    assert not list(here.iterdir())
+
+
 def resume(folder, checkpoint, steps=7, **options):
     callback = TrainingGIF(**{**EACH_STEP, **options})
     train(folder, callback, steps=steps, checkpoint=checkpoint)

@@ -143,3 +143,10 @@ def test_training_brings_the_slope_to_one(tmp_path):
 def test_interval_below_one():
     with pytest.raises(InputError, match="interval must be at least 1, got 0"):
         WGANGPRegularizer(interval=0)
+
+
+def test_low_precision_samples_of_autocast(tmp_path):
+    module = toys.gan(loss=WassersteinLoss(), regularizers={"wgan_gp": WGANGPRegularizer()})
+    toys.fit(tmp_path, module, steps=2, precision="bf16-mixed")
+    assert all(p.isfinite().all() for p in module.parameters())
+    assert module.latest_metrics["regularizer/wgan_gp"].isfinite()
