@@ -1,8 +1,9 @@
-"""The shares of the classes among generated samples as a picture."""
+"""The classes of generated samples as pictures: their shares, and how clearly they are told."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -47,8 +48,7 @@ def class_histogram(
             f"{share.shape}, {bottom.shape} and {top.shape}, and expected {fair.shape}; "
             "give one number for each class"
         )
-    figure = new_figure(min(max(800, 20 * k), 4000), 400)
-    axes = figure.add_axes((70 / 800, 0.125, 1 - 85 / 800, 0.78))
+    figure, axes = _per_class(k, "Classes of samples", "share of samples")
     classes = np.arange(k)
     # Intervals that come from another estimate than the share may leave it outside.
     errors = np.maximum([share - bottom, top - share], 0)
@@ -59,12 +59,55 @@ def class_histogram(
     axes.hlines(
         np.broadcast_to(fair, k), classes - 0.45, classes + 0.45, color="tab:red", label="expected"
     )
-    axes.set_xticks(classes[:: -(-k // MOST_TICKS)])
-    axes.set_xlim(-0.6, k - 0.4)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("class")
-    axes.set_ylabel("share of samples")
-    axes.set_title("Classes of samples", loc="left")
-    axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=3, frameon=False)
     return figure_pixels(figure)
+
+
+def class_sharpness(
+    margins: Sequence[float | None] | Tensor, above_95: Sequence[float | None] | Tensor
+) -> Tensor:
+    """Draw how clearly a classifier tells the samples of each class that it sees.
+
+    Args:
+        margins: Mean margins between the two largest class probabilities, over the samples seen as
+            classes 0..K-1, in [0, 1], shape (K,). NaN or None, for a class that is never seen,
+            leaves a gap.
+        above_95: Shares of these samples whose largest probability is above 0.95, shape (K,).
+
+    Returns:
+        The picture, uint8 of shape (3, 400, W): W is 800, and more from 40 classes on.
+
+    Raises:
+        InputError: The shapes differ, or there is no class.
+
+    Example:
+        >>> class_sharpness([0.9, None], [0.8, None]).shape
+        torch.Size([3, 400, 800])
+    """
+    margin, sure = (np.asarray(values, dtype=float) for values in (margins, above_95))
+    if margin.ndim != 1 or len(margin) == 0 or sure.shape != margin.shape:
+        raise InputError(
+            "class_sharpness expects margins and above_95 of one shape (K,), got "
+            f"{margin.shape} and {sure.shape}; give one number for each class"
+        )
+    figure, axes = _per_class(len(margin), "Sharpness of classes", "over samples seen as the class")
+    classes = np.arange(len(margin))
+    axes.bar(classes, margin, color="tab:blue", alpha=0.8, label="mean margin")
+    axes.plot(classes, sure, "o", color="tab:red", label="share surer than 0.95", clip_on=False)
+    axes.set_ylim(0, 1)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), ncols=2, frameon=False)
+    return figure_pixels(figure)
+
+
+def _per_class(k: int, title: str, what: str) -> tuple[Any, Any]:
+    """Return a figure and its axes with a place for each of k classes."""
+    figure = new_figure(min(max(800, 20 * k), 4000), 400)
+    axes = figure.add_axes((70 / 800, 0.125, 1 - 85 / 800, 0.78))
+    axes.set_xticks(np.arange(k)[:: -(-k // MOST_TICKS)])
+    axes.set_xlim(-0.6, k - 0.4)
+    axes.set_xlabel("class")
+    axes.set_ylabel(what)
+    axes.set_title(title, loc="left")
+    axes.grid(axis="y", alpha=0.3)
+    return figure, axes

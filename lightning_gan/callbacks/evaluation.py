@@ -36,8 +36,9 @@ class Evaluation(pl.Callback):
 
     The judge and the features of the real images are made once, before training. Numbers from few
     samples are for the course of a run: FID and the others depend on how many there are.
-    Samples that cannot be scored, because they are not finite, give a warning and no card. A
-    ``fast_dev_run`` evaluates nothing.
+    Samples that cannot be scored, because they are not finite, give a warning and no card; so does,
+    in one process, an evaluation that runs out of memory or disk. A ``fast_dev_run`` evaluates
+    nothing.
 
     Args:
         every_n_steps: Batches between evaluations; None: only at the end.
@@ -136,16 +137,29 @@ class Evaluation(pl.Callback):
         self._scored_at = step = trainer.global_step
         if self._evaluator is None:
             return
+        # A long run does not end over a measurement, be it for memory or a full disk. Of several
+        # processes one alone may fail so, and would go on without the others: there it ends.
+        broken = (RuntimeError, TypeError, OSError) if trainer.world_size == 1 else ()
         try:
             self.card = self._evaluator.score(module, step=step)
-        except InputError as error:  # a long run does not end over a measurement
+        except InputError as error:
             rank_zero_warn(f"no score card at step {step}: {error}")
             return
+        except broken as error:
+            rank_zero_warn(f"no score card at step {step}: {_in_one_line(error)}")
+            return
         self._publish(trainer, self.card)
+        try:
+            self._write(trainer, self.card, step)
+        except broken as error:
+            rank_zero_warn(f"score card at step {step} not written: {_in_one_line(error)}")
+
+    def _write(self, trainer: pl.Trainer, card: ScoreCard, step: int) -> None:
+        """Write the card and the picture of its classes into the run's folder."""
         folder = run_folder(trainer)  # asks all ranks
         if trainer.is_global_zero:
-            self.card.save(folder / "scorecards" / f"step-{step:08d}.json")
-        shares = self.card.details.get("class_shares")
+            card.save(folder / "scorecards" / f"step-{step:08d}.json")
+        shares = card.details.get("class_shares")
         if shares is not None:
             limits = (shares["low"], shares["high"], shares["expected"])
             write_image(trainer, "classes", class_histogram(shares["share"], *limits), step)
@@ -180,3 +194,7 @@ class Evaluation(pl.Callback):
                     f"checkpoint.monitor={key} ranks checkpoints every {saves} steps, which "
                     f"evaluation has no scores for: set evaluation.every_n_steps={saves}"
                 )
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

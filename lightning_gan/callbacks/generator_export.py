@@ -41,13 +41,14 @@ class GeneratorExport(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Check that there is a generator that can be exported."""
-        if stage == "fit" and not isinstance(pl_module, GAN):
+        if stage != "fit":
+            return
+        if not isinstance(pl_module, GAN):
             raise InputError(
                 f"GeneratorExport expects a GANModule, got {type(pl_module).__name__}; "
                 "leave this callback out"
             )
-        if stage == "fit":
-            describe(pl_module)
+        describe(pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the folder; count from where training starts."""

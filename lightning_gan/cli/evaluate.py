@@ -6,7 +6,7 @@ Words and paths are checked before torch, which takes seconds, is imported.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 CONFIG = "config.yaml"
 CARDS = "scorecards"
+RUNS = Path("runs")
 LISTED = 1000
 PLANNED = tuple(field.name for field in dataclasses.fields(Plan))
 OWN = {
     "output": "where the score card goes; scorecards/ in the run's folder by default",
     "device": "where to compute: cpu, cuda, cuda:1, ...; by default a GPU where there is one",
     "threads": "CPU threads; those of the run by default",
-    "trust": "true: import whatever class the checkpoint names",
+    "trust": "true: import whatever class the checkpoint and the config.yaml beside it name",
 }
 
 
@@ -52,7 +53,7 @@ def _evaluate(words: Sequence[str]) -> None:
     given = _given(overrides)
     plan = Plan(**{name: given[name] for name in PLANNED if name in given})
     config = next((f / CONFIG for f in path.parents[:2] if (f / CONFIG).is_file()), None)
-    settings = _settings(config, path, overrides)
+    settings = _settings(config, path, overrides, given.get("trust") is True)
     output = _output(given.get("output"), path)
 
     import torch
@@ -77,6 +78,8 @@ def _evaluate(words: Sequence[str]) -> None:
     card = dataclasses.replace(card, checkpoint=about)
     card.save(output)
     print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown(output)}")
+    for picture in _draw(card, output):
+        print(f"picture: {shown(picture)}")
 
 
 def _compare(words: Sequence[str]) -> None:
@@ -122,11 +125,14 @@ def _checkpoint(words: Sequence[str]) -> Path:
     path = Path(words[0])
     if path.is_file():
         return path
-    around = next(parent for parent in (path, *path.parents) if parent.is_dir())
-    found = sorted(map(str, islice(around.rglob("*.ckpt"), LISTED)))
+    runs = list(islice(RUNS.rglob("*.ckpt"), LISTED))
     if path.is_dir():
+        near = [*path.glob("*.ckpt"), *path.glob("checkpoints/*.ckpt")]
+        found = sorted(str(file) for file in (*near, *runs) if path in file.parents)
         instead = f": name one, such as {found[-1]}" if found else " without a checkpoint in it"
         raise InputError(f"evaluate expects a checkpoint, got the folder {path}{instead}")
+    # Not the folders above: for an absolute path that would be the whole disk.
+    found = sorted({str(file) for file in (*path.parent.glob("*.ckpt"), *runs)})
     raise InputError(f"no checkpoint at {path}{nearest(str(path), found)}")
 
 
@@ -152,8 +158,14 @@ def _given(overrides: Sequence[Override]) -> dict[str, Any]:
     return given
 
 
-def _settings(config: Path | None, path: Path, overrides: Sequence[Override]) -> dict[str, Any]:
-    """Return the settings of a run, in short form, with the data that were asked for."""
+def _settings(
+    config: Path | None, path: Path, overrides: Sequence[Override], trust: bool
+) -> dict[str, Any]:
+    """Return the settings of a run, in short form, with the data that were asked for.
+
+    Raises:
+        InputError: Nothing says what the data are, or they are of a class that is not trusted.
+    """
     settings = compose.settings([])
     if config is not None:
         saved = options.settings([("config", str(config))])
@@ -171,7 +183,40 @@ def _settings(config: Path | None, path: Path, overrides: Sequence[Override]) ->
     for override in asked:
         if override not in chosen:
             settings = compose.apply(settings, override)
+    if config is not None and not chosen and not trust:
+        _check_trust(config, settings["data"], asked)
     return settings
+
+
+def _check_trust(config: Path, data: Any, asked: Sequence[Override]) -> None:
+    """Refuse to import what a configuration that nobody named on the command line asks for.
+
+    Raises:
+        InputError: Its data are of a class that is not the library's, or use one.
+    """
+    typed = {value for o in asked for value in _class_paths({o.key_or_group: o.value()})}
+    for name in _class_paths(data):
+        if name not in typed and not name.startswith("lightning_gan.data."):
+            raise InputError(
+                f"{config} names {name} for the data, which is not a class of lightning_gan.data "
+                "and would be imported: add trust=true if you trust that file, or say what the "
+                "data are, for example data=mnist data.root=data"
+            )
+
+
+def _class_paths(node: Any) -> Iterator[str]:
+    """Yield every class path in settings, and texts that jsonargparse could read as one."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(key).endswith("class_path") and isinstance(value, str):
+                yield value
+            else:
+                yield from _class_paths(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _class_paths(item)
+    elif isinstance(node, str) and "class_path" in node:
+        yield node
 
 
 def _output(given: Any, path: Path) -> Path:
@@ -188,6 +233,24 @@ def _output(given: Any, path: Path) -> Path:
     run = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     names = (f"{path.stem}{f'-{number}' if number else ''}.json" for number in range(10**6))
     return next(run / CARDS / name for name in names if not (run / CARDS / name).exists())
+
+
+def _draw(card: ScoreCard, output: Path) -> Iterator[Path]:
+    """Draw beside a card what it knows of the classes; yield the path of each picture."""
+    from lightning_gan.callbacks.class_histogram import class_histogram, class_sharpness
+    from lightning_gan.callbacks.sink import write_png
+
+    pictures = {}
+    if shares := card.details.get("class_shares"):
+        values = (shares[key] for key in ("share", "low", "high", "expected"))
+        pictures["classes"] = class_histogram(*values)
+    if sharpness := card.details.get("sharpness_per_class"):
+        values = (sharpness[f"sharpness_{key}"] for key in ("margin", "above_95"))
+        pictures["sharpness"] = class_sharpness(*values)
+    for name, picture in pictures.items():
+        path = output.with_name(f"{output.stem}-{name}.png")
+        write_png(picture, path)
+        yield path
 
 
 def _device(given: Any) -> torch.device:

@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan import randomness
+from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.extractors import feature_extractor
 from lightning_gan.evaluation.measures import Facts, Inputs, choose
@@ -93,7 +95,7 @@ class Evaluator:
             num_classes = number_of_classes(data, real)
             check_fit(gan, real, num_classes)
             self.plan = plan
-            self._device = gan.device
+            self._device = scoring_device(gan.device)
             self.extractor = feature_extractor(plan, data, num_classes).to(gan.device)
             tells_them_apart = num_classes is not None and self.extractor.num_classes == num_classes
             self.facts = Facts(
@@ -123,6 +125,9 @@ class Evaluator:
             gan: The module given at construction, or one whose generator is of the same kind.
             **checkpoint: What the card says about where the generator comes from.
 
+        Without ``metrics`` in the plan, a score that has no yardstick in these data is left out,
+        with a warning and the reason under ``left_out`` in the details.
+
         Raises:
             InputError: A metric cannot be computed from these samples; they are not finite, say.
         """
@@ -138,9 +143,21 @@ class Evaluator:
         fake = self._features(n, draw)
         asked = None if labels is None else torch.cat([labels[c] for c in _share(n)])
         inputs = Inputs(fake, asked, self._real, self._train)
-        scores, details = {}, {}
+        scores: dict[str, float] = {}
+        details: dict[str, Any] = {}
         for name, measure in self.measures.items():
-            found, more = measure.scores(self.plan, self.facts, inputs)
+            try:
+                found, more = measure.scores(self.plan, self.facts, inputs)
+            except InputError as error:
+                if not measure.yardstick:
+                    raise
+                if self.plan.metrics is not None:
+                    raise InputError(f"{error}, or leave {name} out of metrics") from error
+                # On all processes, which compute from the same rows. That these are finite was
+                # found out by FID, the first of the metrics.
+                rank_zero_warn(f"the score card has no {name}: {error}")
+                details.setdefault("left_out", {})[name] = str(error)
+                continue
             found = found if isinstance(found, dict) else {name: found}
             scores.update({key: float(value) for key, value in found.items()})
             details.update(more)
@@ -189,6 +206,12 @@ class Evaluator:
             "metrics": options,
             "versions": {name: version(name) for name in _VERSIONS},
         }
+
+
+def scoring_device(device: torch.device) -> torch.device:
+    """Return where features and metrics are kept for a generator on a device."""
+    # Apple's GPUs have no float64, which the sums and scores are in.
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def _share(n: int) -> list[slice]:

@@ -77,6 +77,8 @@ class Measure(NamedTuple):
         lacks: Says why it cannot be measured here, or None.
         least: Smallest number of samples on each side, and the setting that asks for it.
         details: What it adds to the card besides scores, JSON values.
+        yardstick: Whether it computes in typical distances of the real images, which data of
+            copies do not have.
     """
 
     metric: type[Metric]
@@ -86,11 +88,16 @@ class Measure(NamedTuple):
     lacks: Callable[[Facts], str | None] = lambda facts: None
     least: Callable[[Plan], tuple[int, str]] = lambda plan: (2, "")
     details: Callable[[Any], dict[str, Any]] = lambda metric: {}
+    yardstick: bool = False
 
     def scores(
         self, plan: Plan, facts: Facts, inputs: Inputs
     ) -> tuple[Tensor | dict[str, Tensor], dict[str, Any]]:
-        """Return scores and details of the inputs of all processes; all of them have to call it."""
+        """Return scores and details of the inputs of all processes; all of them have to call it.
+
+        Raises:
+            InputError: The metric cannot be computed from the inputs.
+        """
         metric = self.metric(**self.options(plan, facts), **self.given(plan, facts))
         metric.to(inputs.real.features.device)
         self.feed(metric, inputs)
@@ -228,8 +235,10 @@ MEASURES: dict[str, Measure] = {
         options=lambda plan, facts: {"k": plan.coverage_k},
         least=lambda plan: (plan.coverage_k + 1, "coverage_k"),
     ),
-    "duplicates": Measure(Duplicates, _both_sides, options=_near_copy, given=_seed),
-    "memorization": Measure(Memorization, _against_training, options=_near_copy, given=_seed),
+    "duplicates": Measure(Duplicates, _both_sides, options=_near_copy, given=_seed, yardstick=True),
+    "memorization": Measure(
+        Memorization, _against_training, options=_near_copy, given=_seed, yardstick=True
+    ),
     "class_balance": Measure(
         ClassBalance,
         _logits,

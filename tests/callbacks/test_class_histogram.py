@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
 
 from lightning_gan.callbacks import class_histogram as room
-from lightning_gan.callbacks.class_histogram import class_histogram
+from lightning_gan.callbacks.class_histogram import class_histogram, class_sharpness
 from lightning_gan.errors import InputError
 
 
@@ -64,6 +66,32 @@ def test_shapes_that_differ_are_refused(shares, low, expected):
     message = r"class_histogram expects shares, low and high of one shape \(K,\), got \(\d,\), "
     with pytest.raises(InputError, match=message):
         class_histogram(shares, low, shares, expected)
+
+
+def test_sharpness_has_bars_and_dots_and_a_gap_for_a_class_never_seen(figures):
+    picture = class_sharpness([0.9, None, 0.5], torch.tensor([0.8, math.nan, 1.0]))
+    assert picture.shape == (3, 400, 800)
+    assert picture.dtype == torch.uint8
+    [axes] = figures[0].axes
+    np.testing.assert_equal([bar.get_height() for bar in axes.patches], [0.9, np.nan, 0.5])
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.8, np.nan, 1.0])
+    assert axes.get_ylim() == (0, 1)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == ["share surer than 0.95", "mean margin"]
+    blue = (picture[2].int() - picture[0].int() > 60).any(dim=0)
+    place = [int(axes.transData.transform((c, 0))[0]) for c in range(3)]
+    assert [bool(blue[x]) for x in place] == [True, False, True]
+
+
+def test_no_class_seen_at_all_is_an_empty_picture():
+    assert class_sharpness([None] * 2, [None] * 2).shape == (3, 400, 800)
+
+
+@pytest.mark.parametrize(("margins", "above"), [([], []), ([0.5], [0.5, 0.5]), ([[0.5]], [[0.5]])])
+def test_sharpness_of_shapes_that_differ_is_refused(margins, above):
+    message = r"class_sharpness expects margins and above_95 of one shape \(K,\), got \("
+    with pytest.raises(InputError, match=message):
+        class_sharpness(margins, above)
 
 
 def test_no_global_figure_is_left():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from lightning_gan.callbacks.evaluation import Evaluation
 from lightning_gan.cli.checkpoint import RunCheckpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.evaluation import ScoreCard
+from lightning_gan.evaluation.evaluator import Evaluator
 from lightning_gan.metrics.features import FeatureExtractor, Features
 
 
@@ -211,6 +213,40 @@ def test_samples_that_are_not_finite_do_not_end_the_run(gan, data, tmp_path):
         run = fit(tmp_path, gan, data, evaluation(), steps=2)
     assert run.global_step == 2
     assert cards(tmp_path) == {}
+
+
+@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, torch.linalg.LinAlgError, TypeError])
+def test_a_measurement_that_breaks_does_not_end_the_run(kind, gan, data, tmp_path, monkeypatch):
+    def broken(self, gan, **checkpoint):
+        raise kind("no\nmore")
+
+    monkeypatch.setattr(Evaluator, "score", broken)
+    with pytest.warns(UserWarning, match=f"no score card at step 2: {kind.__name__}: no more"):
+        run = fit(tmp_path, gan, data, evaluation(), steps=2)
+    assert run.global_step == 2
+    assert cards(tmp_path) == {}
+
+
+def test_a_full_disk_does_not_end_the_run(gan, data, tmp_path, monkeypatch):
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ScoreCard, "save", full)
+    callback = evaluation()
+    with pytest.warns(UserWarning, match="score card at step 2 not written: OSError: .* No space"):
+        run = fit(tmp_path, gan, data, callback, steps=2)
+    assert run.callback_metrics["val/fid"] == pytest.approx(callback.card.scores["fid"])
+
+
+def test_with_several_processes_a_broken_one_ends_the_run():
+    class Broken:
+        def score(self, gan, step):
+            raise RuntimeError("no more")
+
+    callback = evaluation()
+    callback._evaluator = Broken()
+    with pytest.raises(RuntimeError, match="no more"):
+        callback.on_train_end(SimpleNamespace(global_step=2, world_size=2), None)
 
 
 def test_a_fast_dev_run_evaluates_nothing(gan, data, tmp_path):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from PIL import Image
 
 from lightning_gan.__main__ import main
 from lightning_gan.evaluation import ScoreCard
@@ -37,6 +39,14 @@ class Pixels(FeatureExtractor):
 
     def protocol(self):
         return {**super().protocol(), "test_accuracy": 0.5}
+
+
+EVIL = """
+from pathlib import Path
+from lightning_gan.data import RandomImages
+Path("imported").touch()
+class Data(RandomImages): pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +80,11 @@ def test_a_card_beside_the_run(run):
     assert result.out.endswith(
         "24 samples (averaged weights, seed 0) against 16 train images of RandomImages; features: "
         f"judge, 50.00% right on test images\nscore card: {CARDS}/last.json\n"
+        f"picture: {CARDS}/last-classes.png\npicture: {CARDS}/last-sharpness.png\n"
     )
+    for name in ("classes", "sharpness"):
+        with Image.open(CARDS / f"last-{name}.png") as picture:
+            assert picture.size == (800, 400)
     card = ScoreCard.load(CARDS / "last.json")
     assert card.checkpoint == {"path": str(LAST), "step": 2, "images": 8}
     assert "conditional_accuracy" in card.scores
@@ -81,6 +95,7 @@ def test_cards_do_not_overwrite_each_other(run):
     run(f"evaluate {LAST} {FEW} metrics=[fid]")
     result = run(f"evaluate {LAST} {FEW} metrics=[fid] seed=1 split=test")
     assert result.out.endswith(f"score card: {CARDS}/last-1.json\n")
+    assert not list(CARDS.glob("*.png"))
     assert ScoreCard.load(CARDS / "last-1.json").protocol["seed"] == 1
     assert ScoreCard.load(CARDS / "last-1.json").protocol["split"] == "test"
     assert run(f"evaluate {LAST} {FEW} metrics=[fid] output=own/a.json").code == 0
@@ -116,6 +131,70 @@ def test_a_checkpoint_without_its_run(run, tmp_path):
     data = "data=random data.n=32 data.num_classes=3"
     assert run(f"evaluate model.ckpt {FEW} metrics=[fid] {data}").code == 0
     assert (tmp_path / "scorecards" / "model.json").is_file()
+
+
+@pytest.fixture
+def evil(run, tmp_path, monkeypatch):
+    """A run whose configuration names a class beside it, which leaves a file when imported."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "evil_data", raising=False)
+    Path("evil_data.py").write_text(EVIL)
+
+    def name(change):
+        file = Path("runs/version_0/config.yaml")
+        config = yaml.safe_load(file.read_text())
+        change(config["data"])
+        file.write_text(yaml.safe_dump(config))
+
+    name(lambda data: data.update(class_path="evil_data.Data"))
+    return name
+
+
+def test_a_configuration_that_was_only_found_imports_nothing(run, evil):
+    words = f"evaluate {LAST} {FEW} metrics=[fid]"
+    for more in ("", " data.n=32", " trust=false"):
+        assert run(words + more).error == (
+            "runs/version_0/config.yaml names evil_data.Data for the data, which is not a class of "
+            "lightning_gan.data and would be imported: add trust=true if you trust that file, or "
+            "say what the data are, for example data=mnist data.root=data"
+        )
+    assert run(f"{words} data=random data.n=32 data.num_classes=3").code == 0
+    assert not Path("imported").exists()
+    assert run(f"{words} trust=true").code == 0
+    assert Path("imported").exists()
+
+
+def test_a_class_on_the_command_line_is_trusted(run, evil):
+    assert run(f"evaluate {LAST} {FEW} metrics=[fid] data.class_path=evil_data.Data").code == 0
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"class_path": "evil_data.Data"},
+        [{"class_path": "evil_data.Data"}],
+        '{"class_path": "evil_data.Data"}',
+    ],
+)
+def test_a_class_inside_the_data_imports_nothing(hidden, run, evil):
+    ours = "lightning_gan.data.RandomImages"
+    evil(lambda data: (data.update(class_path=ours), data["init_args"].update(seed=hidden)))
+    error = run(f"evaluate {LAST} {FEW}").error
+    assert "evil_data.Data" in error
+    assert "trust=true" in error
+    assert not Path("imported").exists()
+
+
+def test_a_missing_checkpoint_is_sought_nearby_only(run, tmp_path):
+    deep = tmp_path / "elsewhere" / "deep"
+    deep.mkdir(parents=True)
+    shutil.copy(LAST, deep / "lost.ckpt")
+    message = f"no checkpoint at {tmp_path}/elsewhere/deeq/lost.ckpt"
+    assert run(f"evaluate {tmp_path}/elsewhere/deeq/lost.ckpt").error == message
+    message = f"no checkpoint at {deep}/lots.ckpt, did you mean '{deep}/lost.ckpt'?"
+    assert run(f"evaluate {deep}/lots.ckpt").error == message
+    message = f"got the folder {tmp_path}/elsewhere without a checkpoint in it"
+    assert message in run(f"evaluate {tmp_path}/elsewhere").error
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from lightning_gan.data import Digits, RandomImages
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import Plan, ScoreCard, evaluate
 from lightning_gan.evaluation import scores as scores_of
-from lightning_gan.evaluation.evaluator import CHUNK, Evaluator
+from lightning_gan.evaluation.evaluator import CHUNK, Evaluator, scoring_device
 from lightning_gan.evaluation.measures import MEASURES
 from lightning_gan.evaluation.plan import METRICS
 
@@ -277,6 +277,34 @@ def test_the_real_judge_on_real_digits(tmp_path, monkeypatch):
     assert good.scores["fid"] < bad.scores["fid"] / 10
     assert good.scores["sharpness_confidence"] > 0.9
     assert good.scores["precision"] > 0.8 > 0.2 > bad.scores["precision"]
+
+
+@pytest.fixture
+def copied(data):
+    """All real images are the same."""
+    images, labels = data.images("train")
+    data.images = lambda split, labels=None, y=labels: (images[:1].expand_as(images), y)
+    return data
+
+
+def test_data_of_copies_have_all_other_scores(gan, copied):
+    with pytest.warns(UserWarning, match="the score card has no (duplicates|memorization): near-"):
+        card = score(gan, copied)
+    assert {"fid", "recall", "total_variation"} < set(card.scores)
+    assert not {"duplicates", "memorization", "nearest_train_distance"} & set(card.scores)
+    assert list(card.details["left_out"]) == ["duplicates", "memorization"]
+    assert "have an exact copy" in card.details["left_out"]["memorization"]
+
+
+def test_a_score_by_name_on_data_of_copies(gan, copied):
+    assert refusal(gan, copied, metrics=["duplicates"]).endswith(
+        "remove the copies from the data, or leave duplicates out of metrics"
+    )
+
+
+def test_scores_are_kept_where_there_is_float64():
+    assert scoring_device(torch.device("mps")) == torch.device("cpu")
+    assert scoring_device(torch.device("cuda", 1)) == torch.device("cuda", 1)
 
 
 def test_samples_that_are_not_finite(gan, data):
