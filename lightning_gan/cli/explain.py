@@ -26,7 +26,6 @@ COMMON = {
     "model.micro_batches": "pieces of a batch, to save memory",
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
     "health.every_n_steps": "batches between health checks; health=false: none",
-    "evaluation.every_n_steps": "batches between evaluations; none by default",
     "evaluation": "score cards while training: evaluation.every_n_steps=1000; null: none",
     "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
     "seed_everything": "seed of the whole run",
