@@ -26,9 +26,9 @@ class NeighborGrid(Picture):
     copy that is shifted or recolored is still near. Of a conditional generator, row r has the class
     r modulo the number of classes.
 
-    All training images of our data modules are searched; of other data modules those that training
-    has seen, up to ``max_images``, so that there is no picture before training. Each picture
-    computes the features of all these images anew: with an extractor, draw seldom.
+    All training images that our data modules hold in memory are searched; otherwise those that
+    training has seen, up to ``max_images``, so that there is no picture before training. Each
+    picture computes the features of all these images anew: with an extractor, draw seldom.
 
     Pictures go to ``samples/neighbors-<step>.png``.
 

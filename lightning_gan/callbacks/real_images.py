@@ -13,15 +13,16 @@ from lightning_gan.data.base import ImageData
 from lightning_gan.metrics.features import to_uint8
 
 Images = tuple[Tensor, Tensor | None]
+ROOM = 10**9  # bytes, one for each pixel and channel
 
 
 class RealImages:
-    """The training images of our data modules; of others the first that pass by in training.
+    """The training images that a data module holds in memory; else the first that pass by.
 
     A loader that is not ours is never iterated: its next batches would be others.
 
     Args:
-        limit: Images to keep of those that pass by, within one epoch.
+        limit: Images to keep of those that pass by, within one epoch and ``ROOM`` bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -36,13 +37,14 @@ class RealImages:
 
     def see(self, trainer: pl.Trainer, batch: Any) -> None:
         """Keep the images of a training batch ``(x, y)`` or ``x`` where they are needed."""
-        if isinstance(trainer.datamodule, ImageData):  # type: ignore[attr-defined]
+        if _holds_images(trainer.datamodule):  # type: ignore[attr-defined]
             return
         if self._epoch is None:
             self._epoch = trainer.current_epoch
-        room = self.limit - sum(map(len, self._x))
+        x, y = split_batch(batch)
+        limit = min(self.limit, ROOM // x[0].numel())
+        room = limit - sum(map(len, self._x))
         if room > 0 and trainer.current_epoch == self._epoch:
-            x, y = split_batch(batch)
             self._x.append(to_uint8(x[:room].detach()).cpu())
             if isinstance(y, Tensor):
                 self._y.append(y[:room].cpu())
@@ -50,8 +52,14 @@ class RealImages:
     def get(self, trainer: pl.Trainer) -> Images | None:
         """Return images, uint8 (N, C, H, W), and labels, N first, or None; None while N is 0."""
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if isinstance(data, ImageData):
-            return data.images("train")
+        if _holds_images(data):
+            images: Images = data.images("train")
+            return images
         if not self._x:
             return None
         return torch.cat(self._x), torch.cat(self._y) if self._y else None
+
+
+def _holds_images(data: Any) -> bool:
+    """Whether all training images are in memory."""
+    return isinstance(data, ImageData) and not data.from_files

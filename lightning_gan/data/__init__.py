@@ -1,4 +1,4 @@
-"""Lightning data modules over one fast, resumable tensor loader; imported on first use."""
+"""Lightning data modules over two resumable loaders of the same batches; imported on first use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from lightning_gan.data.base import ImageData
     from lightning_gan.data.digits import Digits
     from lightning_gan.data.folder import ImageFolder
-    from lightning_gan.data.loader import EpochPermutation, TensorLoader
+    from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
     from lightning_gan.data.mixtures import Mixture, MixtureGrid, MixtureRing
     from lightning_gan.data.random import RandomImages
+    from lightning_gan.data.source_loader import ImageSource, SourceLoader
     from lightning_gan.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 
 _HOMES = {
@@ -21,11 +22,14 @@ _HOMES = {
     "FashionMNIST": "torchvision_sets",
     "ImageData": "base",
     "ImageFolder": "folder",
+    "ImageSource": "source_loader",
     "MNIST": "torchvision_sets",
     "Mixture": "mixtures",
     "MixtureGrid": "mixtures",
     "MixtureRing": "mixtures",
     "RandomImages": "random",
+    "ResumableLoader": "loader",
+    "SourceLoader": "source_loader",
     "TensorLoader": "loader",
 }
 
@@ -37,10 +41,13 @@ __all__ = [
     "FashionMNIST",
     "ImageData",
     "ImageFolder",
+    "ImageSource",
     "Mixture",
     "MixtureGrid",
     "MixtureRing",
     "RandomImages",
+    "ResumableLoader",
+    "SourceLoader",
     "TensorLoader",
 ]
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
-from lightning_gan.data.loader import EpochPermutation, TensorLoader
+from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
+from lightning_gan.data.memory import available_memory, gigabytes
+from lightning_gan.data.source_loader import ImageSource, SourceLoader
 from lightning_gan.errors import InputError
 
 Split = Literal["train", "test"]
@@ -20,10 +23,11 @@ _RESIZED_AT_ONCE = 1024  # images; bounds the intermediate memory of a resize
 
 
 class ImageData(LightningDataModule, ABC):
-    """Images in memory as one uint8 tensor, served as float batches ``(x, y)`` or ``x``.
+    """Images, in memory as one uint8 tensor, served as float batches ``(x, y)`` or ``x``.
 
     A subclass defines :attr:`native_shape`, :attr:`native_classes` and :meth:`load`, and
-    :meth:`prepare_data` where there is something to download.
+    :meth:`prepare_data` where there is something to download. One whose images may not fit in
+    memory defines :meth:`source` as well, and sets :attr:`num_workers`.
 
     Training batches are shuffled and equally large; each image comes at most once an epoch.
     Validation and test batches keep the order and hold every image once. With several processes
@@ -40,9 +44,14 @@ class ImageData(LightningDataModule, ABC):
         labels: Yield class labels where the data have them.
         seed: Order of the training batches, at least 0.
 
+    Attributes:
+        num_workers: Processes that read ahead from a :meth:`source`, beside this one.
+
     Raises:
         InputError: ``batch_size`` or ``image_size`` is below 1, or ``seed`` below 0.
     """
+
+    num_workers: int = 0
 
     def __init__(
         self,
@@ -63,7 +72,8 @@ class ImageData(LightningDataModule, ABC):
         self.labels = labels
         self.seed = seed
         self._images: dict[Split, Images] = {}
-        self._train_loader: TensorLoader | None = None
+        self._sources: dict[Split, tuple[ImageSource, Tensor | None] | None] = {}
+        self._train_loader: ResumableLoader | None = None
         self._resumed: dict[str, Any] = {}
 
     @property
@@ -85,6 +95,19 @@ class ImageData(LightningDataModule, ABC):
             int64 in 0..K-1 of shape (N,), or None.
         """
 
+    def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
+        """Return one split to be read image by image, or None to load it into memory.
+
+        Returns:
+            Images of :attr:`sample_shape`, and labels as :meth:`load` returns them.
+        """
+        return None
+
+    @property
+    def from_files(self) -> bool:
+        """Whether images are read when they are asked for, and none are held in memory."""
+        return self._source("train") is not None
+
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one image as it is served, (C, H, W)."""
@@ -98,16 +121,16 @@ class ImageData(LightningDataModule, ABC):
         return self.native_classes if self.labels else None
 
     def setup(self, stage: str | None = None) -> None:
-        """Load the images that a stage needs, once.
+        """Load the images that a stage needs, once, where they are held in memory.
 
         Raises:
             InputError: The images cannot be read, do not fit in memory, or are too few for one
                 training batch.
         """
-        self._split("test")
+        self._served("test")
         if stage in (None, "fit"):
             rank, world_size = self._process()
-            n = len(self._split("train")[0])
+            n = len(self._served("train")[0])
             share = len(EpochPermutation(n, rank=rank, world_size=world_size))
             if share < self.batch_size:
                 processes = f" on each of {world_size} processes" if world_size > 1 else ""
@@ -116,12 +139,32 @@ class ImageData(LightningDataModule, ABC):
                     f"set data.batch_size to {share} or less"
                 )
 
-    def images(self, split: Split, labels: bool | None = None) -> Images:
-        """Return all images of a split, loaded once; they are not to be changed.
+    def count(self, split: Split) -> int:
+        """Return the number of images of a split.
+
+        Args:
+            split: "train" or "test".
+
+        Raises:
+            InputError: There is no such split, or the images cannot be read or do not fit in
+                memory.
+        """
+        if split not in ("train", "test"):
+            raise InputError(f"split must be 'train' or 'test', got {split!r}")
+        self.setup("test")  # which says what to do about files that are absent
+        return len(self._served(split)[0])
+
+    def images(
+        self, split: Split, labels: bool | None = None, indices: Tensor | None = None
+    ) -> Images:
+        """Return images of a split; they are not to be changed.
+
+        Images in memory are loaded once, others anew on every call.
 
         Args:
             split: "train" or "test".
             labels: Return the class labels that the data have; None as the batches do.
+            indices: Which images, int64 in 0..count(split)-1 of shape (N,); None for all.
 
         Returns:
             Images, uint8 in 0..255 of shape (N, *sample_shape), and labels, int64 in 0..K-1 of
@@ -131,13 +174,17 @@ class ImageData(LightningDataModule, ABC):
             InputError: There is no such split, or the images cannot be read or do not fit in
                 memory.
         """
-        if split not in ("train", "test"):
-            raise InputError(f"split must be 'train' or 'test', got {split!r}")
-        self.setup("test")  # which says what to do about files that are absent
-        images, found = self._split(split)
-        return images, found if (self.labels if labels is None else labels) else None
+        self.count(split)
+        images, found = self._served(split)
+        if not isinstance(images, Tensor):
+            images = self.read(images, indices)
+        elif indices is not None:
+            images = images[indices]
+        if found is None or not (self.labels if labels is None else labels):
+            return images, None
+        return images, found if indices is None else found[indices]
 
-    def train_dataloader(self) -> TensorLoader:
+    def train_dataloader(self) -> ResumableLoader:
         """Return the loader of shuffled, equally large batches."""
         # Overfitting means the same batches in every epoch.
         shuffle = not getattr(self.trainer, "overfit_batches", 0)
@@ -147,15 +194,15 @@ class ImageData(LightningDataModule, ABC):
             self._resumed = {}
         return self._train_loader
 
-    def val_dataloader(self) -> TensorLoader:
+    def val_dataloader(self) -> ResumableLoader:
         """Return the loader of all held-out images, in order."""
         return self._loader("test")
 
-    def test_dataloader(self) -> TensorLoader:
+    def test_dataloader(self) -> ResumableLoader:
         """Return the loader of all held-out images, in order."""
         return self._loader("test")
 
-    def predict_dataloader(self) -> TensorLoader:
+    def predict_dataloader(self) -> ResumableLoader:
         """Return the loader of all held-out images, in order."""
         return self._loader("test")
 
@@ -172,36 +219,72 @@ class ImageData(LightningDataModule, ABC):
         if self.trainer is None or self.trainer.state.fn == "fit":
             self._resumed = state_dict
 
+    def read(self, source: ImageSource, indices: Tensor | None = None) -> Tensor:
+        """Read images of a source into memory, with a thread for each core.
+
+        Args:
+            source: Images of :attr:`sample_shape`.
+            indices: Which of them, int64, shape (N,); None for all.
+
+        Returns:
+            uint8, shape (N, *sample_shape).
+
+        Raises:
+            InputError: They do not fit in the available memory, or one cannot be read.
+        """
+        chosen = range(len(source)) if indices is None else indices.tolist()
+        images = self.allocate(len(chosen))
+
+        def fill(place: int, index: int) -> None:
+            images[place] = source[index]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for _ in pool.map(fill, range(len(chosen)), chosen):
+                pass  # the first error, in order, is raised here
+        return images
+
     def allocate(self, n: int) -> Tensor:
         """Return an uninitialized uint8 tensor of shape (n, *sample_shape).
 
         Raises:
             InputError: It does not fit in the available memory.
         """
-        shape = (n, *self.sample_shape)
-        copies = 1 if self.trainer is None else self.trainer.num_devices
-        needed = copies * torch.Size(shape).numel()
-        available = _available_memory()
-        if available is not None and needed > available:
-            size = "x".join(map(str, self.sample_shape))
-            raise InputError(
-                f"{n} images of {size} need {_gigabytes(needed)} GB of memory and "
-                f"{_gigabytes(available)} GB are available: set data.image_size to a smaller size"
-            )
-        return torch.empty(shape, dtype=torch.uint8)
+        if short := self.shortage(n):
+            raise InputError(f"{short}: set data.image_size to a smaller size")
+        return torch.empty((n, *self.sample_shape), dtype=torch.uint8)
 
-    def _loader(self, split: Split, **options: Any) -> TensorLoader:
-        images, labels = self._split(split)
-        rank, world_size = self._process()
-        return TensorLoader(
-            images,
-            labels if self.labels else None,
-            self.batch_size,
-            seed=self.seed,
-            rank=rank,
-            world_size=world_size,
-            **options,
+    def shortage(self, n: int) -> str | None:
+        """Return what memory n images need and what is available, or None where they fit."""
+        copies = 1 if self.trainer is None else self.trainer.num_devices
+        needed = copies * n * torch.Size(self.sample_shape).numel()
+        available = available_memory()
+        if available is None or needed <= available:
+            return None
+        size = "x".join(map(str, self.sample_shape))
+        return (
+            f"{n} images of {size} need {gigabytes(needed)} GB of memory and "
+            f"{gigabytes(available)} GB are available"
         )
+
+    def _loader(self, split: Split, **options: Any) -> ResumableLoader:
+        images, labels = self._served(split)
+        rank, world_size = self._process()
+        options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
+        labels = labels if self.labels else None
+        if isinstance(images, Tensor):
+            return TensorLoader(images, labels, self.batch_size, **options)
+        return SourceLoader(
+            images, labels, self.batch_size, num_workers=self.num_workers, **options
+        )
+
+    def _served(self, split: Split) -> tuple[Tensor | ImageSource, Tensor | None]:
+        """Return the images of a split where batches are to find them, and their labels."""
+        return self._source(split) or self._split(split)
+
+    def _source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
+        if split not in self._sources:
+            self._sources[split] = self.source(split)
+        return self._sources[split]
 
     def _split(self, split: Split) -> Images:
         if split not in self._images:
@@ -226,21 +309,3 @@ class ImageData(LightningDataModule, ABC):
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
-
-
-def _available_memory() -> int | None:
-    """Return the bytes that can still be allocated, or None where the system does not tell."""
-    try:  # Linux: free memory and what the page cache would give back
-        with open("/proc/meminfo") as lines:
-            kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-        return 1024 * int(kibibytes)
-    except (OSError, StopIteration):
-        pass
-    try:  # elsewhere at least all memory there is
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.3g}"

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import os
-import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from pytorch_lightning.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import Subset
 
 from lightning_gan.data.base import ImageData, Images, Split
-from lightning_gan.errors import InputError, nearest
+from lightning_gan.data.image_files import ImageFiles, listing
+from lightning_gan.data.source_loader import ImageSource
+from lightning_gan.errors import InputError
 
 _SUFFIXES = (
     ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-_TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
 
 
 class ImageFolder(ImageData):
@@ -35,11 +31,20 @@ class ImageFolder(ImageData):
 
     A fraction of the images, chosen once and for all, is held out for validation and testing.
 
+    Images that do not fit in memory are read from their files whenever a batch needs them; the
+    batches are the same, and a run may go on in the other way than it began. A damaged file is then
+    found when its turn comes.
+
     Args:
         root: The folder or zip file.
         channels: 1 for gray, 3 for color; None as the first image has it.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
             testing all use all images.
+        in_memory: Decode all images once, when a run starts, and hold them in memory. None: where
+            they fit, otherwise a warning says that they are read from their files. False: always
+            from their files.
+        num_workers: Processes that read files ahead, beside each training process, at least 0; of
+            no use to images in memory.
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` is needed
             where sizes differ.
 
@@ -56,6 +61,8 @@ class ImageFolder(ImageData):
         root: str,
         channels: int | None = None,
         holdout: float = 0.1,
+        in_memory: bool | None = None,
+        num_workers: int = 0,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -63,104 +70,61 @@ class ImageFolder(ImageData):
             raise InputError(f"data.channels must be 1, 3 or null, got {channels}")
         if not 0 <= holdout < 1:
             raise InputError(f"data.holdout must be at least 0 and below 1, got {holdout}")
+        if num_workers < 0:
+            raise InputError(f"data.num_workers must be at least 0, got {num_workers}")
         self.root = Path(root).expanduser()
-        with _opened(self.root) as (listing, read):
-            self._names, self.class_names = _layout(self.root, listing)
-            first_channels, self._first_size = self._attempt(_header, self._names[0], read)
-        self.channels = channels or first_channels
-        n = len(self._names)
-        self._held_out = min(max(1, round(n * holdout)), n - 1) if holdout else 0
+        self._in_memory = in_memory
+        self.num_workers = num_workers
+        names, self.class_names = _layout(self.root, listing(self.root))
+        self._files = ImageFiles(self.root, names, channels, self.image_size)
+        self._held_out = min(max(1, round(len(names) * holdout)), len(names) - 1) if holdout else 0
 
     @property
     def native_shape(self) -> tuple[int, ...]:
         """Shape of the first image."""
-        width, height = self._first_size
-        return (self.channels, height, width)
+        return self._files.native_shape
 
     @property
     def native_classes(self) -> int | None:
         """Number of class folders."""
         return None if self.class_names is None else len(self.class_names)
 
+    def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
+        """Return the files of one split, or None where the images are held in memory."""
+        return None if self._is_in_memory() else self._part(split)
+
     def load(self, split: Split) -> Images:
         """Decode one split, resized to ``image_size`` where it is given."""
         if split == "test" and self._held_out == 0:
             return self._split("train")
-        names = self._members(split)
-        images = self.allocate(len(names))
-        pixels = images.permute(0, 2, 3, 1).numpy()  # (N, H, W, C), the same memory
-        with _opened(self.root) as (_, read), ThreadPoolExecutor(os.cpu_count()) as pool:
+        files, labels = self._part(split)
+        return self.read(files), labels
 
-            def fill(index: int) -> None:
-                pixels[index] = self._decode(names[index], read)
+    def _is_in_memory(self) -> bool:
+        """Decide, once and before anything is read, where batches come from."""
+        if self._in_memory is None:
+            short = self.shortage(len(self._files))
+            if short:
+                rank_zero_warn(
+                    f"{short}: they are read from their files in every epoch, which more "
+                    f"data.num_workers (now {self.num_workers}) make faster"
+                )
+            self._in_memory = not short
+        return self._in_memory
 
-            for _ in pool.map(fill, range(len(names))):
-                pass  # the first error, in order, is raised here
-        return images, self._classes(names)
+    def _part(self, split: Split) -> tuple[ImageSource, Tensor | None]:
+        """Return the files and labels of a split; it depends on the number of images alone."""
+        order = np.random.default_rng(0).permutation(len(self._files))
+        held_out = split == "test" and self._held_out
+        chosen = sorted((order[:held_out] if held_out else order[self._held_out :]).tolist())
+        return Subset(self._files, chosen), self._classes(chosen)
 
-    def _members(self, split: Split) -> list[str]:
-        """Return the names of a split; the choice depends on the number of images alone."""
-        order = np.random.default_rng(0).permutation(len(self._names))
-        chosen = order[: self._held_out] if split == "test" else order[self._held_out :]
-        return [self._names[index] for index in sorted(chosen)]
-
-    def _classes(self, names: list[str]) -> torch.Tensor | None:
+    def _classes(self, chosen: list[int]) -> Tensor | None:
         if self.class_names is None:
             return None
         numbers = {name: number for number, name in enumerate(self.class_names)}
-        return torch.tensor([numbers[name.split("/")[-2]] for name in names], dtype=torch.int64)
-
-    def _decode(self, name: str, read: Callable[[str], bytes]) -> NDArray[np.uint8]:
-        """Return one image, uint8 of shape (H, W, C)."""
-        image = self._attempt(_upright, name, read)
-        if self.image_size is not None:
-            image = image.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR)
-        elif image.size != self._first_size:
-            raise InputError(
-                f"{self._names[0]} has {_pixels(self._first_size)} pixels and {name} "
-                f"{_pixels(image.size)} in {self.root}: set data.image_size to resize all images"
-            )
-        pixels = np.asarray(image.convert("L" if self.channels == 1 else "RGB"))
-        return pixels.reshape(*pixels.shape[:2], self.channels)
-
-    def _attempt(
-        self, function: Callable[[bytes], Any], name: str, read: Callable[[str], bytes]
-    ) -> Any:
-        try:
-            return function(read(name))
-        except Exception as error:  # each decoder fails in its own way
-            raise InputError(
-                f"cannot read the image {name} in {self.root} ({error}): repair or remove it"
-            ) from error
-
-
-@contextmanager
-def _opened(root: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
-    """Yield the names in a folder or zip, folders ending in a slash, and a function to read one."""
-    if root.is_dir():
-        yield _walk(root), lambda name: (root / name).read_bytes()
-    elif root.is_file():
-        try:
-            archive = zipfile.ZipFile(root)
-        except zipfile.BadZipFile as error:
-            raise InputError(
-                f"data.root {root} is a file but not a (complete) zip file: "
-                "set it to a folder of images or a zip of one"
-            ) from error
-        with archive:
-            yield archive.namelist(), archive.read
-    else:
-        siblings = [p.name for p in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"data.root {root} does not exist{nearest(root.name, siblings)}")
-
-
-def _walk(root: Path) -> list[str]:
-    names = []
-    for folder, folders, files in os.walk(root, followlinks=True):
-        path = Path(folder).relative_to(root)
-        names += [f"{(path / name).as_posix()}/" for name in folders]
-        names += [(path / name).as_posix() for name in files]
-    return names
+        folders = (self._files.names[index].split("/")[-2] for index in chosen)
+        return torch.tensor([numbers[folder] for folder in folders], dtype=torch.int64)
 
 
 def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None]:
@@ -207,32 +171,3 @@ def _top(name: str, around: str) -> str:
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-
-
-def _header(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Return the channels and the upright (width, height) of an image without decoding it."""
-    image = Image.open(io.BytesIO(data))
-    width, height = image.size
-    if image.getexif().get(0x0112) in _TURNED:
-        width, height = height, width
-    gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-    return (1 if gray else 3), (width, height)
-
-
-def _upright(data: bytes) -> Image.Image:
-    """Decode an image of any mode to 8 bits a channel, without transparency."""
-    image: Image.Image = Image.open(io.BytesIO(data))
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F":
-        raise ValueError("pixels are 32-bit floats of unknown range")
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == "L" else image.convert("RGB")
-
-
-def _pixels(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"

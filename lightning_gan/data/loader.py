@@ -1,9 +1,11 @@
-"""A resumable loader over one tensor in memory, and the order in which it visits the samples."""
+"""Resumable loading: the order of the samples, the place in it, and samples held in memory."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from itertools import tee
 from typing import Any
 
 import numpy as np
@@ -73,8 +75,8 @@ class EpochPermutation:
         return torch.from_numpy(np.random.default_rng(key).permutation(self.n)).long()[places]
 
 
-class TensorLoader:
-    """Iterates over one uint8 tensor in float batches: one index_select, one normalization.
+class ResumableLoader(ABC):
+    """Serves float batches in a known order, from a known place; subclasses read the samples.
 
     Yields ``(x, y)``, or ``x`` without labels: x is float32 in [-1, 1] of shape (B, *sample_shape),
     y int64 of shape (B,). All processes have the same number of batches, ``len(loader)``, in an
@@ -83,6 +85,7 @@ class TensorLoader:
     With ``shuffle`` the batches of epochs 0, 1, 2, ... form one endless sequence, a function of the
     seed. An iteration goes on where the last one ended, also where that was in mid-epoch
     (``limit_train_batches``), and a loader that loads a ``state_dict`` where the saved one ended.
+    Batches count when they are delivered, whatever was read ahead.
     ``sampler.set_epoch`` says where a new loader begins and nothing later: Lightning's number of
     the epoch runs ahead in a run resumed after ``max_steps``, the sequence does not.
 
@@ -90,7 +93,7 @@ class TensorLoader:
     ``load_state_dict`` goes on.
 
     Args:
-        samples: uint8, shape (N, *sample_shape).
+        n: Number of samples, N.
         labels: int64, shape (N,), or None.
         batch_size: Samples in a batch of this process, B.
         shuffle: Visit the samples in a new order in every epoch.
@@ -107,28 +110,37 @@ class TensorLoader:
 
     def __init__(
         self,
-        samples: Tensor,
-        labels: Tensor | None = None,
-        batch_size: int = 64,
-        *,
-        shuffle: bool = False,
-        drop_last: bool = False,
-        seed: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        n: int,
+        labels: Tensor | None,
+        batch_size: int,
+        shuffle: bool,
+        drop_last: bool,
+        seed: int,
+        rank: int,
+        world_size: int,
     ) -> None:
-        self.samples = samples
         self.labels = labels
         self.batch_size = batch_size
         self.drop_last = drop_last
-        self.sampler = EpochPermutation(len(samples), seed, shuffle, rank, world_size, drop_last)
+        self.sampler = EpochPermutation(n, seed, shuffle, rank, world_size, drop_last)
         self._delivered: int | None = None  # batches since the beginning of epoch 0
         self._resumes = False
+
+    @abstractmethod
+    def _read(self, chosen: Iterable[Tensor]) -> Iterable[Tensor]:
+        """Read the samples of some batches, one after the other.
+
+        Args:
+            chosen: Samples of each batch, int64 of shape (B,).
+
+        Returns:
+            New tensors on the scale 0..255, (B, *sample_shape) each.
+        """
 
     def __len__(self) -> int:
         if self.drop_last:
             return len(self.sampler) // self.batch_size
-        most = -(-len(self.samples) // self.sampler.world_size)  # of any process, rounded up
+        most = -(-self.sampler.n // self.sampler.world_size)  # of any process, rounded up
         return -(-most // self.batch_size)
 
     def __iter__(self) -> Iterator[Any]:
@@ -137,21 +149,26 @@ class TensorLoader:
         if self._delivered is None or not (self.sampler.shuffle or self._resumes):
             self._delivered = self.sampler.epoch * len(self)
         self._resumes = False
+        first = self._delivered
+        chosen, ahead = tee(self._chosen(first))
+        batches = zip(chosen, self._read(ahead), strict=True)
+        for number, (indices, samples) in enumerate(batches, first + 1):
+            x = samples.float().div_(127.5).sub_(1)
+            self._delivered = number
+            yield x if self.labels is None else (x, self.labels.index_select(0, indices))
+
+    def _chosen(self, first: int) -> Iterator[Tensor]:
+        """Yield the samples of an epoch's number of batches, beginning with batch ``first``."""
         begun = -1
-        for number in range(self._delivered, self._delivered + len(self)):
+        for number in range(first, first + len(self)):
             epoch, batch = divmod(number, len(self))
             if epoch != begun:
                 begun, indices = epoch, self.sampler.indices(epoch)
-            self._delivered = number + 1
-            yield self._batch(indices[self._start(batch) : self._start(batch + 1)])
+            yield indices[self._start(batch) : self._start(batch + 1)]
 
     def _start(self, batch: int) -> int:
         """Return the place of a batch's first sample, keeping one sample for each later batch."""
         return min(batch * self.batch_size, len(self.sampler) - (len(self) - batch))
-
-    def _batch(self, indices: Tensor) -> Any:
-        x = self.samples.index_select(0, indices).float().div_(127.5).sub_(1)
-        return x if self.labels is None else (x, self.labels.index_select(0, indices))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epoch, the number of its batches delivered, and what both depend on."""
@@ -185,10 +202,50 @@ class TensorLoader:
     def _order(self) -> dict[str, int]:
         """Return all that the order and the size of the batches depend on."""
         return {
-            "samples": len(self.samples),
+            "samples": self.sampler.n,
             "batch_size": self.batch_size,
             "world_size": self.sampler.world_size,
             "seed": self.sampler.seed,
             "shuffle": self.sampler.shuffle,
             "drop_last": self.drop_last,
         }
+
+
+class TensorLoader(ResumableLoader):
+    """Iterates over one uint8 tensor in float batches: one index_select, one normalization.
+
+    The batches and the place in them are those of :class:`ResumableLoader`.
+
+    Args:
+        samples: uint8, shape (N, *sample_shape).
+        labels: int64, shape (N,), or None.
+        batch_size: Samples in a batch of this process, B.
+        shuffle: Visit the samples in a new order in every epoch.
+        drop_last: Leave out the samples that do not fill a batch on every process.
+        seed: Key of the orders, at least 0.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
+
+    Raises:
+        InputError: There are fewer samples than processes, or the seed is negative.
+    """
+
+    def __init__(
+        self,
+        samples: Tensor,
+        labels: Tensor | None = None,
+        batch_size: int = 64,
+        *,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        super().__init__(
+            len(samples), labels, batch_size, shuffle, drop_last, seed, rank, world_size
+        )
+        self.samples = samples
+
+    def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
+        return (self.samples.index_select(0, indices) for indices in chosen)

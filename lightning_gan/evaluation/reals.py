@@ -71,12 +71,12 @@ def real_images(data: LightningDataModule, split: Split, n: int | None = None) -
         InputError: The samples are not images, or the split has no loader of its own.
     """
     if isinstance(data, ImageData):
-        images, labels = data.images(split, labels=True)
+        count, chosen = data.count(split), None
+        if n is not None and n < count:
+            chosen = torch.from_numpy(np.random.default_rng(0).permutation(count)[:n])
+        images, labels = data.images(split, labels=True, indices=chosen)
         _check_shape(images)
-        if n is None or n >= len(images):
-            return Reals(images, labels, "all")
-        chosen = torch.from_numpy(np.random.default_rng(0).permutation(len(images))[:n])
-        return Reals(images[chosen], None if labels is None else labels[chosen], "subset")
+        return Reals(images, labels, "all" if chosen is None else "subset")
     return _collect(_loader(data, split), n)
 
 

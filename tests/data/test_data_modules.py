@@ -126,7 +126,7 @@ def test_too_few_images():
 
 
 def test_too_much_memory(monkeypatch):
-    monkeypatch.setattr(base, "_available_memory", lambda: 50_000)
+    monkeypatch.setattr(base, "available_memory", lambda: 50_000)
     with pytest.raises(InputError) as caught:
         RandomImages(n=64, image_size=32).setup("fit")
     assert str(caught.value) == (
@@ -142,11 +142,11 @@ def test_available_memory_is_plausible(monkeypatch):
     def absent(path):
         raise FileNotFoundError(path)
 
-    assert 1e7 < base._available_memory() < 1e15
+    assert 1e7 < base.available_memory() < 1e15
     monkeypatch.setattr("builtins.open", absent)
-    assert 1e7 < base._available_memory() < 1e15
+    assert 1e7 < base.available_memory() < 1e15
     monkeypatch.delattr("os.sysconf")
-    assert base._available_memory() is None
+    assert base.available_memory() is None
 
 
 @pytest.mark.parametrize(
