@@ -242,6 +242,9 @@ def check_options(gan: Any) -> None:
     for name in ("micro_batches", "generator_batch"):
         if type(getattr(gan, name)) is not int or getattr(gan, name) < 1:
             raise InputError(f"{name} must be a whole number from 1, got {getattr(gan, name)!r}")
+    limit = gan.max_skipped
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise InputError(f"max_skipped must be a whole number from 1, or null, got {limit!r}")
     if gan.fake_labels not in ("real", "uniform"):
         raise InputError(f"fake_labels must be 'real' or 'uniform', got {gan.fake_labels!r}")
     if gan.fake_labels == "uniform" and getattr(gan.generator, "num_classes", None) is None:

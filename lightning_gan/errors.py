@@ -14,6 +14,10 @@ class PluginError(InputError):
     """A plugin that cannot be found, loaded or trusted; names its distribution and entry point."""
 
 
+class NotFiniteError(ArithmeticError):
+    """Training gave nothing but NaN and infinite values for too long, and ended."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``", did you mean 'x'?"`` for the choice closest to ``name``, or an empty string.
 

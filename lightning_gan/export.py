@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lightning_gan import randomness
 from lightning_gan.errors import InputError
 from lightning_gan.gan import GAN
-from lightning_gan.spec import build, encode, is_portable
+from lightning_gan.spec import build, encode, is_portable, printable
 
 WEIGHTS = "generator.safetensors"
 DESCRIPTION = "generator.json"
@@ -64,7 +64,7 @@ def export_generator(gan: GAN, folder: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     weights, description = _unfinished(folder / WEIGHTS), _unfinished(folder / DESCRIPTION)
     try:
-        save_file(tensors, weights, metadata={"format": "pt"})
+        weights.write_bytes(save(tensors, metadata={"format": "pt"}))
         description.write_text(text + "\n", encoding="utf-8")
         os.replace(weights, folder / WEIGHTS)
         os.replace(description, folder / DESCRIPTION)
@@ -101,7 +101,7 @@ def load_generator(
     description = read_description(folder)
     spec = description["generator"]
     if generator is None and not is_portable(spec):
-        what = spec.get("unportable") or f"an argument of {spec.get('class_path')}"
+        what = printable(spec.get("unportable") or f"an argument of {spec.get('class_path')}")
         raise InputError(
             f"{folder}: the generator could not be described ({what}); build the network and pass "
             f"it: load_generator({str(folder)!r}, generator=net)"
@@ -118,10 +118,10 @@ def load_generator(
     except FileNotFoundError as error:
         raise InputError(f"{weights} is missing; export the generator again") from error
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{weights} is damaged: {error}") from error
+        raise InputError(f"{weights} is damaged: {printable(error)}") from error
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            f"{weights} does not fit {type(generator).__name__}: {_one_line(error)}"
+            f"{weights} does not fit {type(generator).__name__}: {printable(error)}"
         ) from error
     generator.eval()
     return generator if map_location is None else generator.to(map_location)
@@ -134,22 +134,22 @@ def read_description(folder: str | Path) -> dict[str, Any]:
         InputError: The file is missing, damaged, foreign or newer than this program.
     """
     path = Path(folder) / DESCRIPTION
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(
             f"no exported generator at {folder}; expected a folder with {DESCRIPTION} and "
             f"{WEIGHTS}, such as runs/digits_dcgan/version_0/generators/step-00004000"
         )
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: {printable(error)}") from error
     number = found.get("format") if isinstance(found, dict) else None
     if type(number) is not int or "generator" not in found:
         raise InputError(f"{path} was not written by lightning-gan")
     if number > FORMAT:
         raise InputError(
-            f"{path} was written by lightning-gan {found.get('version')}, which is newer than this "
-            "one; try: pip install --upgrade lightning-gan"
+            f"{path} was written by lightning-gan {printable(found.get('version'))}, "
+            "which is newer than this one; try: pip install --upgrade lightning-gan"
         )
     missing = sorted(KEYS - found.keys())
     if missing or not all(isinstance(found[key], dict) for key in ("generator", "extra_state")):
@@ -193,7 +193,3 @@ def _description(gan: GAN, extra_state: dict[str, Any]) -> dict[str, Any]:
 
 def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

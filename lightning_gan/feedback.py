@@ -43,13 +43,21 @@ def measure_opponent(step: AdversarialStep, loss: AdversarialLoss) -> dict[str, 
     }
 
 
-def collect(seen: dict[str, Tensor], progress: Progress, phases: tuple[Player, ...]) -> Feedback:
-    """Average a batch's scalars over all ranks, in one all-reduce, and name them."""
+def collect(
+    seen: dict[str, Tensor], progress: Progress, phases: tuple[Player, ...]
+) -> Feedback | None:
+    """Average a batch's scalars over all ranks, in one all-reduce, and name them.
+
+    Returns:
+        What observers see; None where something is not finite, which no state of theirs shall take.
+    """
     keys = [key for key in seen if key.partition("/")[0] in ("loss", "logits", "sign")]
     found: dict[str, Tensor] = {}
     if keys:
         values = torch.stack([seen[key].float() for key in keys])
         average([values])
+        if not values.isfinite().all():
+            return None
         found = dict(zip(keys, values.unbind(), strict=True))
     return Feedback(
         progress=progress,

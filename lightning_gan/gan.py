@@ -22,6 +22,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.ema import EMA, reestimate_statistics
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
+from lightning_gan.guard import Guard
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.meter import Meter
 from lightning_gan.optimization import LRSchedulerCallable, OptimizerCallable, make_optimizer
@@ -29,7 +30,7 @@ from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import class_labels, draw_inputs, generate
 from lightning_gan.schedules import Schedule, apply_schedules
-from lightning_gan.spec import Specified, build, is_portable
+from lightning_gan.spec import Specified, build, is_portable, printable
 from lightning_gan.strategy import gather_objects
 from lightning_gan.types import Player, Progress
 
@@ -66,6 +67,7 @@ class GAN(Specified, LightningModule):
         share_fakes: bool = True,
         fake_labels: Literal["real", "uniform"] = "real",
         schedules: dict[str, Schedule] | None = None,
+        max_skipped: int | None = 10,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -108,6 +110,7 @@ class GAN(Specified, LightningModule):
         self.generator_batch = generator_batch
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
+        self.max_skipped = max_skipped
         check_options(self)
         for player, makers in self._make_optimizer.items():  # a wrong learning rate fails here
             if any(p.requires_grad for p in getattr(self, player.value).parameters()):
@@ -127,7 +130,11 @@ class GAN(Specified, LightningModule):
         self._first_batch_checked = False
         self._noise: torch.Generator | None = None
         self._warned = False
-        self._saved_random: list[dict[str, Tensor]] | None = None
+        self._guard = Guard()
+        self._saved_ranks: list[dict[str, Any]] | None = None
+        self._saved_seed: int | None = None
+        self._configured: dict[str, Any] = {}
+        self._configured_then: dict[str, Any] | None = None
         self._global_random: dict[str, Tensor] | None = None
 
     def train(self: Self, mode: bool = True) -> Self:
@@ -205,20 +212,25 @@ class GAN(Specified, LightningModule):
     # Checkpoints --------------------------------------------------------------------------------
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the counts and the unfinished means."""
-        return {"progress": self.progress.state_dict(), "meter": self._meter.state_dict()}
+        """Return the counts, those of updates left out among them."""
+        return {
+            "progress": self.progress.state_dict(),
+            "skipped": self._guard.state_dict(),
+        }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_extra_state` returned."""
         self.progress = Progress.from_state_dict(state["progress"])
-        self._meter.load_state_dict(state["meter"])
+        if "skipped" in state:  # not in checkpoints from before updates were left out
+            self._guard.load_state_dict(state["skipped"])
         apply_schedules(self, self.schedules, self.progress.images)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the spec that rebuilds the module and the random states of all ranks."""
+        """Add the spec that rebuilds the module, and the random states and means of all ranks."""
         states = None
         if self._noise is not None:
-            states = gather_objects(randomness.get_states(self.device, self._noise))
+            own = randomness.get_states(self.device, self._noise)
+            states = gather_objects({**own, "meter": self._meter.state_dict()})
         spec = self.spec()
         missing = sorted(n for n, value in spec["init_args"].items() if not is_portable(value))
         if missing and not self._warned:
@@ -234,12 +246,16 @@ class GAN(Specified, LightningModule):
             "version": version("lightning-gan"),
             "spec": spec,
             "random": states,
+            "seed": randomness.chosen_seed(),
+            "configured": self._configured,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the random states until training starts, where that is what comes next."""
+        """Keep random states and settings until training starts, where that is what comes next."""
         resumes = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
-        self._saved_random = checkpoint.get(KEY, {}).get("random") if resumes else None
+        saved = checkpoint.get(KEY, {}) if resumes else {}
+        self._saved_ranks, self._saved_seed = saved.get("random"), saved.get("seed")
+        self._configured_then = saved.get("configured")
         self._statistics_stale = True
 
     @classmethod
@@ -284,6 +300,8 @@ class GAN(Specified, LightningModule):
         try:
             module.load_state_dict(checkpoint["state_dict"], strict=strict)
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"{checkpoint_path}: its state does not fit: {error}") from error
+            raise InputError(
+                f"{checkpoint_path}: its state does not fit: {printable(error)}"
+            ) from error
         module.on_load_checkpoint(checkpoint)
         return module if map_location is None else module.to(map_location)

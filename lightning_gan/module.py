@@ -18,7 +18,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import randomness
+from lightning_gan import randomness, resuming, saving
 from lightning_gan.checks import (
     check_generated,
     check_labels,
@@ -77,6 +77,9 @@ class GANModule(GAN):
         fake_labels: Labels of fakes: "real" takes those of the batch, "uniform" draws classes.
         schedules: Numbers that change with the images seen, by path:
             ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``.
+        max_skipped: Updates with NaN or infinite losses or gradients are left out, on all ranks
+            alike, and counted as ``skipped/<player>``. This many of one player in a row end
+            training with NotFiniteError, at the next log; None: nothing ends it.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -104,6 +107,7 @@ class GANModule(GAN):
         phases = self._phases()
         fakes: Fakes | None = None
         seen = {} if phases else self._look(real, y)
+        self._guard.begin()
         with one_count(self.trainer, list(self._optimizers().values())):
             for index, player in enumerate(phases):
                 keep = self._next_shares(phases[index : index + 2])
@@ -159,8 +163,10 @@ class GANModule(GAN):
                 step = self._adversarial_step(player, piece, piece_y, fakes, due)
                 objective, terms = self._objective(step, due)
                 share = len(piece) / len(real)
+                # No gradient of an objective that is not finite is: 0 times it is NaN.
+                factor = share + 0 * objective.detach()
                 with self._uncast():  # or autocast would round what ran in full precision
-                    self.manual_backward(objective * share)
+                    self.manual_backward(objective * factor)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
                     seen[key] = seen.get(key, 0) + value.detach() * share
         return seen, (fakes if keep else None)
@@ -199,6 +205,7 @@ class GANModule(GAN):
 
     def _end_batch(self, phases: tuple[Player, ...], n: int, seen: dict[str, Tensor]) -> None:
         """Bring ranks, counts, averaged generator, observers and log up to date."""
+        self._guard.settle()
         if self.trainer.world_size > 1:  # so that saving rank 0's buffers never changes a run
             networks = (self.generator, self.discriminator)
             average([b for net in networks for b in net.buffers() if b.is_floating_point()])
@@ -210,7 +217,7 @@ class GANModule(GAN):
         observers = self._observers()
         if observers:
             feedback = collect(seen, self.progress, phases)
-            for observer in observers:
+            for observer in observers if feedback is not None else ():
                 observer.observe(feedback)
         for key, value in seen.items():
             if not key.startswith("sign/"):
@@ -348,27 +355,33 @@ class GANModule(GAN):
             player: make_optimizer(player, getattr(self, player.value), *makers)
             for player, makers in self._make_optimizer.items()
         }
+        self._made, self._configured = made, resuming.configured(made)
         self._lr_schedulers = {player: m.get("lr_scheduler") for player, m in made.items()}
         return [made[GENERATOR], made[DISCRIMINATOR]]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the gradient's norm now and then, and clip it; ranks are averaged by now."""
+        """Clip the gradient, and pass over it if it is not finite; ranks are averaged by now."""
         generator = self._optimizers()[GENERATOR].optimizer
         player = GENERATOR if optimizer is generator else DISCRIMINATOR
+        norm = gradient_norm(self._trainable[player])
         if self._is_logging_batch():
-            self._meter.add(f"grad_norm/{player.value}", gradient_norm(self._trainable[player]))
-        norm = getattr(self, f"{player.value}_clip_norm")
-        clip(self._trainable[player], norm, getattr(self, f"{player.value}_clip_value"))
+            self._meter.add(f"grad_norm/{player.value}", norm)
+        limits = (getattr(self, f"{player.value}_clip_{kind}") for kind in ("norm", "value"))
+        clip(self._trainable[player], norm, *limits)
+        self._guard.judge(player, optimizer, norm)
 
     def on_fit_start(self) -> None:
         """Refuse trainers that cannot train two players; take stock of what is trainable."""
         check_trainer(self.trainer)
+        saving.install(self.trainer)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
         self._trainable = {
             player: [p for p in getattr(self, player.value).parameters() if p.requires_grad]
             for player in Player
         }
+        if self._configured_then:
+            resuming.check_kinds(self._configured_then, self._configured)
         self._first_batch_checked = False
         if self.generator_ema is not None:
             if self.progress.batches == 0:  # weights may have been loaded since construction
@@ -379,22 +392,33 @@ class GANModule(GAN):
         """Seed this rank's random states, or take up those of the checkpoint."""
         if self.generator_ema is not None:
             self.generator_ema.eval()
+        self._guard.watch(self.generator, self.discriminator)
+        then, self._configured_then = self._configured_then, None
+        if then:
+            changed = resuming.take_effect(then, self._configured, self._made)
+            if changed:
+                warnings.warn(f"changed from here on: {'; '.join(changed)}", stacklevel=2)
         rank = self.trainer.global_rank
         # Another fit of the same module goes on with other noise.
         seed, batches = randomness.base_seed(), self.progress.batches
         self._noise = randomness.seeded(randomness.derive(seed, rank, 0, batches), self.device)
         torch.manual_seed(randomness.derive(seed, rank, 1, batches))
-        saved, self._saved_random = self._saved_random, None
+        saved, self._saved_ranks = self._saved_ranks, None
         if saved is None:
             return
-        if len(saved) == self.trainer.world_size:
+        then = {"processes": len(saved), "seed_everything": self._saved_seed}
+        now = {"processes": self.trainer.world_size, "seed_everything": randomness.chosen_seed()}
+        if None in (then["seed_everything"], now["seed_everything"]):
+            now["seed_everything"] = then["seed_everything"]  # nobody chose another
+        if then == now:
             randomness.set_states(saved[rank], self.device, self._noise)
-        else:
-            warnings.warn(
-                f"the checkpoint was written by {len(saved)} processes and training goes on with "
-                f"{self.trainer.world_size}: noise is drawn anew from here on",
-                stacklevel=2,
-            )
+            self._meter.load_state_dict(saved[rank].get("meter", self._meter.state_dict()))
+            return
+        changed = [f"{key} {then[key]} -> {now[key]}" for key in now if then[key] != now[key]]
+        warnings.warn(
+            f"training goes on with {', '.join(changed)}: noise is drawn anew from here on",
+            stacklevel=2,
+        )
 
     def on_validation_end(self) -> None:
         """Let training go on with the random state that it had before validation."""
@@ -403,7 +427,13 @@ class GANModule(GAN):
             randomness.set_states(saved, self.device)
 
     def on_train_end(self) -> None:
-        """Send the last, unfinished means to the loggers."""
+        """Send the last, unfinished means to the loggers; say why training ended, if it was lost.
+
+        Callbacks have acted before: the last checkpoint is there.
+
+        Raises:
+            NotFiniteError: ``max_skipped`` updates in a row were left out.
+        """
         means = self._means()
         if means:
             self.latest_metrics = {**means, **self._counts()}
@@ -411,6 +441,8 @@ class GANModule(GAN):
             values = {key: value.item() for key, value in self.latest_metrics.items()}
             for logger in self.trainer.loggers:
                 logger.log_metrics(values, step - 1)
+        self._guard.is_lost(self.max_skipped)
+        self._guard.raise_if_lost(self._advice())
 
     def _is_logging_batch(self) -> bool:
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -431,11 +463,29 @@ class GANModule(GAN):
         self.latest_metrics_step = self.trainer.global_step + 1
         for key, value in self.latest_metrics.items():
             self.log(key, value, prog_bar=key.startswith("loss/"))
+        if self._guard.is_lost(self.max_skipped):
+            self.trainer.should_stop = True
 
     def _counts(self) -> dict[str, Tensor]:
         """Return the counts as scalars for the log."""
         names = ("images", "rounds", "discriminator_steps", "generator_steps")
-        return {f"progress/{n}": torch.tensor(float(getattr(self.progress, n))) for n in names}
+        counts = {f"progress/{n}": torch.tensor(float(getattr(self.progress, n))) for n in names}
+        return {**counts, **self._guard.counts()}
+
+    def _advice(self) -> str:
+        """Return where training ends, the checkpoint to go on from, and what to change."""
+        saving = self.trainer.checkpoint_callback
+        paths = [getattr(saving, name, "") for name in ("last_model_path", "best_model_path")]
+        kept = next((path for path in paths if path), None)
+        rates = ", ".join(
+            f"{player.value}_optimizer.lr={optimizer.param_groups[0]['lr'] / 4:.2g}"
+            for player, optimizer in self._optimizers().items()
+        )
+        return (
+            f"training ends at step {self.trainer.global_step:,}"
+            f"{f' and the last checkpoint is {kept}' if kept else ''}; try {rates}, or "
+            "generator_clip_norm=1 and discriminator_clip_norm=1"
+        )
 
     def _check_samples(self, real: Tensor, y: Any) -> None:
         """Check samples and labels before anything is done with them."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -56,12 +56,14 @@ def make_optimizer(
     return {"optimizer": optimizer, "lr_scheduler": scheduler}
 
 
-def clip(parameters: list[nn.Parameter], norm: float | None, value: float | None) -> None:
-    """Clip gradients in place, by total norm or by value; None = do not clip."""
-    if value is not None:
-        clip_grad_value_(parameters, value)
-    if norm is not None:
-        clip_grad_norm_(parameters, norm)
+def clip(
+    parameters: list[nn.Parameter], norm: Tensor, max_norm: float | None, max_value: float | None
+) -> None:
+    """Clip gradients, whose total norm is known, in place; None = do not clip."""
+    if max_value is not None:
+        clip_grad_value_(parameters, max_value)
+    if max_norm is not None:
+        clip_grads_with_norm_(parameters, max_norm, norm)
 
 
 def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:

@@ -12,7 +12,14 @@ from torch import Tensor
 
 def base_seed() -> int:
     """Return the seed of ``seed_everything`` if it was called, else torch's own initial seed."""
-    return int(os.environ.get("PL_GLOBAL_SEED") or torch.initial_seed())
+    seed = chosen_seed()
+    return torch.initial_seed() if seed is None else seed
+
+
+def chosen_seed() -> int | None:
+    """Return the seed of ``seed_everything``, or None if it was not called."""
+    seed = os.environ.get("PL_GLOBAL_SEED")
+    return int(seed) if seed else None
 
 
 def derive(*parts: int) -> int:

@@ -17,6 +17,8 @@ import importlib
 import inspect
 import numbers
 import os
+import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
@@ -35,6 +37,12 @@ SAFE_FUNCTIONS = frozenset(
     | {"torch.sin", "torch.square", "torch.tanh"}
 )
 DEEPEST = 40
+SHOWN = 300  # characters of somebody else's text
+MOST = 300_000  # parts of a spec; a small pickle can stand for billions
+# What a file may put into a sentence, since people paste what an error tells them to.
+IMPORT_PATH = re.compile(r"[\w.<>]{1,300}")
+DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,98}")
 _NODES = (
     {"class_path", "init_args"},
     {"class_path", "init_args", "distribution", "version"},
@@ -181,10 +189,17 @@ def _import_path(value: Any) -> str | None:
 
 
 def is_portable(spec: Any) -> bool:
-    """Whether a spec holds everything that rebuilding needs."""
-    if isinstance(spec, Mapping):
-        return "unportable" not in spec and all(map(is_portable, spec.values()))
-    return not isinstance(spec, list) or all(map(is_portable, spec))
+    """Whether a spec holds everything that rebuilding needs, as far as :func:`build` reads it."""
+    waiting = [spec]
+    for _ in range(MOST):
+        if not waiting:
+            break
+        item = waiting.pop()
+        if isinstance(item, Mapping) and "unportable" in item:
+            return False
+        if isinstance(item, (Mapping, list)):
+            waiting += item.values() if isinstance(item, Mapping) else item
+    return True
 
 
 # Specs to objects -----------------------------------------------------------------------------
@@ -214,7 +229,7 @@ def build(
     if given and isinstance(spec, Mapping) and isinstance(spec.get("init_args"), Mapping):
         kept = {key: item for key, item in spec["init_args"].items() if key not in given}
         spec = {**spec, "init_args": kept}
-    _check(spec, where, trust, depth=0)
+    _check(spec, where, trust)
     return _build(spec, where, given)
 
 
@@ -228,12 +243,18 @@ def _path(node: Mapping[str, Any]) -> Any:
     return next((node[key] for key in ("class_path", "partial", "import") if key in node), None)
 
 
-def _check(spec: Any, where: str, trust: bool, depth: int) -> None:
+def _check(spec: Any, where: str, trust: bool) -> None:
     """Walk the tree and refuse what is damaged or must not be imported, before anything is."""
-    if depth > DEEPEST:
-        raise InputError(f"{_place(where)} is nested more than {DEEPEST} levels deep")
-    for key, child in _check_node(spec, where, trust):
-        _check(child, _join(where, key), trust, depth + 1)
+    waiting = [(spec, where, 0)]
+    for _ in range(MOST):
+        if not waiting:
+            return
+        node, place, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise InputError(f"{_place(where)} is nested more than {DEEPEST} levels deep")
+        children = list(_check_node(node, place, trust))[::-1]  # the first is looked at first
+        waiting += [(child, _join(place, key), depth + 1) for key, child in children]
+    raise InputError(f"{_place(where)} has more than {MOST:,} parts")
 
 
 def _check_node(spec: Any, where: str, trust: bool) -> Iterator[tuple[str, Any]]:
@@ -244,11 +265,12 @@ def _check_node(spec: Any, where: str, trust: bool) -> Iterator[tuple[str, Any]]
         yield from ((str(index), item) for index, item in enumerate(spec))
         return
     if type(spec) is not dict or set(spec) not in _NODES:
-        raise InputError(f"{_place(where)} is damaged: {repr(spec)[:80]} is no part of a spec")
+        raise InputError(f"{_place(where)} is damaged: {reprlib.repr(spec)} is no part of a spec")
     if "unportable" in spec:
-        argument = where.split(".")[0] or "argument"
+        argument = printable(where.split(".")[0]) or "argument"
         raise InputError(
-            f"{_place(where)} could not be saved with the checkpoint ({spec['unportable']}); "
+            f"{_place(where)} could not be saved with the checkpoint "
+            f"({printable(spec['unportable'])}); "
             f"pass it again: load_from_checkpoint(path, {argument}=...)"
         )
     if "tuple" in spec:
@@ -260,10 +282,21 @@ def _check_node(spec: Any, where: str, trust: bool) -> Iterator[tuple[str, Any]]
     if type(children) is not dict or not all(type(key) is str for key in children):
         raise InputError(f"{_place(where)} is damaged: its arguments have no names")
     if "dict" not in spec:
-        if type(path) is not str:
-            raise InputError(f"{_place(where)} is damaged: {path!r} is no import path")
+        if not _is_text(path, IMPORT_PATH):
+            raise InputError(f"{_place(where)} is damaged: {reprlib.repr(path)} is no import path")
+        _check_origin(spec, where)
         _check_path(spec, path, where, trust)
     yield from children.items()
+
+
+def _check_origin(spec: Mapping[str, Any], where: str) -> None:
+    """Refuse a distribution and version that nothing can have."""
+    if "distribution" in spec:
+        for key, pattern in (("distribution", DISTRIBUTION), ("version", VERSION)):
+            if not _is_text(spec[key], pattern):
+                raise InputError(
+                    f"{_place(where)} is damaged: {reprlib.repr(spec[key])} is no {key} of a plugin"
+                )
 
 
 def _check_path(spec: Mapping[str, Any], path: str, where: str, trust: bool) -> None:
@@ -365,12 +398,12 @@ def _construct(
     except InputError:
         raise
     except Exception as error:
-        known = inspect.signature(cls).parameters
+        known = inspect.signature(cls).parameters if given else {}
         unknown = next((name for name in given if name not in known), None)
         hint = "" if unknown is None else nearest(unknown, known)
         name = getattr(cls, "__name__", repr(cls))
         raise InputError(
-            f"{_place(where)}: {name} does not take these arguments{hint}: {error}"
+            f"{_place(where)}: {name} does not take these arguments{hint}: {printable(error)}"
         ) from error
 
 
@@ -386,12 +419,23 @@ def _import(spec: Mapping[str, Any], where: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except Exception as error:
-        raise PluginError(f"{_place(where)} names {path}: {error}") from error
+        raise PluginError(f"{_place(where)} names {path}: {printable(error)}") from error
+
+
+def printable(value: Any) -> str:
+    """Return somebody else's text on one line, cut, and without what steers a terminal."""
+    text = str(value) if isinstance(value, (str, Exception)) else reprlib.repr(value)
+    text = " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in text[:SHOWN])
 
 
 def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
+    return (f"{where}.{key}" if where else key)[:SHOWN]
 
 
 def _place(where: str) -> str:
-    return where or "the checkpoint"
+    return printable(where) or "the checkpoint"
+
+
+def _is_text(value: Any, pattern: re.Pattern[str]) -> bool:
+    return type(value) is str and pattern.fullmatch(value) is not None

@@ -25,6 +25,7 @@ LEVELS = {
     **dict.fromkeys(COMPONENTS, 2),
     **dict.fromkeys(["module", "gan", "strategy", "ema", "clock", "meter", "checks"], 3),
     **dict.fromkeys(["feedback", "randomness", "sampling", "checkpoint", "optimization"], 3),
+    **dict.fromkeys(["guard", "resuming", "saving"], 3),
     "data": 4,
     "metrics": 4,
     **dict.fromkeys(["callbacks", "evaluation", "export", "report", "testing", "create"], 5),

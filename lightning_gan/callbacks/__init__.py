@@ -3,6 +3,7 @@
 from lightning_gan.callbacks.class_grid import ClassGrid
 from lightning_gan.callbacks.evaluation import Evaluation
 from lightning_gan.callbacks.generator_export import GeneratorExport
+from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health import HealthMonitor
 from lightning_gan.callbacks.interpolation import Interpolation
 from lightning_gan.callbacks.latent_manifold import LatentManifold
@@ -19,6 +20,7 @@ __all__ = [
     "ClassGrid",
     "Evaluation",
     "GeneratorExport",
+    "GracefulStop",
     "HealthMonitor",
     "Interpolation",
     "LatentManifold",

@@ -23,7 +23,6 @@ from lightning_gan.callbacks.health_rules import (
     Rule,
     Settings,
     Streak,
-    not_finite,
 )
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.checks import split_batch
@@ -40,7 +39,8 @@ class HealthMonitor(pl.Callback):
     Every ``every_n_steps`` batches the rules look at what the module logs, at a small sample and at
     the weights:
 
-    - ``not_finite``: NaN or infinite losses, logits, gradients or weights
+    - ``not_finite``: NaN or infinite weights
+    - ``left_out``: NaN or infinite losses, logits or gradients; GANModule leaves such updates out
     - ``mode_collapse``: samples (of one class, where there are classes) that differ little, are
       near copies, or are of few classes (``val/class_entropy``, where it is measured)
     - ``no_start``: D has won from the beginning, and G has not come back
@@ -59,7 +59,8 @@ class HealthMonitor(pl.Callback):
         n: Size of the sample, and largest number of real samples it is compared with.
         patience: Checks in a row that something must hold to be a finding.
         on_finding: "warn" goes on training. "stop" ends it, with its last checkpoint, at the first
-            of the findings a run does not come back from: the first four. "restart" ends it too,
+            of the findings a run does not come back from: ``not_finite``, ``mode_collapse``,
+            ``no_start`` and ``vanishing_gradient``. "restart" ends it too,
             and lets the command begin again with the next seed in a new run folder; in Python
             that is up to the script, which finds the reason in ``ended_by``.
         max_restarts: How often the command begins again.
@@ -161,7 +162,8 @@ class HealthMonitor(pl.Callback):
 
     def _check(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
         check = self._take(trainer, module, batch)
-        broken = not_finite(check) is not None  # nothing else means anything then
+        # Nothing else means anything where numbers are not finite.
+        broken = any(rule.look(check) is not None for rule in RULES if rule.at_once)
         for rule in RULES:
             seen = rule.look(check) if rule.at_once or not broken else None
             streak = self._streaks[rule.name]

@@ -22,7 +22,7 @@ VANISHED = 1e-3  # of the largest gradient norm so far
 SWING = 0.5  # standard deviation over mean
 SWINGS = 4  # crossings of the mean
 WINDOW = 20  # logged points
-LEARNED = ("loss/", "logits/", "regularizer/", "grad_norm/", "weights/")
+LOGGED = ("loss/", "logits/", "regularizer/", "grad_norm/")
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,18 @@ class Streak:
 
 
 def not_finite(check: Check) -> str | None:
-    """NaN or infinite values in what was logged and in the weights."""
+    """NaN or infinite values in the weights: of steps too long, for others are left out."""
+    return _infinite(check, "weights/")
+
+
+def left_out(check: Check) -> str | None:
+    """NaN or infinite values in what was logged; GANModule leaves such updates out."""
+    return _infinite(check, *LOGGED)
+
+
+def _infinite(check: Check, *keys: str) -> str | None:
     numbers = check.numbers.items()
-    found = sorted(k for k, v in numbers if k.startswith(LEARNED) and not math.isfinite(v))
+    found = sorted(k for k, v in numbers if k.startswith(keys) and not math.isfinite(v))
     return f"NaN or infinite values in {', '.join(found)}" if found else None
 
 
@@ -267,6 +276,7 @@ def _clip(check: Check) -> str:
 
 RULES = (
     Rule("not_finite", not_finite, _clip, ends=True, at_once=True),
+    Rule("left_out", left_out, _clip, ends=False, at_once=True),  # GANModule ends it if need be
     Rule("mode_collapse", mode_collapse, _diversify, ends=True),
     Rule("no_start", no_start, _start_again, ends=True),
     Rule("vanishing_gradient", vanishing_gradient, _restore_gradient, ends=True),

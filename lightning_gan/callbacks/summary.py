@@ -91,8 +91,15 @@ class RunSummary(pl.Callback):
         if not config.exists():
             return [f"{type(module).__name__}.load_from_checkpoint({path!r}).sample(64)"]
         arguments = f"--config {shlex.quote(str(shown(config)))} --ckpt_path {shlex.quote(path)}"
-        limits = {"max_steps": trainer.max_steps, "max_epochs": trainer.max_epochs}
-        further = [f" --trainer.{name}={2 * n}" for name, n in limits.items() if n and n > 0]
+        limits = {
+            "max_steps": (trainer.global_step, trainer.max_steps),
+            "max_epochs": (trainer.current_epoch, trainer.max_epochs),
+        }
+        further = [
+            f" --trainer.{name}={2 * limit}"
+            for name, (reached, limit) in limits.items()
+            if limit and 0 < limit <= reached
+        ]
         return [
             f"lightning-gan predict {arguments}",
             f"lightning-gan fit {arguments}{''.join(further)}",

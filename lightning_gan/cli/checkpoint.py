@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lightning_gan.callbacks.sink import leaves_files
 from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.errors import InputError, nearest
+from lightning_gan.saving import way_on
 
 LISTED = 1000
+# What a disk says that is full, or that may only be read.
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
 class RunCheckpoint(ModelCheckpoint):
@@ -46,14 +52,29 @@ class RunCheckpoint(ModelCheckpoint):
             save_last=True,
             auto_insert_metric_name=False,
         )
+        self._ended_at = -1
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
+    ) -> None:
+        """Write a checkpoint where one is due, and ``last.ckpt`` after the very last batch.
+
+        After that batch Lightning counts the epoch as finished, wherever in it training ends.
+        """
+        super().on_train_batch_end(trainer, pl_module, *batch)
+        if trainer.should_stop or trainer.global_step == trainer.max_steps:
+            self._save_very_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write ``last.ckpt`` as training leaves the module."""
-        if not leaves_files(trainer):
-            return
-        path = str(Path(self.dirpath or ".") / f"{self.CHECKPOINT_NAME_LAST}{self.FILE_EXTENSION}")
-        self.last_model_path = path
-        trainer.save_checkpoint(path, weights_only=False)
+        """Write ``last.ckpt`` where training ended for another reason, such as ``max_epochs``."""
+        if self._ended_at != trainer.global_step:
+            self._save_very_last(trainer)
+
+    def _save_very_last(self, trainer: pl.Trainer) -> None:
+        self._ended_at = trainer.global_step
+        if leaves_files(trainer):
+            self.last_model_path = self.format_checkpoint_name({}, self.CHECKPOINT_NAME_LAST)
+            trainer.save_checkpoint(self.last_model_path, weights_only=False)
 
 
 def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
@@ -61,13 +82,14 @@ def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
 
     Args:
         command: ``fit`` needs none, the others do.
-        path: ``ckpt_path``: a file, None, or "last" for the newest ``last.ckpt`` below ``root``.
+        path: ``ckpt_path``: a file, None, or "last" for the newest state of the newest run below
+            ``root``; a file that cannot be used is passed over, with a sentence.
         root: Folder of the runs, ``trainer.default_root_dir``.
         max_steps: Where training is to end; -1 for no limit.
 
     Raises:
-        InputError: There is no such file, it is no checkpoint of a GANModule, or it has reached
-            ``max_steps`` already.
+        InputError: There is no such file, it is no checkpoint of a GANModule, it is too little for
+            the command, or it has reached ``max_steps`` already.
     """
     if path is None and command == "fit":
         return None
@@ -80,7 +102,7 @@ def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
         raise InputError(f"ckpt_path: got {path!r}; expected the path of a .ckpt file, or last")
     found = _last(command, root) if path == "last" else path
     if found is not None and "://" not in found and found != "hpc":  # a cluster's file
-        reached = _check_file(found, root)
+        reached = _check_file(command, found, root)
         if command == "fit" and -1 < max_steps <= reached:
             raise InputError(
                 f"ckpt_path: {found} is at step {reached} already; set trainer.max_steps, which is "
@@ -89,26 +111,70 @@ def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
     return found
 
 
-def _check_file(path: str, root: str) -> int:
+@contextmanager
+def disk_explained(root: str) -> Iterator[None]:
+    """Turn what a full or read-only disk does to a run below ``root`` into one sentence.
+
+    Raises:
+        InputError: The disk refused a file; what it refused first, where one failure led to more.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        first = error.__context__
+        while first is not None:  # loggers write their files once more as training ends
+            if isinstance(first, InputError):
+                raise first from error
+            first = first.__context__
+        where = error.filename or root
+        raise InputError(f"{error.strerror}: {where}; {way_on(Path(root))}") from error
+
+
+def _check_file(command: str, path: str, root: str) -> int:
     """Return the step of a checkpoint."""
     if not Path(path).is_file():
-        near = [*Path(path).parent.glob("*.ckpt"), *_checkpoints(Path(root))]
+        near = [*Path(path).parent.glob("*.ckpt"), *islice(_checkpoints(root), LISTED)]
         raise InputError(f"ckpt_path: no file at {path}{nearest(path, map(str, near))}")
     try:
-        return int(read_checkpoint(path, map_location="meta").get("global_step", 0))
+        return _step(command, path)
     except InputError as error:
         raise InputError(f"ckpt_path: {error}") from error
 
 
+def _step(command: str, path: str | Path) -> int:
+    checkpoint = read_checkpoint(path, map_location="meta")
+    if command == "fit" and "optimizer_states" not in checkpoint:
+        raise InputError(f"{path} holds weights alone, and training goes on from all of its state")
+    return int(checkpoint.get("global_step", 0))
+
+
 def _last(command: str, root: str) -> str | None:
-    found = [file for file in _checkpoints(Path(root)) if file.name == "last.ckpt"]
-    if found:
-        return str(max(found, key=lambda file: file.stat().st_mtime_ns))
-    if command != "fit":
+    """Return the furthest usable file of the folder with the newest, or of an older folder."""
+    times: dict[Path, int] = {}
+    for file in _checkpoints(root):
+        with suppress(OSError):  # a run may remove it at this moment
+            times[file] = file.stat().st_mtime_ns
+    if not times and command == "fit":
+        print(
+            f"ckpt_path=last: there is no last.ckpt below {root} yet; starting from the beginning"
+        )
+        return None
+    if not times:
         raise InputError(f"ckpt_path: got 'last', but there is no last.ckpt below {root}")
-    print(f"ckpt_path=last: there is no last.ckpt below {root} yet; starting from the beginning")
-    return None
+    # By the step in the file: copied files have the times of their copies.
+    for folder in dict.fromkeys(file.parent for file in sorted(times, key=times.__getitem__)[::-1]):
+        steps: dict[Path, int] = {}
+        for file in (file for file in times if file.parent == folder):
+            try:
+                steps[file] = _step(command, file)
+            except InputError as error:
+                print(f"ckpt_path=last passes over a file: {error}")
+        if steps:
+            return str(max(steps, key=lambda file: (steps[file], times[file])))
+    raise InputError(f"ckpt_path: got 'last', but no checkpoint below {root} can be used")
 
 
-def _checkpoints(folder: Path) -> list[Path]:
-    return list(islice(folder.rglob("*.ckpt"), LISTED))
+def _checkpoints(folder: str) -> Iterator[Path]:
+    return Path(folder).rglob("*.ckpt")

@@ -109,7 +109,7 @@ def parse(text: str) -> Override:
         text = f"{key}='{value}'"
     try:
         override: Override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
+    except (HydraException, ValueError, RecursionError) as error:  # numbers or brackets without end
         hint = f"; quote a value with special characters: \"{key}='...'\"" if equals else ""
         raise InputError(f"{text!r} is not understood; expected key=value{hint}") from error
     return override
@@ -189,6 +189,10 @@ def description(group: str, name: str) -> str:
 
 def where(error: Exception) -> str:
     """Return what is wrong with a YAML text, and in which line, without the text itself."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if not isinstance(error, (yaml.YAMLError, ValueError)):
+        return "a value does not fit its tag"
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"{problem} in line {mark.line + 1}" if mark else str(problem)
@@ -207,7 +211,12 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         name = f" ({mark.name})" if mark else ""
         raise InputError(f"a configuration file{name} is not valid YAML: {where(error)}") from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (
+        HydraException,
+        OmegaConfBaseException,
+        ValueError,
+        TypeError,
+    ) as error:  # lists of lists
         raise InputError(f"the configuration cannot be composed: {_first(error)}") from error
     content = OmegaConf.to_container(config, resolve=False)
     result: dict[str, Any] = normalise(tree.shorten(content))
@@ -259,7 +268,9 @@ def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
             f"{override.key_or_group}: got several values, {override.get_value_string()!r}; "
             f"add -m to run them one after the other, or write a list as [a,b]"
         )
-    return put(content, override.key_or_group, override.value())
+    value = override.value()
+    tree.check_size(value, override.key_or_group)
+    return put(content, override.key_or_group, value)
 
 
 def _resolve(content: dict[str, Any]) -> dict[str, Any]:
@@ -308,7 +319,7 @@ def _is_choice(override: Override) -> bool:
 
 
 def _is_class_path(name: str) -> bool:
-    return "." in name and ":" not in name
+    return "." in name and re.fullmatch(r"[\w.]+", name) is not None
 
 
 def _find(group: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,8 +62,9 @@ def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     check_key(path)
     try:
         value = yaml.load(text, Loader)
-    except yaml.YAMLError as error:
+    except Exception as error:  # what does not fit its tag fails in any way
         raise InputError(f"{path}: got {text!r}; {where(error)}") from error
+    tree.check_size(value, path)
     if path == "data" and isinstance(value, str):
         value = compose.choice("data", value)
     return put(base, path, value, append=name.endswith("+"))
@@ -92,13 +94,16 @@ def check_key(path: str) -> None:
 
 def _read(path: str) -> Any:
     file = Path(path)
-    if not file.is_file():
+    if not os.path.isfile(file):
         found = [str(other) for other in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
         raise InputError(f"--config: no file at {path}{nearest(path, found)}")
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"--config: {path} cannot be read: {error.strerror}") from error
+    except Exception as error:
         raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
+    tree.check_size(content, f"--config: {path}")
     if not isinstance(content, dict):
         what = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise InputError(f"--config: {path} {what}; expected key: value")

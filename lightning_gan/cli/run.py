@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+import pickle
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,41 +20,34 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
 from lightning_gan import __version__, randomness, registry
+from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health import HealthMonitor
 from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.cli import checkpoint, compose, options, shapes
+from lightning_gan.cli import checkpoint, compose, options, processes, shapes
 from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.building import Building, short
+from lightning_gan.cli.quiet import quiet, silent
 from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
-from lightning_gan.cli.stop import GracefulStop
 from lightning_gan.ema import EMA
-from lightning_gan.errors import InputError
+from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.module import GANModule
 from lightning_gan.schedules import Schedule
 
 CONFIG = "config.yaml"
-UNHEALTHY = 3  # exit code where HealthMonitor ended training
-# Of Lightning's and jsonargparse's warnings, those that a user of the command can do nothing about.
-IGNORED = (
-    r"(?s).*(JsonargparseDeprecationWarning|removed in v5\.0\.0)",  # Lightning's calls, and ours
-    r".*no pre-optimization state was saved",
-    r".*does not have many workers",
-    r".*is smaller than the logging interval",
-    r"The dirpath has changed from",  # every run has a new folder
-    r".*LeafSpec",  # torch renamed what Lightning 2.6 uses
-)
+UNHEALTHY = 3  # exit code where HealthMonitor or updates that are not finite ended training
 
 
 def run(request: Request) -> int:
     """Compose, check, build and run, again where health asks for it; or print the configuration.
 
     Returns:
-        0; 128 + n after signal n; ``UNHEALTHY`` where a finding ended training for good.
+        0; 128 + n after signal n; ``UNHEALTHY`` where a finding, or nothing but NaN, ended training
+        for good.
 
     Raises:
         InputError: Anything that the user can put right.
     """
-    with _quiet():
+    with quiet():
         if request.options is None:
             settings = resolve(compose.settings(request.words))
         else:
@@ -80,6 +73,8 @@ def run(request: Request) -> int:
 
 def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     """Build and run once; return the exit code and how often a run that fails may be repeated."""
+    if command == "fit":
+        processes.check_strategy(settings["trainer"].get("strategy"))
     cli = GANCLI(settings, command)
     trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
     monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]
@@ -89,16 +84,22 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     _make_folder(root)
     stop = GracefulStop()
     trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
-    with _explained():
-        _start(command, cli, settings["ckpt_path"])
+    failed = False
+    with _explained(), checkpoint.disk_explained(root), processes.together(trainer):
+        try:
+            _start(command, cli, settings["ckpt_path"])
+        except NotFiniteError as error:
+            failed = True
+            if trainer.is_global_zero:
+                print(f"error: {error}", file=sys.stderr, flush=True)
     if stop.received is not None:
-        return 128 + stop.received, restarts
-    if all(monitor.ended_by is None for monitor in monitors):
+        return processes.leave(trainer, 128 + stop.received), restarts
+    if not failed and all(monitor.ended_by is None for monitor in monitors):
         return 0, restarts
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):  # the next attempt would go on with the same run
             logger.experiment.finish()
-    return UNHEALTHY, restarts
+    return processes.leave(trainer, UNHEALTHY), restarts
 
 
 def _check_repeatable(trainer: Trainer) -> None:
@@ -212,7 +213,7 @@ class GANCLI(LightningCLI):
         callbacks = [*(given if isinstance(given, list) else [given]), save]
         try:
             return super().instantiate_trainer(
-                logger=loggers, strategy=_strategy(trainer), callbacks=callbacks
+                logger=loggers, strategy=processes.strategy(trainer), callbacks=callbacks
             )
         except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"trainer: {short(error)}") from error
@@ -299,12 +300,14 @@ def _make_folder(root: Any) -> None:
 
 
 def _printed(settings: dict[str, Any]) -> str:
-    with _silent("lightning_fabric"):  # which says that the seed was set
+    with silent("lightning_fabric"):  # which says that the seed was set
         return GANCLI(settings, "fit", build=False).text()
 
 
 def _start(command: str, cli: GANCLI, path: str | None) -> None:
-    keywords = {"return_predictions": False} if command == "predict" else {}
+    keywords: dict[str, Any] = {"weights_only": True}  # Lightning's default runs what a URL holds
+    if command == "predict":
+        keywords["return_predictions"] = False
     action = getattr(cli.trainer, command)
     action(cli.model, datamodule=cli.datamodule, ckpt_path=path, **keywords)
 
@@ -318,21 +321,6 @@ def _loggers(given: Any, root: str) -> Any:
         # The same number for both, read before either makes the folder.
         return [csv, TensorBoardLogger(root, name="", version=csv.version, default_hp_metric=False)]
     return [csv, *(given if isinstance(given, list) else [given])]
-
-
-def _strategy(trainer: Mapping[str, Any]) -> Any:
-    """Return the strategy; "auto" on several devices is the one made for two players."""
-    if trainer["strategy"] != "auto" or (
-        trainer["devices"] in (1, "1") and trainer["num_nodes"] == 1
-    ):
-        return trainer["strategy"]
-    options: dict[str, Any] = {
-        **{key: trainer[key] for key in ("accelerator", "devices", "num_nodes")},
-        **dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False),
-    }
-    with _silent("pytorch_lightning.utilities.rank_zero"):  # which lists the devices, twice then
-        probe = Trainer(**options)
-    return "gan_ddp" if probe.world_size > 1 else "auto"
 
 
 def _build_module(cls: type, *args: Any, **kwargs: Any) -> Any:
@@ -356,44 +344,17 @@ def _plain_partial(value: Any) -> Any:
 
 
 @contextmanager
-def _silent(name: str) -> Iterator[None]:
-    """Keep what a logger only informs of to ourselves."""
-    log = logging.getLogger(name)
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        for message in IGNORED:
-            warnings.filterwarnings("ignore", message)
-        usual, warnings.formatwarning = warnings.formatwarning, _one_line
-        log = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-        log.addFilter(_is_news)
-        try:
-            yield
-        finally:
-            warnings.formatwarning = usual
-            log.removeFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a message of Lightning's is about this run, and no advice to install something."""
-    return "Tip:" not in record.getMessage()
-
-
-@contextmanager
 def _explained() -> Iterator[None]:
     """Turn what Lightning refuses into one message."""
     try:
         yield
     except MisconfigurationException as error:
         raise InputError(short(error)) from error
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            "ckpt_path: the file holds Python objects besides tensors and plain values, or is "
+            "damaged, and is refused: loading it could run code"
+        ) from error
     except RuntimeError as error:
         if "Error(s) in loading state_dict" not in str(error):
             raise
@@ -401,8 +362,3 @@ def _explained() -> Iterator[None]:
             f"ckpt_path: the checkpoint does not fit the configured networks; give the {CONFIG} of "
             f"its run with --config: {short(error)}"
         ) from error
-
-
-def _one_line(message: Warning | str, *where: Any, **rest: Any) -> str:
-    """Format a warning without the line of code that it came from."""
-    return f"warning: {message}\n"

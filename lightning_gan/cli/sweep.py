@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 from hydra.core.override_parser.types import Glob, Override, ValueType
 
@@ -23,27 +25,43 @@ LAUNCHERS = ("LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOC
 
 
 def run(request: Request) -> int:
-    """Run all jobs and return the exit code of the first that failed, or 0.
+    """Run all jobs, or those up to a signal.
+
+    Returns:
+        The exit code of the first that failed, or 0; 128 + n after signal n.
 
     Raises:
-        InputError: An override is wrong; nothing has run then.
+        InputError: An override is wrong, or torchrun started this; nothing has run then.
     """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise InputError(
+            "-m starts the processes of every job itself, and torchrun would run every job once "
+            "for each process; leave torchrun out and set trainer.devices"
+        )
     jobs = list(expand(request.words))
     root = next((job[FOLDER_KEY] for job in jobs if FOLDER_KEY in job), "")
     folder = Path(root or f"{ROOT}/{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     failed: list[tuple[int, int]] = []
+    finished = 0
+    received: int | None = None
     for number, job in enumerate(jobs):
         words = [text for key, text in job.items() if key != FOLDER_KEY]
         print(f"job {number + 1} of {len(jobs)}: {' '.join(words)}", flush=True)
         words.append(f"{FOLDER_KEY}='{folder / str(number)}'")
         command = [sys.executable, "-m", "lightning_gan", request.command, *words]
-        code = subprocess.run(command, env=_environment(os.environ), check=False).returncode
-        if code != 0:
+        code, received = _run(command)
+        if received is not None:
+            break
+        if code == 0:
+            finished += 1
+        else:
             failed.append((number, code))
-    print(f"{len(jobs) - len(failed)} of {len(jobs)} jobs finished; their runs are in {folder}")
+    print(f"{finished} of {len(jobs)} jobs finished; their runs are in {folder}")
     for number, code in failed:
         words = [text for key, text in jobs[number].items() if key != FOLDER_KEY]
         print(f"failed with exit code {code}: job {number + 1}: {' '.join(words)}", file=sys.stderr)
+    if received is not None:
+        return 128 + received
     return failed[0][1] if failed else 0
 
 
@@ -91,6 +109,25 @@ def _alternatives(override: Override) -> Iterator[str]:
         return
     for value in override.sweep_string_iterator():
         yield f"{key}={value}"
+
+
+def _run(command: Sequence[str]) -> tuple[int, int | None]:
+    """Run one job to its end; return its exit code and the signal that came meanwhile, or None."""
+    received: int | None = None
+
+    def note(signal_number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = signal_number
+        if signal_number == signal.SIGTERM:  # of Ctrl-C, the terminal has told the job as well
+            job.send_signal(signal_number)
+
+    job = subprocess.Popen(command, env=_environment(os.environ))
+    usual = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return job.wait(), received
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,32 @@ from typing import Any
 
 from lightning_gan.errors import InputError
 
+DEEPEST = 40
+MOST = 100_000  # settings; a YAML file of a few lines can stand for billions
 RESERVED = ("class_path", "dict_kwargs")  # dict_kwargs: jsonargparse's name for free **kwargs
+
+
+def check_size(value: Any, where: str) -> None:
+    """Check settings that were read, before anything walks them; they may contain themselves.
+
+    Args:
+        value: The settings.
+        where: Where they come from, for the message.
+
+    Raises:
+        InputError: They are nested too deep, or too many.
+    """
+    waiting = [(value, 0)]
+    for _ in range(MOST):
+        if not waiting:
+            return
+        item, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise InputError(f"{where} is nested more than {DEEPEST} levels deep")
+        if isinstance(item, (Mapping, list, tuple)):
+            inner = item.values() if isinstance(item, Mapping) else item
+            waiting += [(child, depth + 1) for child in inner]
+    raise InputError(f"{where} has more than {MOST:,} settings")
 
 
 def shorten(value: Any) -> Any:

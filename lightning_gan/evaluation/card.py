@@ -14,6 +14,7 @@ from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation import scores as scores_of
 
 FORMAT = 1
+_DEEPEST = 40
 _PARTS = ("scores", "details", "protocol", "checkpoint")
 
 
@@ -66,12 +67,12 @@ class ScoreCard:
             InputError: The file is missing, damaged, from a newer version, or no score card.
         """
         path = Path(path)
-        if not path.is_file():
+        if not os.path.isfile(path):
             found = [str(p) for p in path.parent.glob("*.json")] if path.parent.is_dir() else []
             raise InputError(f"no score card at {path}{nearest(str(path), found)}")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, OSError, RecursionError) as error:
             raise InputError(
                 f"{path} is not JSON or is damaged: evaluate the checkpoint again"
             ) from error
@@ -88,11 +89,16 @@ class ScoreCard:
                 name: float(content.get("notes", {})[name] if value is None else value)
                 for name, value in content["scores"].items()
             }
-        except (TypeError, ValueError, LookupError) as error:
+        except (TypeError, ArithmeticError, ValueError, LookupError) as error:
             raise InputError(
                 f"{path} is damaged: a score is not a number; evaluate the checkpoint again"
             ) from error
         parts = {part: content[part] for part in _PARTS[1:]}
+        if _is_deep(parts) or type(parts["checkpoint"].get("step", 0)) not in (int, type(None)):
+            raise InputError(
+                f"{path} is damaged: its parts are not what evaluate writes; evaluate the "
+                "checkpoint again"
+            )
         return cls(scores, created=str(content.get("created", "")), **parts)
 
     def table(self) -> str:
@@ -131,6 +137,19 @@ class ScoreCard:
 
 def _finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether JSON values are nested deeper than any card's."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, (dict, list))
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return bool(level)
 
 
 def _valid(value: Any) -> Any:

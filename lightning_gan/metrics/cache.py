@@ -84,7 +84,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             notes = json.loads(file.metadata()["notes"])
             return {name: file.get_tensor(name) for name in file.keys()}, dict(notes)  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError) as error:
+    except (SafetensorError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no file of the cache") from error
 
 

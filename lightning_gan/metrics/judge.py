@@ -194,7 +194,7 @@ def _load(
         judge.test_accuracy = float(notes.pop("accuracy"))
         if notes != {"sha256": weights_sha256(judge), **recipe}:
             raise ValueError("other notes")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RuntimeError):
         rank_zero_warn(f"the judge in {path} is damaged or another's, and is trained anew")
         return None
     return judge

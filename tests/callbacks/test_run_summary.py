@@ -47,7 +47,7 @@ def test_names_every_file_of_a_full_run(fake_gan, fit, capsys, tmp_path):
     arguments = f"--config {run}/config.yaml --ckpt_path {run}/checkpoints/last.ckpt"
     assert commands == [
         f"lightning-gan predict {arguments}",
-        f"lightning-gan fit {arguments} --trainer.max_steps=10 --trainer.max_epochs=6",
+        f"lightning-gan fit {arguments} --trainer.max_steps=10",
     ]
 
 

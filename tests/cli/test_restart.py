@@ -1,6 +1,7 @@
 """Health, evaluation and export as settings of the command; and runs that begin again."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from lightning_gan.cli.arguments import read
 from lightning_gan.cli.resolve import ON_REQUEST, resolve
 from lightning_gan.cli.run import GANCLI, UNHEALTHY
 from lightning_gan.export import load_generator
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
 
 BAD = (  # a generator that explodes
     "model.generator_optimizer=SGD model.generator_optimizer.lr=1e38 regularizers=[] "
@@ -135,6 +137,44 @@ def test_a_failed_run_begins_again_with_other_seeds(command, small, tmp_path):
     assert sorted((tmp_path / "runs").iterdir()) == runs
     assert [found(run) for run in runs] == [["not_finite"]] * 3
     assert [seed(run) for run in runs] == [5, 6, 7]
+
+
+class Breaking(NonSaturatingLoss):
+    """Has no finite loss from the third batch on."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def discriminator(self, real_logits, fake_logits):
+        self.calls += 1
+        return super().discriminator(real_logits, fake_logits) / (1 if self.calls < 3 else 0)
+
+
+BREAKING = f"model.loss.class_path={__name__}.Breaking regularizers=[] trainer.log_every_n_steps=5"
+
+
+def test_nothing_but_nan_ends_a_run_with_its_checkpoint(command, small, tmp_path):
+    result = command(f"fit {small} {BREAKING} model.max_skipped=6 trainer.max_steps=50")
+    assert result.code == UNHEALTHY
+    path = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    (error,) = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert re.match(
+        r"error: NaN or infinite losses or gradients: \d+ updates of the discriminator in a row "
+        "were left out, and the weights are as before them; training ends at step 10 and the last "
+        "checkpoint is ",
+        error,
+    )
+    assert str(path.relative_to(tmp_path)) in error
+    assert torch.load(path, weights_only=True)["global_step"] == 10
+
+
+def test_a_run_of_nothing_but_nan_begins_again(command, small, tmp_path):
+    restart = "health.on_finding=restart health.max_restarts=1"
+    result = command(f"fit {small} {BREAKING} {restart} trainer.max_steps=50")
+    assert result.code == UNHEALTHY
+    assert "health: restart 1 of 1, with seed_everything=1\n" in result.out
+    assert result.err.count("error: NaN or infinite") == 2
 
 
 class FailOnce(HealthMonitor):

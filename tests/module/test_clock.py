@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 import pytorch_lightning as pl
 import torch
 import toys
+from pytorch_lightning.loggers import CSVLogger
 
 from lightning_gan import Alternation
 from lightning_gan.alternations.alternating import Alternating
@@ -54,6 +57,20 @@ def test_one_batch_is_one_step(tmp_path, alternation, d_steps, g_steps):
     assert gan.progress.batches == 7
     assert (gan.progress.discriminator_steps, gan.progress.generator_steps) == (d_steps, g_steps)
     assert gan.progress.images == 7 * 8
+
+
+def test_loggers_count_batches_whatever_lightning_has_counted(tmp_path):
+    class Ahead(pl.Callback):
+        """Counts one batch too many, as Lightning does on resuming at an epoch's end."""
+
+        def on_train_start(self, trainer, pl_module):
+            trainer.fit_loop.epoch_loop._batches_that_stepped += 1
+
+    logger = CSVLogger(tmp_path, name="", version=0)
+    toys.fit(tmp_path, toys.gan(), 4, logger=logger, log_every_n_steps=2, callbacks=[Ahead()])
+    with (tmp_path / "version_0" / "metrics.csv").open() as file:
+        steps = [row["step"] for row in csv.DictReader(file) if row["loss/generator"]]
+    assert steps == ["1", "3"]
 
 
 def test_rounds_count_the_turns(tmp_path):

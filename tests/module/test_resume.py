@@ -67,7 +67,9 @@ def test_another_number_of_processes_draws_noise_anew(tmp_path):
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["lightning_gan"]["random"] *= 2
     torch.save(checkpoint, path)
-    with pytest.warns(UserWarning, match="written by 2 processes and training goes on with 1"):
+    with pytest.warns(
+        UserWarning, match="training goes on with processes 2 -> 1: noise is drawn anew"
+    ):
         toys.trainer(tmp_path, max_steps=3).fit(make(), data(), ckpt_path=path)
 
 
@@ -78,6 +80,16 @@ def test_a_second_fit_draws_other_noise(tmp_path, monkeypatch):
     for _ in range(2):
         toys.fit(tmp_path, gan, steps=1)
     assert not torch.equal(*prior.drawn)
+
+
+def test_another_seed_takes_effect(tmp_path, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "5")
+    part = toys.trainer(tmp_path, max_steps=2)
+    part.fit(make(), data())
+    part.save_checkpoint(tmp_path / "a.ckpt", weights_only=False)
+    monkeypatch.setenv("PL_GLOBAL_SEED", "6")
+    with pytest.warns(UserWarning, match="seed_everything 5 -> 6: noise is drawn anew"):
+        toys.trainer(tmp_path, max_steps=3).fit(make(), data(), ckpt_path=tmp_path / "a.ckpt")
 
 
 class Latents(Prior):

@@ -1,0 +1,74 @@
+"""The processes of one run: which strategy holds them together, and how they leave together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from subprocess import Popen
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.strategies import StrategyRegistry
+
+from lightning_gan.cli.quiet import silent
+from lightning_gan.errors import InputError
+
+
+def strategy(trainer: Mapping[str, Any]) -> Any:
+    """Return the strategy; "auto" on several devices is the one made for two players."""
+    if trainer["strategy"] != "auto" or (
+        trainer["devices"] in (1, "1") and trainer["num_nodes"] == 1
+    ):
+        return trainer["strategy"]
+    options: dict[str, Any] = {
+        **{key: trainer[key] for key in ("accelerator", "devices", "num_nodes")},
+        **dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False),
+    }
+    with silent("pytorch_lightning.utilities.rank_zero"):  # which lists the devices, twice then
+        probe = Trainer(**options)
+    return "gan_ddp" if probe.world_size > 1 else "auto"
+
+
+def release(trainer: Trainer) -> list[Popen[bytes]]:
+    """Return the processes that Lightning has started, which it does not watch any longer.
+
+    It kills all when one leaves with an error, this one in the middle of its last words included.
+    """
+    watched: list[Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
+    released = list(watched)
+    watched.clear()
+    return released
+
+
+@contextmanager
+def together(trainer: Trainer) -> Iterator[None]:
+    """End the processes that Lightning has started when this one, which speaks for them, fails."""
+    try:
+        yield
+    except BaseException:
+        for process in release(trainer):
+            process.kill()
+        raise
+
+
+def leave(trainer: Trainer, code: int) -> int:
+    """Return the exit code when all processes of the run are ready to leave with theirs."""
+    release(trainer)
+    trainer.strategy.barrier()  # torchrun ends the others when one leaves with an error
+    return code
+
+
+def check_strategy(name: Any) -> None:
+    """Refuse strategies by name while there is one process; others are looked at when they start.
+
+    Raises:
+        InputError: Two players cannot be trained with it.
+    """
+    if not isinstance(name, str) or name not in StrategyRegistry:
+        return
+    plain = name.startswith("ddp") and not name.endswith("find_unused_parameters_true")
+    if plain or name.startswith(("fsdp", "deepspeed")):
+        raise InputError(
+            f"trainer.strategy={name} cannot train two players that take turns; "
+            "use trainer.strategy=gan_ddp"
+        )

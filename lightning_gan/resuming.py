@@ -1,0 +1,166 @@
+"""Settings of optimizers and schedulers that changed between two parts of one training.
+
+Loading the state of an optimizer or a scheduler brings back its settings of then: a learning rate
+given anew would be overruled without a word. What was configured is therefore saved beside the
+state; what has changed since takes effect, or is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch.optim import Optimizer
+
+from lightning_gan.errors import InputError
+from lightning_gan.types import Player
+
+PARTS = ("optimizer", "lr_scheduler")
+KERNELS = ("foreach", "fused", "capturable", "differentiable")  # how, not what, is computed
+# Of schedulers: where they are, and what follows from the optimizer.
+MOVING = ("last_epoch", "base_lrs", "_last_lr", "_step_count", "_is_initial", "_initial_step")
+Made = Mapping[Player, Mapping[str, Any]]  # what configure_optimizers made: optimizer, lr_scheduler
+
+
+def configured(made: Made) -> dict[str, dict[str, Any]]:
+    """Return the classes and plain settings of new optimizers and schedulers, by player."""
+    return {
+        player.value: {part: _settings(parts.get(part)) for part in PARTS}
+        for player, parts in made.items()
+    }
+
+
+def check_kinds(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that states can be loaded: they are those of the same classes.
+
+    Args:
+        then: What :func:`configured` returned in the training that saved them.
+        now: What it returns today.
+
+    Raises:
+        InputError: An optimizer or a scheduler is of another class, was added or left out.
+    """
+    for player in Player:
+        for part in PARTS:
+            old, new = (side[player.value][part] for side in (then, now))
+            names = [None if side is None else side["class"] for side in (old, new)]
+            if names[0] != names[1]:
+                raise InputError(
+                    f"{player.value}_{part}: the checkpoint holds the state of {names[0]}, and "
+                    f"{names[1]} cannot go on from it; set it back, or begin a new training "
+                    "without the checkpoint"
+                )
+
+
+def take_effect(then: Mapping[str, Any], now: Mapping[str, Any], made: Made) -> list[str]:
+    """Give loaded optimizers and schedulers the settings that have changed since.
+
+    A learning rate that a scheduler moves is changed in proportion.
+
+    Args:
+        then: What :func:`configured` returned in the training that saved the states.
+        now: What it returned today, before they were loaded.
+        made: The optimizers and schedulers.
+
+    Returns:
+        What has changed, to be told.
+
+    Raises:
+        InputError: The number of parameter groups has changed, or a setting within a scheduler
+            made of others.
+    """
+    changed = []
+    for player in Player:
+        old, new = then[player.value], now[player.value]
+        optimizer, scheduler = made[player]["optimizer"], made[player].get("lr_scheduler")
+        groups = (old["optimizer"]["groups"], new["optimizer"]["groups"])
+        if len(groups[0]) != len(groups[1]):
+            raise InputError(
+                f"{player.value}_optimizer: the checkpoint has {len(groups[0])} parameter groups, "
+                f"and there are {len(groups[1])} now; set it back"
+            )
+        for index, (before, after) in enumerate(zip(*groups, strict=True)):
+            changed += _change_group(player, optimizer, scheduler, index, before, after)
+        if scheduler is not None:
+            changed += _change_scheduler(
+                player, scheduler, old["lr_scheduler"], new["lr_scheduler"]
+            )
+    return changed
+
+
+def _change_group(
+    player: Player,
+    optimizer: Optimizer,
+    scheduler: Any,
+    index: int,
+    then: dict[str, Any],
+    now: dict[str, Any],
+) -> list[str]:
+    group, changed = optimizer.param_groups[index], []
+    for key, value in now.items():
+        if key in KERNELS:
+            group[key] = value
+        elif key not in ("lr", "initial_lr") and then.get(key) != value:
+            group[key] = value
+            changed.append(f"{player.value}_optimizer.{key} {then.get(key)} -> {value}")
+    rate = "initial_lr" if "initial_lr" in now else "lr"
+    if then.get(rate) != now.get(rate):
+        old, new = then[rate], now[rate]
+        group["lr"] = group["lr"] * new / old if old else new
+        if scheduler is not None:
+            group["initial_lr"] = new
+        for each in _flat(scheduler):
+            if hasattr(each, "base_lrs"):
+                each.base_lrs[index] = new
+        changed.append(f"{player.value}_optimizer.lr {old} -> {new}")
+    return changed
+
+
+def _change_scheduler(
+    player: Player, scheduler: Any, then: dict[str, Any], now: dict[str, Any]
+) -> list[str]:
+    changed = []
+    for key, value in now["settings"].items():
+        old = then["settings"].get(key)
+        if old == value:
+            continue
+        if key.startswith("_"):  # made from settings, such as the schedulers of a SequentialLR
+            raise InputError(
+                f"{player.value}_lr_scheduler: a setting inside {now['class']} has changed, which "
+                "a resumed training cannot take over; set it back"
+            )
+        setattr(scheduler, key, value)
+        changed.append(f"{player.value}_lr_scheduler.{key} {old} -> {value}")
+    return changed
+
+
+def _flat(scheduler: Any) -> Iterator[Any]:
+    """Return a scheduler and those that it is made of."""
+    if scheduler is not None:
+        yield scheduler
+        for each in getattr(scheduler, "_schedulers", ()):
+            yield from _flat(each)
+
+
+def _settings(part: Any) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    name = f"{type(part).__module__}.{type(part).__qualname__}"
+    if isinstance(part, Optimizer):
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in part.param_groups]
+        return {"class": name, "groups": _plain(groups)}
+    return {"class": name, "settings": _plain(part.state_dict())}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without what is neither a number, a string nor a container of such."""
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if k not in MOVING and _is_plain(v)}
+        return {k: _plain(v) for k, v in kept.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(each) for each in value if _is_plain(each))
+    return value
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, dict, list, tuple))

@@ -1,0 +1,103 @@
+"""Writing checkpoints so that a file is whole or not there, whenever the process ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.plugins import TorchCheckpointIO
+
+from lightning_gan.errors import InputError
+
+UNFINISHED = ".lightning-gan-*.unfinished"  # no .ckpt, so that nothing takes it for one
+ABANDONED_S = 3600.0  # a file in writing is touched all the time
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write a checkpoint beside its place, sync it to the disk, and rename it.
+
+    The checkpoint that is replaced stays until the rename, which happens at once or not at all
+    (POSIX, ``rename``). Lightning's own writes to the system's temporary folder and moves the file,
+    which from one file system to another is a copy. Paths with a protocol are left to Lightning.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Save a checkpoint as a whole.
+
+        Args:
+            checkpoint: What ``torch.save`` takes.
+            path: Where to; folders that are missing are made.
+            storage_options: Lightning's own class refuses any.
+
+        Raises:
+            InputError: The disk is full, or the folder cannot be written to; what was there before
+                is still there.
+        """
+        if storage_options is not None or "://" in str(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        try:
+            _replace(Path(path), content.getbuffer())
+        except OSError as error:
+            raise InputError(
+                f"cannot save {path}: {error.strerror or error}; {way_on(Path(path).parent)}"
+            ) from error
+        _remove_abandoned(Path(path).parent)
+
+
+def install(trainer: Trainer) -> None:
+    """Let a trainer write its checkpoints whole, unless it was given its own way of writing."""
+    if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+
+
+def way_on(folder: Path) -> str:
+    """Return how training goes on after a failure: from the newest checkpoint below a folder."""
+    times: dict[Path, float] = {}
+    for file in folder.rglob("*.ckpt"):
+        with suppress(OSError):  # another run may have removed it by now
+            times[file] = file.stat().st_mtime
+    if not times:
+        return f"nothing has been saved below {folder} yet"
+    return f"training can go on from {max(times, key=times.__getitem__)} (ckpt_path=last)"
+
+
+def _replace(path: Path, content: memoryview) -> None:
+    """Put a file in the place of another, on the disk, not only in the system's memory."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.parent / UNFINISHED.replace("*", secrets.token_hex(8))
+    try:
+        with unfinished.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+    with suppress(OSError):  # the file is there; not every file system can sync a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left; other runs may be writing here, too."""
+    for file in folder.glob(UNFINISHED):
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime > ABANDONED_S:
+                file.unlink()
