@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_gan.callbacks.cadence import Cadence
-from lightning_gan.callbacks.figures import new_figure
+from lightning_gan.callbacks.figures import freed, new_figure
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 
 SHOWN = ("loss/", "regularizer/")
@@ -102,7 +102,8 @@ def draw_curves(history: dict[str, dict[str, list[float]]], path: Path) -> None:
         history: For each key "steps" and "values" of equal length.
         path: Where to write.
     """
-    curves_figure(history).savefig(path)
+    with freed():
+        curves_figure(history).savefig(path)
 
 
 def curves_figure(history: dict[str, dict[str, list[float]]]) -> Any:

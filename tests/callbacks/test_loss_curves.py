@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -154,3 +155,17 @@ def test_the_figure_can_be_had_without_a_file():
     figure = curves_figure({"loss/generator": {"steps": [1, 2], "values": [0.5, 0.25]}})
     assert figure_pixels(figure).shape == (3, 400, 800)
     assert figure.axes[0].lines[0].get_ydata().tolist() == [0.5, 0.25]
+
+
+def test_a_drawn_figure_is_freed(tmp_path):
+    history = {"loss/generator": {"steps": [1.0, 2.0], "values": [0.5, 0.6]}}
+    draw_curves(history, tmp_path / "losses.png")
+    gc.collect()
+    gc.disable()  # so that nothing but the drawing itself frees what it made
+    try:
+        before = len(gc.get_objects())
+        for _ in range(3):
+            draw_curves(history, tmp_path / "losses.png")
+        assert len(gc.get_objects()) - before < 1000  # a figure is thousands
+    finally:
+        gc.enable()
