@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 
 from lightning_gan.cli.arguments import Request, read
@@ -11,6 +12,7 @@ from lightning_gan.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+OTHERS_WAIT_S = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        if os.environ.get("LOCAL_RANK", "0") == "0":  # not once for every process of a run
-            print(f"error: {error}", file=sys.stderr)
+        rank = os.environ.get("LOCAL_RANK", "0")
+        if rank != "0":  # where the first fails as well, it ends this one and speaks for all
+            time.sleep(OTHERS_WAIT_S)
+        suffix = f" (in process {rank})" if rank != "0" else ""
+        print(f"error: {error}{suffix}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -60,6 +65,10 @@ def _dispatch(request: Request) -> int:
         return sweep.run(request)
     if os.getcwd() not in sys.path:  # class paths may name modules of the folder one works in
         sys.path.append(os.getcwd())
+    if request.command == "benchmark":
+        from lightning_gan.cli import benchmark
+
+        return benchmark.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lightning_gan import randomness
@@ -133,6 +133,7 @@ class GAN(Specified, LightningModule):
         self._guard = Guard()
         self._saved_ranks: list[dict[str, Any]] | None = None
         self._saved_seed: int | None = None
+        self._made: dict[Player, dict[str, Any]] = {}
         self._configured: dict[str, Any] = {}
         self._configured_then: dict[str, Any] | None = None
         self._global_random: dict[str, Tensor] | None = None
@@ -236,10 +237,9 @@ class GAN(Specified, LightningModule):
         if missing and not self._warned:
             self._warned = True
             again = ", ".join(f"{name}=..." for name in missing)
-            warnings.warn(
+            rank_zero_warn(
                 "the checkpoint's weights are complete, but these arguments cannot be saved; pass "
-                f"them again: load_from_checkpoint(path, {again})",
-                stacklevel=2,
+                f"them again: load_from_checkpoint(path, {again})"
             )
         checkpoint[KEY] = {
             "format": FORMAT,

@@ -13,14 +13,14 @@ from lightning_gan.types import Player
 class Guard:
     """Lets a player's optimizer step only where the norm of its gradient is finite.
 
-    The verdict stays on the device where the optimizer runs torch's fused kernels (Adam, AdamW,
-    SGD), which take it as they take that of a gradient scaler; for others the host reads it once a
-    step. What the batch did to floating buffers (batch-norm statistics, spectral norm) is undone
+    The verdict stays on the device where the optimizer is torch's fused Adam or AdamW, which take
+    it as they take that of a gradient scaler; for others the host reads it once a step. What the
+    batch did to floating buffers (batch-norm statistics, spectral norm, running means) is undone
     with it. The gradient is averaged over ranks before, so that all ranks come to one verdict.
     """
 
     def __init__(self) -> None:
-        self._buffers: list[Tensor] = []
+        self._places: list[tuple[nn.Module, str]] = []
         self._kept: list[Tensor] = []
         self._verdicts: list[Tensor] = []
         self._skipped: dict[str, Tensor] = {}
@@ -28,22 +28,29 @@ class Guard:
         self._most_in_a_row: dict[str, Tensor] = {}
         self._lost: str | None = None
 
-    def watch(self, *networks: nn.Module) -> None:
-        """Choose the networks whose buffers are put back, on their device."""
-        buffers = [buffer for network in networks for buffer in network.buffers()]
-        self._buffers = [buffer for buffer in buffers if buffer.is_floating_point()]
+    def watch(self, *modules: nn.Module) -> None:
+        """Choose the modules whose buffers are put back."""
+        layers = {id(layer): layer for module in modules for layer in module.modules()}
+        self._places = [
+            (layer, name)
+            for layer in layers.values()
+            for name, buffer in layer.named_buffers(recurse=False)
+            if buffer.is_floating_point()
+        ]
 
     @torch.no_grad()
     def begin(self) -> None:
         """Remember the buffers as they are before a batch."""
-        self._kept = [buffer.clone() for buffer in self._buffers]
+        self._kept = [getattr(layer, name).clone() for layer, name in self._places]
         self._verdicts = []
 
     @torch.no_grad()
     def judge(self, player: Player, optimizer: Optimizer, norm: Tensor) -> None:
         """Keep the optimizer from stepping where the norm of its gradient is not finite."""
         skip = norm.isfinite().logical_not().float()
-        if all(group.get("fused") for group in optimizer.param_groups):
+        fused = all(group.get("fused") for group in optimizer.param_groups)
+        # Fused SGD, told to skip its first step, keeps a momentum that it never initialized.
+        if fused and isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
             optimizer.found_inf = skip  # type: ignore[attr-defined]
         elif skip.item():
             optimizer.zero_grad(set_to_none=True)  # an optimizer passes over what has no gradient
@@ -62,7 +69,8 @@ class Guard:
         """
         if self._verdicts:
             skipped = torch.stack(self._verdicts).any()
-            for buffer, kept in zip(self._buffers, self._kept, strict=True):
+            for (layer, name), kept in zip(self._places, self._kept, strict=True):
+                buffer = getattr(layer, name)
                 buffer.copy_(torch.where(skipped, kept, buffer))
 
     def counts(self) -> dict[str, Tensor]:
@@ -76,6 +84,8 @@ class Guard:
             limit: How many are too many; None: none are.
         """
         most, self._most_in_a_row = self._most_in_a_row, {}
+        if most:  # training may have gone on, and recovered
+            self._lost = None
         for name, count in most.items():
             if limit is not None and count >= limit:
                 self._lost = f"{int(count)} updates of the {name} in a row"

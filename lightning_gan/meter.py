@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -25,9 +26,12 @@ class Meter:
 
     def state_dict(self) -> dict[str, dict[str, Tensor] | dict[str, int]]:
         """Return the unfinished means, so that a resumed run logs what the whole run would."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        sums = {key: total.cpu() for key, total in self._sums.items()}
+        return {"sums": sums, "counts": dict(self._counts)}
 
-    def load_state_dict(self, state: dict[str, dict[str, Tensor] | dict[str, int]]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        self._sums = dict(state["sums"])  # type: ignore[arg-type]
+    def load_state_dict(
+        self, state: dict[str, dict[str, Tensor] | dict[str, int]], device: torch.device
+    ) -> None:
+        """Take over what :meth:`state_dict` returned, on the device of what will be added."""
+        self._sums = {key: total.to(device) for key, total in state["sums"].items()}  # type: ignore[union-attr]
         self._counts = dict(state["counts"])  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -34,7 +35,7 @@ from lightning_gan.optimization import clip, gradient_norm, make_optimizer
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
 from lightning_gan.schedules import apply_schedules
-from lightning_gan.strategy import average, check_trainer
+from lightning_gan.strategy import average, check_trainer, gather_objects
 from lightning_gan.types import AdversarialStep, Player, map_labels
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR
@@ -79,7 +80,8 @@ class GANModule(GAN):
             ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``.
         max_skipped: Updates with NaN or infinite losses or gradients are left out, on all ranks
             alike, and counted as ``skipped/<player>``. This many of one player in a row end
-            training with NotFiniteError, at the next log; None: nothing ends it.
+            training with NotFiniteError, at the next log (every 50 batches where there is none);
+            None: nothing ends it.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -224,6 +226,10 @@ class GANModule(GAN):
                 self._meter.add(key, value)
         if self._is_logging_batch():
             self._log_means()
+        if (self.trainer.global_step + 1) % (self._log_period() or 50) == 0 and (
+            self._guard.is_lost(self.max_skipped)
+        ):
+            self.trainer.should_stop = True
 
     # What one batch is made of ----------------------------------------------------------------
 
@@ -363,11 +369,12 @@ class GANModule(GAN):
         """Clip the gradient, and pass over it if it is not finite; ranks are averaged by now."""
         generator = self._optimizers()[GENERATOR].optimizer
         player = GENERATOR if optimizer is generator else DISCRIMINATOR
-        norm = gradient_norm(self._trainable[player])
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = gradient_norm(parameters)
         if self._is_logging_batch():
             self._meter.add(f"grad_norm/{player.value}", norm)
         limits = (getattr(self, f"{player.value}_clip_{kind}") for kind in ("norm", "value"))
-        clip(self._trainable[player], norm, *limits)
+        clip(parameters, norm, *limits)
         self._guard.judge(player, optimizer, norm)
 
     def on_fit_start(self) -> None:
@@ -382,6 +389,12 @@ class GANModule(GAN):
         }
         if self._configured_then:
             resuming.check_kinds(self._configured_then, self._configured)
+        begun = [each["batches"] for each in gather_objects(self.progress.state_dict())]
+        if len(set(begun)) > 1:
+            raise InputError(
+                f"the processes begin at different steps, {begun}: give ckpt_path one file that "
+                "all of them can read"
+            )
         self._first_batch_checked = False
         if self.generator_ema is not None:
             if self.progress.batches == 0:  # weights may have been loaded since construction
@@ -392,33 +405,37 @@ class GANModule(GAN):
         """Seed this rank's random states, or take up those of the checkpoint."""
         if self.generator_ema is not None:
             self.generator_ema.eval()
-        self._guard.watch(self.generator, self.discriminator)
+        stateful = (self.loss, self.augment, *self.regularizers.values())
+        self._guard.watch(self.generator, self.discriminator, *stateful)
         then, self._configured_then = self._configured_then, None
-        if then:
-            changed = resuming.take_effect(then, self._configured, self._made)
-            if changed:
-                warnings.warn(f"changed from here on: {'; '.join(changed)}", stacklevel=2)
+        changed = resuming.take_effect(then, self._configured, self._made) if then else []
+        if changed:
+            rank_zero_warn(f"changed from here on: {'; '.join(changed)}")
         rank = self.trainer.global_rank
         # Another fit of the same module goes on with other noise.
         seed, batches = randomness.base_seed(), self.progress.batches
         self._noise = randomness.seeded(randomness.derive(seed, rank, 0, batches), self.device)
         torch.manual_seed(randomness.derive(seed, rank, 1, batches))
         saved, self._saved_ranks = self._saved_ranks, None
-        if saved is None:
-            return
+        if saved is not None:
+            self._take_up(saved)
+
+    def _take_up(self, saved: list[dict[str, Any]]) -> None:
+        """Go on with the random states and unfinished means of this rank."""
         then = {"processes": len(saved), "seed_everything": self._saved_seed}
         now = {"processes": self.trainer.world_size, "seed_everything": randomness.chosen_seed()}
         if None in (then["seed_everything"], now["seed_everything"]):
             now["seed_everything"] = then["seed_everything"]  # nobody chose another
-        if then == now:
-            randomness.set_states(saved[rank], self.device, self._noise)
-            self._meter.load_state_dict(saved[rank].get("meter", self._meter.state_dict()))
-            return
         changed = [f"{key} {then[key]} -> {now[key]}" for key in now if then[key] != now[key]]
-        warnings.warn(
-            f"training goes on with {', '.join(changed)}: noise is drawn anew from here on",
-            stacklevel=2,
-        )
+        if changed:
+            rank_zero_warn(
+                f"training goes on with {', '.join(changed)}: noise is drawn anew from here on"
+            )
+            return
+        own = saved[self.trainer.global_rank]
+        randomness.set_states(own, self.device, self._noise)
+        if "meter" in own:  # not in checkpoints from before
+            self._meter.load_state_dict(own["meter"], self.device)
 
     def on_validation_end(self) -> None:
         """Let training go on with the random state that it had before validation."""
@@ -445,8 +462,12 @@ class GANModule(GAN):
         self._guard.raise_if_lost(self._advice())
 
     def _is_logging_batch(self) -> bool:
-        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = self._log_period()
         return every > 0 and (self.trainer.global_step + 1) % every == 0
+
+    def _log_period(self) -> int:
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every
 
     def _means(self) -> dict[str, Tensor]:
         """Return and forget the means since the last log, averaged over ranks."""
@@ -463,8 +484,6 @@ class GANModule(GAN):
         self.latest_metrics_step = self.trainer.global_step + 1
         for key, value in self.latest_metrics.items():
             self.log(key, value, prog_bar=key.startswith("loss/"))
-        if self._guard.is_lost(self.max_skipped):
-            self.trainer.should_stop = True
 
     def _counts(self) -> dict[str, Tensor]:
         """Return the counts as scalars for the log."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_gan.errors import InputError
@@ -38,17 +39,24 @@ def check_kinds(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         now: What it returns today.
 
     Raises:
-        InputError: An optimizer or a scheduler is of another class, was added or left out.
+        InputError: An optimizer or a scheduler is of another class, was added or left out, or an
+            optimizer has more or fewer parameter groups.
     """
     for player in Player:
         for part in PARTS:
-            old, new = (side[player.value][part] for side in (then, now))
-            names = [None if side is None else side["class"] for side in (old, new)]
+            old, new = (side.get(player.value, {}).get(part) for side in (then, now))
+            names = [None if side is None else side.get("class") for side in (old, new)]
             if names[0] != names[1]:
                 raise InputError(
                     f"{player.value}_{part}: the checkpoint holds the state of {names[0]}, and "
                     f"{names[1]} cannot go on from it; set it back, or begin a new training "
                     "without the checkpoint"
+                )
+            numbers = [len((side or {}).get("groups", ())) for side in (old, new)]
+            if numbers[0] != numbers[1]:
+                raise InputError(
+                    f"{player.value}_{part}: the checkpoint has {numbers[0]} parameter groups, and "
+                    f"there are {numbers[1]} now; set it back"
                 )
 
 
@@ -66,19 +74,13 @@ def take_effect(then: Mapping[str, Any], now: Mapping[str, Any], made: Made) -> 
         What has changed, to be told.
 
     Raises:
-        InputError: The number of parameter groups has changed, or a setting within a scheduler
-            made of others.
+        InputError: A setting within a scheduler made of others has changed.
     """
     changed = []
     for player in Player:
         old, new = then[player.value], now[player.value]
         optimizer, scheduler = made[player]["optimizer"], made[player].get("lr_scheduler")
         groups = (old["optimizer"]["groups"], new["optimizer"]["groups"])
-        if len(groups[0]) != len(groups[1]):
-            raise InputError(
-                f"{player.value}_optimizer: the checkpoint has {len(groups[0])} parameter groups, "
-                f"and there are {len(groups[1])} now; set it back"
-            )
         for index, (before, after) in enumerate(zip(*groups, strict=True)):
             changed += _change_group(player, optimizer, scheduler, index, before, after)
         if scheduler is not None:
@@ -103,10 +105,15 @@ def _change_group(
         elif key not in ("lr", "initial_lr") and then.get(key) != value:
             group[key] = value
             changed.append(f"{player.value}_optimizer.{key} {then.get(key)} -> {value}")
+    if group.get("fused"):  # torch leaves the counts on the CPU where they were saved without it
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter, {})
+            if isinstance(state.get("step"), Tensor):
+                state["step"] = state["step"].to(parameter.device)
     rate = "initial_lr" if "initial_lr" in now else "lr"
     if then.get(rate) != now.get(rate):
         old, new = then[rate], now[rate]
-        group["lr"] = group["lr"] * new / old if old else new
+        group["lr"] = group["lr"] * new / old if old else new + 0 * group["lr"]
         if scheduler is not None:
             group["initial_lr"] = new
         for each in _flat(scheduler):
@@ -129,7 +136,7 @@ def _change_scheduler(
                 f"{player.value}_lr_scheduler: a setting inside {now['class']} has changed, which "
                 "a resumed training cannot take over; set it back"
             )
-        setattr(scheduler, key, value)
+        scheduler.load_state_dict({**scheduler.state_dict(), key: value})
         changed.append(f"{player.value}_lr_scheduler.{key} {old} -> {value}")
     return changed
 
@@ -159,8 +166,10 @@ def _plain(value: Any) -> Any:
         return {k: _plain(v) for k, v in kept.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(each) for each in value if _is_plain(each))
-    return value
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, Tensor):  # a learning rate may be one
+        return value.numel() == 1
     return value is None or isinstance(value, (bool, int, float, str, dict, list, tuple))

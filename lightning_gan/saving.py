@@ -62,10 +62,15 @@ def install(trainer: Trainer) -> None:
         trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
 
-def way_on(folder: Path) -> str:
-    """Return how training goes on after a failure: from the newest checkpoint below a folder."""
+def way_on(folder: Path, files: str = "*.ckpt") -> str:
+    """Return how training goes on after a failure: from the newest checkpoint of a folder.
+
+    Args:
+        folder: Where to look.
+        files: Which; ``**/*.ckpt`` looks into the folders below as well.
+    """
     times: dict[Path, float] = {}
-    for file in folder.rglob("*.ckpt"):
+    for file in folder.glob(files):
         with suppress(OSError):  # another run may have removed it by now
             times[file] = file.stat().st_mtime
     if not times:

@@ -58,4 +58,5 @@ class RoundLimit(pl.Callback):
         progress = pl_module.progress
         if progress.rounds >= self.max_rounds:
             following = pl_module.alternation.phases(progress)
-            trainer.should_stop = following[:1] == (Player.DISCRIMINATOR,)
+            ends = following[:1] == (Player.DISCRIMINATOR,)
+            trainer.should_stop = trainer.should_stop or ends

@@ -62,7 +62,9 @@ class RunCheckpoint(ModelCheckpoint):
         After that batch Lightning counts the epoch as finished, wherever in it training ends.
         """
         super().on_train_batch_end(trainer, pl_module, *batch)
-        if trainer.should_stop or trainer.global_step == trainer.max_steps:
+        enough = trainer.global_step >= (trainer.min_steps or 0)  # Lightning goes on below it
+        stops = trainer.should_stop and enough and not trainer.min_epochs
+        if stops or trainer.global_step == trainer.max_steps:
             self._save_very_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -129,7 +131,7 @@ def disk_explained(root: str) -> Iterator[None]:
                 raise first from error
             first = first.__context__
         where = error.filename or root
-        raise InputError(f"{error.strerror}: {where}; {way_on(Path(root))}") from error
+        raise InputError(f"{error.strerror}: {where}; {way_on(Path(root), '**/*.ckpt')}") from error
 
 
 def _check_file(command: str, path: str, root: str) -> int:

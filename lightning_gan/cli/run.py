@@ -16,6 +16,7 @@ import torch
 import yaml
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
@@ -57,7 +58,8 @@ def run(request: Request) -> int:
             return 0
         root = settings["trainer"]["default_root_dir"]
         _check_root(root)
-        steps = settings["trainer"].get("max_steps", -1)
+        given = settings["trainer"].get("max_steps", -1)
+        steps = given if type(given) is int else -1  # what else it may be is looked at later
         path = checkpoint.find(request.command, settings["ckpt_path"], root, steps)
         settings["ckpt_path"] = path
         if settings["threads"] is not None:
@@ -83,7 +85,10 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
         _check_repeatable(trainer)
     _make_folder(root)
     stop = GracefulStop()
-    trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
+    # After the others have seen the batch, before it is saved.
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    savers = [index for index, each in enumerate(callbacks) if isinstance(each, Checkpoint)]
+    callbacks.insert(savers[0] if savers else len(callbacks), stop)
     failed = False
     with _explained(), checkpoint.disk_explained(root), processes.together(trainer):
         try:
@@ -278,9 +283,11 @@ def _check_root(root: Any) -> None:
     """Refuse a folder for runs that cannot be made or written to, before anything is built.
 
     Raises:
-        InputError: It is, or lies in, a file.
+        InputError: It is no path, or it is or lies in a file.
     """
-    if "://" in str(root):
+    if not isinstance(root, str):
+        raise InputError(f"trainer.default_root_dir: got {root!r}; expected the path of a folder")
+    if "://" in root:
         return
     there = Path(root).absolute()
     while not there.exists():

@@ -114,16 +114,18 @@ def _alternatives(override: Override) -> Iterator[str]:
 def _run(command: Sequence[str]) -> tuple[int, int | None]:
     """Run one job to its end; return its exit code and the signal that came meanwhile, or None."""
     received: int | None = None
+    job: subprocess.Popen[bytes] | None = None
 
     def note(signal_number: int, frame: FrameType | None) -> None:
         nonlocal received
         received = signal_number
-        if signal_number == signal.SIGTERM:  # of Ctrl-C, the terminal has told the job as well
+        # Of Ctrl-C, the terminal has told the job as well.
+        if signal_number == signal.SIGTERM and job is not None:
             job.send_signal(signal_number)
 
-    job = subprocess.Popen(command, env=_environment(os.environ))
     usual = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
+        job = subprocess.Popen(command, env=_environment(os.environ))
         return job.wait(), received
     finally:
         for number, handler in usual.items():

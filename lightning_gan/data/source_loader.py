@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
 import torch
@@ -12,6 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from lightning_gan.data.loader import ResumableLoader
 from lightning_gan.errors import InputError
+
+# Iterations that have workers, as long as somebody holds them.
+_READING: weakref.WeakSet[Generator[Tensor]] = weakref.WeakSet()
 
 
 class ImageSource(Protocol):
@@ -78,6 +83,11 @@ class SourceLoader(ResumableLoader):
         self.num_workers = num_workers
 
     def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
+        reading = self._batches(chosen)
+        _READING.add(reading)
+        return reading
+
+    def _batches(self, chosen: Iterable[Tensor]) -> Generator[Tensor]:
         batches: DataLoader[Tensor | InputError] = DataLoader(
             _Batches(self.source),
             batch_size=None,  # a batch is one item of the data set
@@ -113,3 +123,10 @@ def _outlive_signals(worker: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@atexit.register
+def _end_workers() -> None:
+    """End all workers before Python waits for those that it has sent the signal they ignore."""
+    for reading in list(_READING):
+        reading.close()

@@ -3,6 +3,8 @@
 import multiprocessing
 import random
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -142,6 +144,25 @@ class Signals(Source):
     def __getitem__(self, index):
         ignored = [signal.getsignal(s) == signal.SIG_IGN for s in (signal.SIGINT, signal.SIGTERM)]
         return torch.full(SHAPE, 0 if all(ignored) else 255, dtype=torch.uint8)
+
+
+HOLDS = """
+from torch import zeros
+from lightning_gan.data import SourceLoader
+if __name__ == "__main__":
+    reading = iter(SourceLoader([zeros(1, 2, 2).byte()] * 64, batch_size=2, num_workers=1))
+    next(reading)
+    {last}
+"""
+
+
+@pytest.mark.parametrize(("last", "code"), [("pass", 0), ("raise ValueError", 1)])
+def test_a_program_ends_that_holds_an_iteration(tmp_path, last, code):
+    """Python asks workers with SIGTERM, which they leave to the main process, and waits for them."""
+    script = tmp_path / "holds.py"
+    script.write_text(HOLDS.format(last=last))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=120)
+    assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize(("num_workers", "value"), [(0, 1.0), (1, -1.0)])

@@ -12,7 +12,7 @@ import toys
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
-from lightning_gan import EMA, Regularizer
+from lightning_gan import EMA, Alternation, Player, Regularizer
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.errors import InputError, NotFiniteError
@@ -21,6 +21,7 @@ from lightning_gan.losses.non_saturating import NonSaturatingLoss
 FUSED = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
 PLAIN = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999), foreach=False)
 RMSPROP = partial(torch.optim.RMSprop, lr=1e-2, momentum=0.9)
+MOMENTUM = partial(torch.optim.SGD, lr=1e-2, momentum=0.9)
 
 
 class Bad(Regularizer):
@@ -52,7 +53,8 @@ class Recorder(Regularizer):
         self.weights = {"generator": [], "discriminator": []}
 
     def after_update(self, player, network):
-        self.weights[player.value].append(toys.weights(network))
+        weights = [parameter.detach().flatten() for parameter in network.parameters()]
+        self.weights[player.value].append(torch.cat(weights))
 
 
 def make(bad, optimizer=FUSED, **options):
@@ -94,20 +96,15 @@ def is_finite(gan):
     return all(torch.isfinite(value).all() for value in values)
 
 
-@pytest.mark.parametrize("optimizer", [FUSED, PLAIN, RMSPROP])
+@pytest.mark.parametrize("optimizer", [FUSED, PLAIN, RMSPROP, MOMENTUM])
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_an_update_that_is_not_finite_is_left_out(tmp_path, optimizer, player, value):
     gan, weights = make(Bad([2, 4], value, player), optimizer)
     toys.fit(tmp_path, gan, steps=6)
     assert is_finite(gan)
-    parameters = [
-        torch.cat([v.flatten() for k, v in w.items() if "_u" not in k and "_v" not in k])
-        for w in weights[player]
-    ]
-    unchanged = [torch.equal(a, b) for a, b in pairwise(parameters)]
-    if player == "discriminator":  # G's statistics are put back only at the end of the batch
-        assert unchanged == [False, True, False, True, False]
+    unchanged = [torch.equal(a, b) for a, b in pairwise(weights[player])]
+    assert unchanged == [False, True, False, True, False]
     assert gan.latest_metrics[f"skipped/{player}"] == 2
     other = "generator" if player == "discriminator" else "discriminator"
     assert gan.latest_metrics[f"skipped/{other}"] == 0
@@ -119,6 +116,60 @@ def test_a_left_out_update_changes_nothing_at_all(tmp_path):
     before = tensors(gan)
     toys.fit(tmp_path, gan, steps=4)
     assert toys.same(before, tensors(gan))
+
+
+def test_momentum_begins_with_the_first_update_that_counts(tmp_path):
+    """Fused SGD, told to skip its first step, would keep memory that nobody wrote."""
+    gan, weights = make(Bad([0]), MOMENTUM)
+    run = toys.fit(tmp_path, gan, steps=2)
+    first, second = weights["discriminator"][:2]
+    (state,) = [o.state_dict()["state"] for o in run.optimizers[1:]]
+    momentum = torch.cat([state[k]["momentum_buffer"].flatten() for k in sorted(state)])
+    torch.testing.assert_close(first - second, 1e-2 * momentum)
+
+
+def test_players_that_step_together(tmp_path):
+    gan, weights = make(Bad([1]), alternation=Together())
+    toys.fit(tmp_path, gan, steps=3)
+    assert [torch.equal(a, b) for a, b in pairwise(weights["discriminator"])] == [True, False]
+    assert [torch.equal(a, b) for a, b in pairwise(weights["generator"])] == [False, False]
+    assert is_finite(gan)
+
+
+class Together(Alternation):
+    simultaneous = True
+
+    def phases(self, progress):
+        return (Player.DISCRIMINATOR, Player.GENERATOR)
+
+
+class RunningMean(Regularizer):
+    """Keeps a mean in a buffer that it assigns anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def discriminator(self, step):
+        self.mean = 0.9 * self.mean + 0.1 * step.real_output.logits.detach().mean()
+        return 0.01 * (step.real_output.logits - self.mean).square()
+
+
+def test_what_a_regularizer_keeps_stays_finite(tmp_path):
+    x = toys.images(24)
+    x[8:16] = math.nan
+    regularizer = RunningMean()
+    gan = toys.gan(regularizers={"mean": regularizer})
+    toys.fit(tmp_path, gan, steps=3, data=toys.loader(x))
+    assert torch.isfinite(regularizer.mean)
+    assert regularizer.mean != 0
+    assert gan.latest_metrics["skipped/discriminator"] == 1
+
+
+def test_many_in_a_row_end_training_without_a_log(tmp_path):
+    gan, _ = make(Bad(list(range(4, 200))))
+    with pytest.raises(NotFiniteError, match="training ends at step 50; try"):
+        toys.fit(tmp_path, gan, steps=200, log_every_n_steps=0)
 
 
 def test_an_infinite_loss_with_a_finite_gradient_is_left_out(tmp_path):

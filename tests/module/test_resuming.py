@@ -8,7 +8,13 @@ import pytest
 import torch
 import toys
 from torch.optim import SGD, Adam, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LinearLR, SequentialLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    SequentialLR,
+)
 
 from lightning_gan.errors import InputError
 from lightning_gan.types import Player
@@ -128,6 +134,54 @@ def test_a_learning_rate_of_one_group_takes_effect(tmp_path):
     with pytest.warns(UserWarning, match="generator_optimizer.lr 0.01 -> 0.02"):
         run = resume(tmp_path, before, {"generator_optimizer": other})
     assert [g["lr"] for g in run.optimizers[0].param_groups] == [0.1, 0.02]
+
+
+def test_another_number_of_groups_is_refused(tmp_path):
+    before = {"generator_optimizer": two_groups}
+    message = "generator_optimizer: the checkpoint has 2 parameter groups, and there are 1 now"
+    with pytest.raises(InputError, match=message):
+        resume(tmp_path, before, {"generator_optimizer": partial(SGD, lr=0.1)})
+
+
+class Decay:
+    def __init__(self, steps):
+        self.steps = steps
+
+    def __call__(self, step):
+        return 1 / (1 + step / self.steps)
+
+
+def decayed(optimizer, steps):
+    return LambdaLR(optimizer, Decay(steps))
+
+
+def test_an_object_that_says_the_rate_takes_effect(tmp_path):
+    before = {"generator_lr_scheduler": partial(decayed, steps=10)}
+    after = {"generator_lr_scheduler": partial(decayed, steps=2)}
+    with pytest.warns(UserWarning, match="generator_lr_scheduler.lr_lambdas"):
+        run = resume(tmp_path, before, after)
+    assert group(run)["lr"] == pytest.approx(2e-4 / (1 + 8 / 2))
+
+
+def tensor_rate(parameters, lr):
+    return Adam(parameters, lr=torch.tensor(lr))
+
+
+def test_a_learning_rate_in_a_tensor_takes_effect(tmp_path):
+    before, after = ({"generator_optimizer": partial(tensor_rate, lr=lr)} for lr in (1e-3, 1e-4))
+    with pytest.warns(UserWarning, match="generator_optimizer.lr"):
+        run = resume(tmp_path, before, after)
+    assert float(group(run)["lr"]) == pytest.approx(1e-4)
+
+
+def test_processes_must_begin_at_the_same_step(tmp_path, monkeypatch):
+    def others(value):
+        return [value, {**value, "batches": 4}] if "batches" in value else [value]
+
+    monkeypatch.setattr("lightning_gan.module.gather_objects", others)
+    message = r"the processes begin at different steps, \[0, 4\]: give ckpt_path one file"
+    with pytest.raises(InputError, match=message):
+        toys.fit(tmp_path, toys.gan())
 
 
 def test_kernels_are_those_of_today(tmp_path):
