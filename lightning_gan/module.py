@@ -496,14 +496,14 @@ class GANModule(GAN):
         saving = self.trainer.checkpoint_callback
         paths = [getattr(saving, name, "") for name in ("last_model_path", "best_model_path")]
         kept = next((path for path in paths if path), None)
-        rates = ", ".join(
-            f"{player.value}_optimizer.lr={optimizer.param_groups[0]['lr'] / 4:.2g}"
+        rates = " and ".join(
+            f"the {player.value}'s, {optimizer.param_groups[0]['lr']:.2g}"
             for player, optimizer in self._optimizers().items()
         )
         return (
             f"training ends at step {self.trainer.global_step:,}"
-            f"{f' and the last checkpoint is {kept}' if kept else ''}; try {rates}, or "
-            "generator_clip_norm=1 and discriminator_clip_norm=1"
+            f"{f' and the last checkpoint is {kept}' if kept else ''}; lower a learning rate "
+            f"({rates}), or set generator_clip_norm=1 and discriminator_clip_norm=1"
         )
 
     def _check_samples(self, real: Tensor, y: Any) -> None:

@@ -28,7 +28,9 @@ LEVELS = {
     **dict.fromkeys(["guard", "resuming", "saving"], 3),
     "data": 4,
     "metrics": 4,
-    **dict.fromkeys(["callbacks", "evaluation", "export", "report", "testing", "create"], 5),
+    **dict.fromkeys(
+        ["benchmark", "callbacks", "evaluation", "export", "report", "testing", "create"], 5
+    ),
     **dict.fromkeys(["cli", "__main__"], 6),
 }
 

@@ -18,6 +18,7 @@ TOOLS = {
     "evaluate": "write a score card for a checkpoint",
     "compare": "show score cards side by side",
     "report": "write a page about a run",
+    "benchmark": "time training against hand-written loops",
 }
 COMMANDS = (*RUNS, *TOOLS, "plugins")
 FLAGS = {

@@ -115,6 +115,9 @@ def parse(text: str) -> Override:
     return override
 
 
+PLAYERS = ("generator_", "discriminator_")  # settings of GANModule begin with these
+
+
 def check(override: Override) -> None:
     """Check that an override names a setting or a group, and every choice it makes.
 
@@ -126,9 +129,13 @@ def check(override: Override) -> None:
         for chosen in choices_of(override):
             check_choice(name, chosen)
     elif name.split(".")[0] not in TOP:
-        known = (*TOP, *groups())
+        head, _, rest = name.partition(".")
+        of_model = head in (*KIND_GROUPS, "ema", "schedules") or head.startswith(PLAYERS)
+        hint = nearest(head, (*TOP, *groups()))
+        if rest and of_model:
+            hint = f", did you mean 'model.{name}'?"
         raise InputError(
-            f"unknown setting or group {name!r}{nearest(name.split('.')[0], known) or '.'} "
+            f"unknown setting or group {name!r}{hint or '.'} "
             f"Groups: {', '.join(groups())}. Settings begin with {', '.join(TOP)}"
         )
 

@@ -70,6 +70,27 @@ Write one page about a run into its folder: curves, pictures, score cards, confi
 
 example:
   lightning-gan report runs/mnist_dcgan/version_0"""
+BENCHMARK = """\
+usage: lightning-gan benchmark [key=value ...]
+
+Train as fit does and, in turns with it and in the same process, with two loops written by hand:
+a plain one, as in PyTorch's tutorial, and a hand-tuned one. Shows the speed of each, the ratio of
+each pair by rounds, and writes them to benchmark.json in the run's folder. Ratios are of CPU time
+on a CPU, so that other programs disturb them little, and of time on the wall on a GPU.
+
+settings, with their defaults, beside those of fit:
+  rounds=5                   rounds; each gives one ratio of every pair of loops
+  steps=50                   batches of each loop in a round
+  out=                       JSON file to write instead of benchmark.json in the run's folder
+  experiment=benchmark_dense what is trained, unless you say what: benchmark_dcgan, or your own
+The loops know no regularizers, clipping or micro-batches; the error says what to leave out.
+trainer.precision applies to fit and the hand-tuned loop, the plain one stays in full precision.
+Validation is left out, and the rounds decide trainer.max_steps.
+
+examples:
+  lightning-gan benchmark data.root=data threads=1
+  lightning-gan benchmark experiment=benchmark_dcgan data=random steps=10 out=dcgan.json
+  lightning-gan benchmark trainer.precision=bf16-mixed data=random data.n=60000"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
 
@@ -77,7 +98,7 @@ List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
   --check   import each one and say which are broken (exit code 1)"""
 
-TEXTS = {"plugins": PLUGINS, "compare": COMPARE, "report": REPORT}
+TEXTS = {"plugins": PLUGINS, "compare": COMPARE, "report": REPORT, "benchmark": BENCHMARK}
 
 
 def text(request: Request) -> str:

@@ -36,8 +36,10 @@ def quiet() -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a message of Lightning's is about this run, and no advice to install something."""
-    return "Tip:" not in record.getMessage()
+    """Whether a message of Lightning's tells something that the summary of a run does not."""
+    message = record.getMessage()
+    # A signal ends training by its limit, which Lightning then says was reached.
+    return "Tip:" not in message and "`Trainer.fit` stopped: `max_steps=" not in message
 
 
 @contextmanager

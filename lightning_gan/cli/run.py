@@ -57,7 +57,7 @@ def run(request: Request) -> int:
             print(_printed(settings), end="")
             return 0
         root = settings["trainer"]["default_root_dir"]
-        _check_root(root)
+        check_root(root)
         given = settings["trainer"].get("max_steps", -1)
         steps = given if type(given) is int else -1  # what else it may be is looked at later
         path = checkpoint.find(request.command, settings["ckpt_path"], root, steps)
@@ -83,14 +83,14 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     restarts = max((m.max_restarts for m in monitors if m.on_finding == "restart"), default=0)
     if restarts and command == "fit":
         _check_repeatable(trainer)
-    _make_folder(root)
+    make_folder(root)
     stop = GracefulStop()
     # After the others have seen the batch, before it is saved.
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     savers = [index for index, each in enumerate(callbacks) if isinstance(each, Checkpoint)]
     callbacks.insert(savers[0] if savers else len(callbacks), stop)
     failed = False
-    with _explained(), checkpoint.disk_explained(root), processes.together(trainer):
+    with explained(), checkpoint.disk_explained(root), processes.together(trainer):
         try:
             _start(command, cli, settings["ckpt_path"])
         except NotFiniteError as error:
@@ -279,7 +279,7 @@ class SaveSettings(Callback):
             path.write_text(self.text, encoding="utf-8")
 
 
-def _check_root(root: Any) -> None:
+def check_root(root: Any) -> None:
     """Refuse a folder for runs that cannot be made or written to, before anything is built.
 
     Raises:
@@ -296,7 +296,7 @@ def _check_root(root: Any) -> None:
         raise InputError(f"trainer.default_root_dir: got {root}; {there} is a file, not a folder")
 
 
-def _make_folder(root: Any) -> None:
+def make_folder(root: Any) -> None:
     if "://" in str(root):
         return
     try:
@@ -351,7 +351,7 @@ def _plain_partial(value: Any) -> Any:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn what Lightning refuses into one message."""
     try:
         yield

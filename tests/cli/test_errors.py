@@ -16,10 +16,10 @@ TOP = (
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, evaluate, compare, report, plugins first, then its settings",
+    "predict, evaluate, compare, report, benchmark, plugins first, then its settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
     "--print_config": "no command given; expected one of fit, validate, test, predict, "
-    "evaluate, compare, report, plugins",
+    "evaluate, compare, report, benchmark, plugins",
     "fit digits_dcgan": "'digits_dcgan' is not a setting; expected key=value, for example "
     "experiment=digits_dcgan or trainer.max_steps=200, or --key=value",
     "fit --trainer.max_steps=2 digits": "'digits' is not a setting; expected key=value, *",
@@ -96,6 +96,8 @@ WRONG = {
     "'reestimate'",
     "fit model.regularizers.r1.weight=heavy": "model.regularizers.r1.weight: got 'heavy'; expected "
     "float",
+    "fit trainer.default_root_dir=5": "trainer.default_root_dir: got 5; expected str or Path*",
+    "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str or Path*",
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
     "/dev/null is a file, not a folder",
     "fit trainer.default_root_dir=/dev/null/x": "trainer.default_root_dir: got /dev/null/x; *",
@@ -224,10 +226,23 @@ def test_the_process_says_the_same(words, tmp_path):
     assert done.stdout == ""
 
 
-def test_only_the_first_process_of_a_run_says_it(command, monkeypatch):
+def test_another_process_of_a_run_speaks_after_the_first_had_its_time(command, monkeypatch):
+    """The first ends the others where it fails as well."""
     monkeypatch.setenv("LOCAL_RANK", "1")
+    waits = []
+    monkeypatch.setattr("lightning_gan.__main__.time.sleep", waits.append)
     result = command("fit generator=dcgam")
-    assert (result.code, result.err) == (2, "")
+    assert result.code == 2
+    assert result.err.startswith("error: generator: unknown generator 'dcgam'")
+    assert result.err.endswith(" (in process 1)\n")
+    assert waits == [5.0]
+
+
+def test_a_limit_that_is_no_number_beside_a_checkpoint(command, small):
+    assert command(f"fit {small} trainer.max_steps=2").code == 0
+    result = command(f"fit {small} trainer.max_steps=abc ckpt_path=last")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "trainer.max_steps" in result.err
 
 
 def test_the_first_batch_is_judged_in_one_sentence(command, small):

@@ -168,7 +168,7 @@ def test_what_a_regularizer_keeps_stays_finite(tmp_path):
 
 def test_many_in_a_row_end_training_without_a_log(tmp_path):
     gan, _ = make(Bad(list(range(4, 200))))
-    with pytest.raises(NotFiniteError, match="training ends at step 50; try"):
+    with pytest.raises(NotFiniteError, match="training ends at step 50; lower"):
         toys.fit(tmp_path, gan, steps=200, log_every_n_steps=0)
 
 
@@ -223,8 +223,8 @@ def test_many_in_a_row_end_training_and_say_where_to_go_on(tmp_path):
     message = (
         "NaN or infinite losses or gradients: 6 updates of the discriminator in a row were left "
         "out, and the weights are as before them; training ends at step 10 and the last checkpoint "
-        "is .*step=9.ckpt; try generator_optimizer.lr=0.0025, discriminator_optimizer.lr=0.0025, "
-        "or generator_clip_norm=1 and discriminator_clip_norm=1"
+        "is .*step=9.ckpt; lower a learning rate \\(the generator's, 0.01 and the discriminator's, "
+        "0.01\\), or set generator_clip_norm=1 and discriminator_clip_norm=1"
     )
     with pytest.raises(NotFiniteError, match=message):
         toys.fit(

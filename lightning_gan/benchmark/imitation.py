@@ -1,0 +1,67 @@
+"""What the hand-written loops can imitate, and what a module has to leave out for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lightning_gan.alternations.base import Alternation
+from lightning_gan.errors import InputError
+from lightning_gan.module import GANModule
+from lightning_gan.types import Player, Progress
+
+LONGEST_ROUND = 100
+PRECISIONS = ("32-true", "bf16-mixed", "64-true")
+
+
+def check(gan: GANModule, precision: str) -> None:
+    """Refuse what the hand-written loops cannot do.
+
+    Args:
+        gan: The module to be measured.
+        precision: The Trainer's precision.
+
+    Raises:
+        InputError: The module does more than these loops, or the precision is another one.
+    """
+    changes = list(_changes(gan))
+    if changes:
+        raise InputError(
+            "benchmark compares with short hand-written loops, which cannot do all that this "
+            f"module does: leave it out with {' '.join(changes)}"
+        )
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"benchmark: trainer.precision must be one of {', '.join(PRECISIONS)}, got {precision}"
+        )
+
+
+def d_steps(alternation: Alternation) -> int | None:
+    """Return how many batches D steps on until G steps too, once; None where it is otherwise."""
+    if alternation.simultaneous or alternation.observes:
+        return None
+    for batches in range(LONGEST_ROUND):
+        phases = alternation.phases(Progress(batches=batches))
+        if phases == (Player.DISCRIMINATOR, Player.GENERATOR):
+            return batches + 1
+        if phases != (Player.DISCRIMINATOR,):
+            break
+    return None
+
+
+def _changes(gan: GANModule) -> Iterator[str]:
+    """Yield what to write on the command line so that nothing is left that cannot be imitated."""
+    if len(gan.regularizers):
+        yield "regularizers=[]"
+    if d_steps(gan.alternation) is None:
+        yield "alternation=alternating"
+    if gan.augment.observes:
+        yield "augment=identity"
+    if gan.loss.needs_real_logits_for_generator:
+        yield "loss=non_saturating"
+    wanted = {"micro_batches": 1, "generator_batch": 1, "fake_labels": "real"}
+    clips = [f"{player.value}_clip_{kind}" for player in Player for kind in ("norm", "value")]
+    for name, value in {**wanted, **dict.fromkeys(clips)}.items():
+        if getattr(gan, name) != value:
+            yield f"model.{name}={'null' if value is None else value}"
+    if gan.schedules:
+        yield "model.schedules=null"

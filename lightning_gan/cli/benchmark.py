@@ -1,0 +1,121 @@
+"""The command ``benchmark``: a run of ``fit`` in turns with hand-written loops.
+
+Words are checked before torch, which takes seconds, is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+
+from lightning_gan.benchmark.plan import Plan
+from lightning_gan.cli import compose
+from lightning_gan.cli.arguments import Request
+from lightning_gan.errors import InputError, NotFiniteError, nearest
+
+OWN = ("rounds", "steps", "out")
+DEFAULT = "experiment=benchmark_dense"
+NAME = "benchmark.json"
+
+
+def run(request: Request) -> int:
+    """Compose, check, build and measure; print the table and write the JSON file.
+
+    Returns:
+        0, or 128 + n after signal n.
+
+    Raises:
+        InputError: Anything that the user can put right.
+    """
+    given, words = _split([compose.parse(word) for word in request.words])
+    plan = Plan(**{name: value for name, value in given.items() if name != "out"})
+    output = _output(given.get("out"))
+    composed = compose.settings(words)
+
+    import torch
+
+    from lightning_gan.benchmark.measure import measure
+    from lightning_gan.callbacks.graceful_stop import GracefulStop
+    from lightning_gan.callbacks.sink import run_folder, shown
+    from lightning_gan.cli import run as runs
+    from lightning_gan.cli.quiet import quiet
+    from lightning_gan.cli.resolve import resolve
+
+    with quiet():
+        settings = _limited(resolve(composed), plan)
+        root = settings["trainer"]["default_root_dir"]
+        runs.check_root(root)
+        if settings["threads"] is not None:
+            torch.set_num_threads(settings["threads"])
+        cli = runs.GANCLI(settings, "fit")
+        runs.make_folder(root)
+        stop = GracefulStop()
+        cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
+        try:
+            with runs.explained():
+                result = measure(cli.trainer, cli.model, cli.datamodule, plan)
+        except (InputError, NotFiniteError) as error:
+            if stop.received is not None:
+                return 128 + stop.received
+            raise InputError(str(error)) from error
+        output = output or run_folder(cli.trainer) / NAME
+    result.save(output)
+    print(f"\n{result.table()}\nfile: {shown(output)}")
+    return 0 if stop.received is None else 128 + stop.received
+
+
+def _split(overrides: Sequence[Override]) -> tuple[dict[str, Any], list[str]]:
+    """Return the benchmark's own settings, and the words that ``fit`` understands.
+
+    Raises:
+        InputError: A setting is unknown.
+    """
+    known = (*OWN, *compose.TOP, *compose.groups())
+    given, words = {}, []
+    for override in overrides:
+        name = override.key_or_group
+        if name in OWN and not override.is_delete() and not override.is_sweep_override():
+            given[name] = override.value()
+        elif name not in OWN and name.split(".")[0] in known:
+            words.append(str(override.input_line))
+        else:
+            raise InputError(
+                f"benchmark: unknown setting {override.input_line!r}"
+                f"{nearest(name.split('.')[0], known) or '.'} "
+                f"Settings are {', '.join(OWN)} and those of lightning-gan fit"
+            )
+    if all(override.key_or_group != "experiment" for override in overrides):
+        words.insert(0, DEFAULT)
+    return given, words
+
+
+def _output(given: Any) -> Path | None:
+    """Return the file that the user named, which does not exist.
+
+    Raises:
+        InputError: It does.
+    """
+    if given is None:
+        return None
+    output = Path(str(given))
+    if output.exists():
+        raise InputError(f"out: {output} exists already; choose another name")
+    return output
+
+
+def _limited(settings: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Return the settings of a run that trains from the start, on the plan's batches alone.
+
+    Raises:
+        InputError: The run is to go on from a checkpoint.
+    """
+    if settings["ckpt_path"] is not None:
+        raise InputError(
+            f"benchmark trains from the start, got ckpt_path={settings['ckpt_path']}: leave it out"
+        )
+    # Held-out losses are no part of training, and the summary would time the other loops as well.
+    limits = {"max_steps": plan.batches, "max_epochs": -1, "limit_val_batches": 0}
+    return {**settings, "trainer": {**settings["trainer"], **limits}, "summary": None}
