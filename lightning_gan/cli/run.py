@@ -297,6 +297,11 @@ def check_root(root: Any) -> None:
 
 
 def make_folder(root: Any) -> None:
+    """Make the folder of runs, if it is one of this machine.
+
+    Raises:
+        InputError: It cannot be made.
+    """
     if "://" in str(root):
         return
     try:

@@ -97,7 +97,7 @@ WRONG = {
     "fit model.regularizers.r1.weight=heavy": "model.regularizers.r1.weight: got 'heavy'; expected "
     "float",
     "fit trainer.default_root_dir=5": "trainer.default_root_dir: got 5; expected str or Path*",
-    "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str or Path*",
+    "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str*",
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
     "/dev/null is a file, not a folder",
     "fit trainer.default_root_dir=/dev/null/x": "trainer.default_root_dir: got /dev/null/x; *",

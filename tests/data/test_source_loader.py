@@ -158,7 +158,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize(("last", "code"), [("pass", 0), ("raise ValueError", 1)])
 def test_a_program_ends_that_holds_an_iteration(tmp_path, last, code):
-    """Python asks workers with SIGTERM, which they leave to the main process, and waits for them."""
+    """Python asks workers with SIGTERM, which they leave to the main process, and waits."""
     script = tmp_path / "holds.py"
     script.write_text(HOLDS.format(last=last))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=120)
