@@ -111,7 +111,7 @@ def test_a_script_of_ones_own(tmp_path, number):
 
 
 def test_a_second_ctrl_c_interrupts(tmp_path, monkeypatch):
-    monkeypatch.setattr(graceful_stop, "ONE_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(graceful_stop, "ONE_REQUEST_SECONDS", -1.0)
     module = gan()
     twice = [Asks(signal.SIGINT), Asks(signal.SIGINT)]
     with pytest.raises(SystemExit):

@@ -254,7 +254,7 @@ def test_means_are_means():
         meter.add("a", torch.tensor(value))
     meter.add("b", torch.tensor(5.0))
     other = Meter()
-    other.load_state_dict(meter.state_dict())
+    other.load_state_dict(meter.state_dict(), torch.device("cpu"))
     assert {key: value.item() for key, value in meter.flush().items()} == {"a": 3.0, "b": 5.0}
     assert meter.flush() == {}
     assert other.flush()["a"].item() == 3.0
