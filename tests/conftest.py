@@ -9,6 +9,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.pop("PL_GLOBAL_SEED", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,12 +20,16 @@ def _one_thread():
 
 
 @pytest.fixture(autouse=True)
-def _known_seed(monkeypatch):
-    """Every test starts from the same random state, and none inherits another's seed."""
+def _known_seed():
+    """Every test starts from the same random state, and none inherits another's seed.
+
+    Nor does a fixture of a whole module, which is set up before this one.
+    """
     import torch
 
-    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     torch.manual_seed(0)
+    yield
+    os.environ.pop("PL_GLOBAL_SEED", None)
 
 
 @pytest.fixture(scope="session")

@@ -112,10 +112,15 @@ def test_a_script_of_ones_own(tmp_path, number):
 
 def test_a_second_ctrl_c_interrupts(tmp_path, monkeypatch):
     monkeypatch.setattr(graceful_stop, "ONE_REQUEST_SECONDS", -1.0)
+    # Not so where a shell has started the tests in the background.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     module = gan()
     twice = [Asks(signal.SIGINT), Asks(signal.SIGINT)]
-    with pytest.raises(SystemExit):
-        fit(tmp_path, module, steps=9, callbacks=[*twice, GracefulStop()])
+    try:
+        with pytest.raises(SystemExit):
+            fit(tmp_path, module, steps=9, callbacks=[*twice, GracefulStop()])
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert module.progress.batches == 2
 
 
