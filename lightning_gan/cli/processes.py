@@ -58,6 +58,19 @@ def leave(trainer: Trainer, code: int) -> int:
     return code
 
 
+def check_precision(precision: Any) -> None:
+    """Refuse float16 as it was asked for: on a CPU, Lightning puts bfloat16 in its place.
+
+    Raises:
+        InputError: It was.
+    """
+    if str(precision) in ("16", "16-mixed", "16-true"):
+        raise InputError(
+            f"trainer.precision={precision} needs one loss scale for each of two players, which "
+            "Lightning cannot give; use trainer.precision=bf16-mixed"
+        )
+
+
 def check_strategy(name: Any) -> None:
     """Refuse strategies by name while there is one process; others are looked at when they start.
 

@@ -77,6 +77,7 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     """Build and run once; return the exit code and how often a run that fails may be repeated."""
     if command == "fit":
         processes.check_strategy(settings["trainer"].get("strategy"))
+        processes.check_precision(settings["trainer"].get("precision"))
     cli = GANCLI(settings, command)
     trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
     monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]

@@ -96,6 +96,8 @@ WRONG = {
     "'reestimate'",
     "fit model.regularizers.r1.weight=heavy": "model.regularizers.r1.weight: got 'heavy'; expected "
     "float",
+    "fit trainer.precision=16-mixed": "trainer.precision=16-mixed needs one loss scale for each of "
+    "two players, which Lightning cannot give; use trainer.precision=bf16-mixed",
     "fit trainer.default_root_dir=5": "trainer.default_root_dir: got 5; expected str or Path*",
     "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str*",
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
