@@ -11,7 +11,7 @@ from lightning_gan.types import Player
 
 
 class Guard:
-    """Lets a player's optimizer step only where the norm of its gradient is finite.
+    """Lets a player's optimizer step only where its whole gradient is finite.
 
     The verdict stays on the device where the optimizer is torch's fused Adam or AdamW, which take
     it as they take that of a gradient scaler; for others the host reads it once a step. What the
@@ -23,9 +23,10 @@ class Guard:
         self._places: list[tuple[nn.Module, str]] = []
         self._kept: list[Tensor] = []
         self._verdicts: list[Tensor] = []
-        self._skipped: dict[str, Tensor] = {}
-        self._in_a_row: dict[str, Tensor] = {}
-        self._most_in_a_row: dict[str, Tensor] = {}
+        self._new: dict[str, list[Tensor]] = {}  # verdicts that are in no count yet
+        self._skipped: dict[str, int] = {}
+        self._in_a_row: dict[str, int] = {}
+        self._most_in_a_row: dict[str, int] = {}
         self._lost: str | None = None
 
     def watch(self, *modules: nn.Module) -> None:
@@ -45,9 +46,9 @@ class Guard:
         self._verdicts = []
 
     @torch.no_grad()
-    def judge(self, player: Player, optimizer: Optimizer, norm: Tensor) -> None:
-        """Keep the optimizer from stepping where the norm of its gradient is not finite."""
-        skip = norm.isfinite().logical_not().float()
+    def judge(self, player: Player, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
+        """Keep the optimizer from stepping where a gradient of its parameters is not finite."""
+        skip = not_finite([p.grad for p in parameters if p.grad is not None])
         fused = all(group.get("fused") for group in optimizer.param_groups)
         # Fused SGD, told to skip its first step, keeps a momentum that it never initialized.
         if fused and isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
@@ -55,11 +56,7 @@ class Guard:
         elif skip.item():
             optimizer.zero_grad(set_to_none=True)  # an optimizer passes over what has no gradient
         self._verdicts.append(skip)
-        name = player.value
-        row = (self._in_a_row.get(name, 0) + 1) * skip
-        self._skipped[name] = self._skipped.get(name, 0) + skip
-        self._most_in_a_row[name] = torch.maximum(row, self._most_in_a_row.get(name, row))
-        self._in_a_row[name] = row
+        self._new.setdefault(player.value, []).append(skip)
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -67,7 +64,7 @@ class Guard:
 
         At the end of the batch, when no graph needs them any more.
         """
-        if self._verdicts:
+        if self._verdicts and self._places:
             skipped = torch.stack(self._verdicts).any()
             for (layer, name), kept in zip(self._places, self._kept, strict=True):
                 buffer = getattr(layer, name)
@@ -75,7 +72,20 @@ class Guard:
 
     def counts(self) -> dict[str, Tensor]:
         """Return how many updates of each player have been left out, as scalars for the log."""
-        return {f"skipped/{name}": count for name, count in self._skipped.items()}
+        self._count()
+        return {f"skipped/{name}": torch.tensor(float(n)) for name, n in self._skipped.items()}
+
+    def _count(self) -> None:
+        """Read the verdicts that are in no count yet; here the host waits for the device."""
+        for name, verdicts in self._new.items():
+            self._skipped.setdefault(name, 0)
+            row, most = self._in_a_row.get(name, 0), self._most_in_a_row.get(name, 0)
+            for skip in torch.stack(verdicts).tolist():
+                row = row + 1 if skip else 0
+                most = max(most, row)
+                self._skipped[name] += int(skip)
+            self._in_a_row[name], self._most_in_a_row[name] = row, most
+        self._new = {}
 
     def is_lost(self, limit: int | None) -> bool:
         """Whether too many updates in a row have been left out since the last check.
@@ -83,12 +93,13 @@ class Guard:
         Args:
             limit: How many are too many; None: none are.
         """
+        self._count()
         most, self._most_in_a_row = self._most_in_a_row, {}
         if most:  # training may have gone on, and recovered
             self._lost = None
         for name, count in most.items():
             if limit is not None and count >= limit:
-                self._lost = f"{int(count)} updates of the {name} in a row"
+                self._lost = f"{count} updates of the {name} in a row"
         return self._lost is not None
 
     def raise_if_lost(self, advice: str) -> None:
@@ -107,10 +118,32 @@ class Guard:
                 f"as before them; {advice}"
             )
 
-    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+    def state_dict(self) -> dict[str, dict[str, int]]:
         """Return the counts."""
+        self._count()
         return {"skipped": dict(self._skipped), "in_a_row": dict(self._in_a_row)}
 
-    def load_state_dict(self, state: dict[str, dict[str, Tensor]]) -> None:
+    def load_state_dict(self, state: dict[str, dict[str, int]]) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self._skipped, self._in_a_row = dict(state["skipped"]), dict(state["in_a_row"])
+        # int: tensors in checkpoints of before
+        self._skipped = {name: int(count) for name, count in state["skipped"].items()}
+        self._in_a_row = {name: int(count) for name, count in state["in_a_row"].items()}
+        self._new = {}
+
+
+def not_finite(tensors: list[Tensor]) -> Tensor:
+    """Return 1.0 where any element is NaN or infinite, else 0.0: float32, on their device.
+
+    One pass, and on a GPU one kernel, without a wait: the check of torch's gradient scaler, which
+    multiplies what it looks at by a scale, here 1. The norm costs more and overflows.
+
+    Args:
+        tensors: On one device; nothing in them changes.
+    """
+    if not tensors:
+        return torch.zeros((), dtype=torch.float32)
+    found, one = (
+        torch.full((), value, dtype=torch.float32, device=tensors[0].device) for value in (0.0, 1.0)
+    )
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, one)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -42,6 +43,7 @@ def make_optimizer(
     except (TypeError, ValueError) as error:
         raise InputError(f"{player.value}_optimizer: {error}") from error
     _prefer_fused(optimizer)
+    optimizer.register_load_state_dict_post_hook(_follow_strides)
     if make_lr_scheduler is None:
         return {"optimizer": optimizer}
     try:
@@ -57,18 +59,30 @@ def make_optimizer(
 
 
 def clip(
-    parameters: list[nn.Parameter], norm: Tensor, max_norm: float | None, max_value: float | None
-) -> None:
-    """Clip gradients, whose total norm is known, in place; None = do not clip."""
+    parameters: list[nn.Parameter],
+    max_norm: float | None,
+    max_value: float | None,
+    measure: bool = False,
+) -> Tensor | None:
+    """Clip the gradients of one optimizer in place; None = do not clip.
+
+    Args:
+        parameters: All that have a gradient.
+        max_norm: Largest Euclidean norm of all gradients together.
+        max_value: Largest absolute value of an entry.
+        measure: Return the norm even where nothing is clipped by it.
+
+    Returns:
+        Their total Euclidean norm as it was before, a scalar on their device, where it was needed.
+    """
+    norm = None
+    if measure or max_norm is not None:
+        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
     if max_value is not None:
         clip_grad_value_(parameters, max_value)
-    if max_norm is not None:
+    if norm is not None and max_norm is not None:
         clip_grads_with_norm_(parameters, max_norm, norm)
-
-
-def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """Return the total Euclidean norm of the gradients, a scalar on their device."""
-    return get_total_norm([p.grad for p in parameters if p.grad is not None])
+    return norm
 
 
 def _prefer_fused(optimizer: Optimizer) -> None:
@@ -82,3 +96,26 @@ def _prefer_fused(optimizer: Optimizer) -> None:
         )
         if undecided and plain:
             group["fused"] = True
+
+
+def _follow_strides(optimizer: Optimizer) -> None:
+    """Give loaded states the strides of their parameters (contiguous or channels_last).
+
+    The fused kernels read weights and moments as flat memory, and a file may come from a network of
+    another memory format.
+    """
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def spare_gpu_queries() -> None:
+    """Where there is no GPU, keep torch's Adam from loading its driver at every step.
+
+    Adam asks whether a GPU captures a graph, and the variable that Lightning sets on import makes
+    every such question load and open NVML: on a machine without it, the larger part of the step of
+    a small network.
+    """
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"

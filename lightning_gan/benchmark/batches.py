@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -14,31 +16,43 @@ Batch = tuple[Tensor, Tensor | None]
 
 
 class ItemByItem(Dataset[Any]):
-    """Images as torchvision's data sets serve them: one at a time, through transforms.
+    """Images as torchvision's data sets serve them: one PIL image at a time, through transforms.
 
     Args:
         images: uint8, shape (N, C, H, W).
         labels: int64, shape (N,), or None.
+        size: Height and width to which every image is resized when it is asked for.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor | None) -> None:
-        self.images = images.permute(0, 2, 3, 1).numpy()  # (N, H, W, C), as transforms expect
+    def __init__(self, images: Tensor, labels: Tensor | None, size: Sequence[int]) -> None:
+        self.images = images.permute(0, 2, 3, 1).numpy()  # (N, H, W, C), as PIL expects
         self.labels = labels
-        half = (0.5,) * images.shape[1]
+        channels, *native = images.shape[1:]
+        resize = [] if native == list(size) else [transforms.Resize(list(size))]
+        half = (0.5,) * channels
+        self.to_pil = transforms.ToPILImage() if channels > 1 else _gray
         self.transform = transforms.Compose(
-            [transforms.ToTensor(), transforms.Normalize(half, half)]
+            [*resize, transforms.ToTensor(), transforms.Normalize(half, half)]
         )
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> Any:
-        x = self.transform(self.images[index])
+        x = self.transform(self.to_pil(self.images[index]))
         return x if self.labels is None else (x, int(self.labels[index]))
 
 
+def _gray(image: np.ndarray[Any, Any]) -> Image.Image:
+    return Image.fromarray(image[:, :, 0])
+
+
 def plain_batches(
-    images: Tensor, labels: Tensor | None, batch_size: int, device: torch.device
+    images: Tensor,
+    labels: Tensor | None,
+    batch_size: int,
+    device: torch.device,
+    size: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
     """Serve shuffled batches through torch's DataLoader without workers.
 
@@ -47,11 +61,12 @@ def plain_batches(
         labels: int64, shape (N,), or None.
         batch_size: Images in a batch, B.
         device: Where the batches go.
+        size: Height and width to resize to; None keeps those of the images.
 
     Yields:
-        Images, float32 in [-1, 1] of shape (B, C, H, W), and labels or None.
+        Images, float32 in [-1, 1] of shape (B, C, *size), and labels or None.
     """
-    dataset = ItemByItem(images, labels)
+    dataset = ItemByItem(images, labels, size or images.shape[2:])
     loader = DataLoader(dataset, batch_size=batch_size, shuffle=True, drop_last=True)
     while True:
         for batch in loader:

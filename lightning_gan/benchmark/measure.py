@@ -49,11 +49,13 @@ def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: Plan) -> Resul
     data.prepare_data()
     data.setup("fit")
     images, labels = data.images("train")
+    # The plain loop resizes when it reads, as a transform of torchvision's does.
+    native, size = (data.load("train")[0], labels), data.sample_shape[1:]
     precision = str(trainer.precision)
     source = (images, labels, data.batch_size, device)
     loops = {
         TUNED: TunedLoop(gan, tuned_batches(*source), device, precision),
-        PLAIN: PlainLoop(gan, plain_batches(*source), device, precision),
+        PLAIN: PlainLoop(gan, plain_batches(*native, *source[2:], size), device, precision),
     }
     rounds = Rounds(plan, loops, device)
     trainer.callbacks.insert(0, rounds)  # type: ignore[attr-defined]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 
+from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.loops import HandLoop
+from lightning_gan.module import GANModule
 from lightning_gan.optimization import default_optimizer
 from lightning_gan.types import Player
 
@@ -16,9 +20,19 @@ class PlainLoop(HandLoop):
 
     Real images and fakes pass through the discriminator separately, the generator's step uses the
     same fakes and computes the discriminator's gradients as well, the optimizers are torch's
-    default implementations, and both losses are read by the host at every step. Always in full
-    precision: ``precision`` only tells float64 from float32.
+    default implementations, networks are contiguous, and both losses are read by the host at every
+    step. Always in full precision: ``precision`` only tells float64 from float32.
     """
+
+    def __init__(
+        self,
+        gan: GANModule,
+        batches: Iterator[Batch],
+        device: torch.device,
+        precision: str = "32-true",
+    ) -> None:
+        super().__init__(gan, batches, device, precision)
+        self.gan.to(memory_format=torch.contiguous_format)
 
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:
         """Build an optimizer with torch's default implementation."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
@@ -72,6 +73,7 @@ class DCGANDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, std=std)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
+        self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
     def forward(self, x: Tensor, y: Any = None) -> Tensor:
         """Judge images.

@@ -69,6 +69,7 @@ class DCGANGenerator(Generator):
         for module in (self.project, *self.layers):
             if isinstance(module, (nn.Linear, nn.ConvTranspose2d)):
                 nn.init.normal_(module.weight, std=0.02)
+        self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
     def forward(self, z: Tensor, y: Any = None) -> Tensor:
         """Generate images in [-1, 1].
