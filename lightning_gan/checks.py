@@ -264,6 +264,7 @@ def check_options(gan: Any) -> None:
             f"{type(gan.loss).__name__} pairs real samples with fakes: generator_batch must be 1, "
             f"got {gan.generator_batch}"
         )
+    check_compiled(gan)
     parts = (gan.generator, gan.discriminator, gan.loss)
     coupled = [type(part).__name__ for part in parts if getattr(part, "couples_samples", False)]
     if gan.micro_batches > 1 and coupled:
@@ -272,3 +273,26 @@ def check_options(gan: Any) -> None:
             f"{gan.micro_batches} it sees only those of a piece",
             stacklevel=3,
         )
+
+
+def check_compiled(gan: Any) -> None:
+    """Refuse a compiled discriminator that a regularizer differentiates twice.
+
+    Args:
+        gan: The module, with its parts and options set.
+
+    Raises:
+        InputError: There is one; torch.compile has no second derivative.
+    """
+    compiled = gan.discriminator_compile or is_compiled(gan.discriminator)
+    twice = [name for name, each in gan.regularizers.items() if each.differentiates]
+    if compiled and twice:
+        raise InputError(
+            f"regularizers {', '.join(twice)} differentiate the discriminator twice, which "
+            "torch.compile cannot: leave discriminator_compile false, or leave them out"
+        )
+
+
+def is_compiled(network: nn.Module) -> bool:
+    """Whether ``network.compile()`` was called."""
+    return network._compiled_call_impl is not None

@@ -68,6 +68,8 @@ class GAN(Specified, LightningModule):
         fake_labels: Literal["real", "uniform"] = "real",
         schedules: dict[str, Schedule] | None = None,
         max_skipped: int | None = 10,
+        generator_compile: bool = False,
+        discriminator_compile: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -111,6 +113,8 @@ class GAN(Specified, LightningModule):
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
         self.max_skipped = max_skipped
+        self.generator_compile = generator_compile
+        self.discriminator_compile = discriminator_compile
         check_options(self)
         for player, makers in self._make_optimizer.items():  # a wrong learning rate fails here
             if any(p.requires_grad for p in getattr(self, player.value).parameters()):

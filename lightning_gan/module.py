@@ -28,6 +28,7 @@ from lightning_gan.checks import (
     split_batch,
 )
 from lightning_gan.clock import one_count
+from lightning_gan.compilation import compile_networks
 from lightning_gan.errors import InputError
 from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
 from lightning_gan.gan import GAN
@@ -82,6 +83,10 @@ class GANModule(GAN):
             alike, and counted as ``skipped/<player>``. This many of one player in a row end
             training with NotFiniteError, at the next log (every 50 batches where there is none);
             None: nothing ends it.
+        generator_compile: Compile the generator with torch.compile when training starts; it takes
+            a minute and, on CPUs, seldom pays.
+        discriminator_compile: The same for the discriminator, which then cannot have a regularizer
+            that differentiates it twice.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -387,6 +392,7 @@ class GANModule(GAN):
         check_trainer(self.trainer)
         saving.install(self.trainer)
         spare_gpu_queries()
+        compile_networks(self)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
         self._trainable = {

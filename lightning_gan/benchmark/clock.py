@@ -20,6 +20,9 @@ class Cost:
     cpu: float
     wall: float
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.cpu + other.cpu, self.wall + other.wall)
+
 
 class Stopwatch:
     """Measures laps; a device other than the CPU has done its work when a lap ends.
