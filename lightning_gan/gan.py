@@ -163,7 +163,12 @@ class GAN(Specified, LightningModule):
         return self._generate(len(x), y, randomness.derive(randomness.base_seed(), *parts))
 
     def sample(
-        self, n: int, labels: Any = None, seed: int | None = None, z: Tensor | None = None
+        self,
+        n: int,
+        labels: Any = None,
+        seed: int | None = None,
+        z: Tensor | None = None,
+        autocast: torch.dtype | None = None,
     ) -> Tensor:
         """Draw samples from the averaged generator where there is one, in eval mode.
 
@@ -177,26 +182,39 @@ class GAN(Specified, LightningModule):
             seed: Seed of the latents and drawn classes, the same samples on every call; None for
                 other samples every time.
             z: Latents, shape (n, Z), such as the points of an interpolation. None draws them.
+            autocast: Generate in mixed precision of this type, torch.bfloat16 or torch.float16:
+                two or three times as fast on hardware that has it, and slightly other images. None
+                generates in the network's own.
 
         Returns:
             Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1].
 
         Raises:
-            InputError: ``n`` is negative, or labels or latents are of another number or range.
+            InputError: ``n`` is negative, labels or latents are of another number or range, or
+                ``autocast`` is another type.
         """
         if not isinstance(n, int) or n < 0:
             raise InputError(f"n must be a whole number from 0, got {n!r}")
         if z is not None and tuple(z.shape) != (shape := (n, self.generator.latent_dim)):
             raise InputError(f"latents z must have shape {shape}, got {tuple(z.shape)}")
+        if autocast not in (None, torch.bfloat16, torch.float16):
+            raise InputError(f"autocast must be torch.bfloat16 or torch.float16, got {autocast!r}")
         if seed is None:
             seed = torch.Generator().seed()
         if labels is not None:
             labels = class_labels(labels, n, getattr(self.generator, "num_classes", None))
-        return self._generate(n, labels, seed, z)
+        return self._generate(n, labels, seed, z, autocast)
 
-    def _generate(self, n: int, y: Any, seed: int, z: Tensor | None = None) -> Tensor:
+    def _generate(
+        self,
+        n: int,
+        y: Any,
+        seed: int,
+        z: Tensor | None = None,
+        autocast: torch.dtype | None = None,
+    ) -> Tensor:
         generator = self.sampling_generator()
-        return generate(generator, self.prior, n, y, seed, self.device, z)
+        return generate(generator, self.prior, n, y, seed, self.device, z, autocast)
 
     def sampling_generator(self) -> nn.Module:
         """Return the averaged generator, its statistics re-estimated where that is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def generate(
     seed: int,
     device: torch.device,
     z: Tensor | None = None,
+    autocast: torch.dtype | None = None,
 ) -> Tensor:
     """Generate n samples in eval mode; the latents do not depend on the device.
 
@@ -38,21 +40,25 @@ def generate(
         seed: Seed of latents and drawn labels.
         device: Where to generate.
         z: Latents, shape (n, Z), or None: drawn from ``prior``.
+        autocast: Type of mixed precision, torch.bfloat16 or torch.float16; None: as the caller is.
 
     Returns:
         Samples, shape (n, *sample_shape).
     """
     z_drawn, drawn = draw_inputs(generator, prior, n, randomness.seeded(seed, CPU))
     z = z_drawn if z is None else z
-    z = z.to(next((p.dtype for p in generator.parameters() if p.is_floating_point()), z.dtype))
+    dtype = next((p.dtype for p in generator.parameters() if p.is_floating_point()), z.dtype)
+    z = z.to(dtype)
+    mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
     y = map_labels(lambda labels: labels.to(device), drawn if y is None else y)
     pieces = []
-    with torch.inference_mode(), evaluating(generator), randomness.preserved(device):
+    with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
             part = slice(start, start + BATCH)
             samples = generator(z[part].to(device), slice_labels(y, part))
             check_generated(generator, samples)
-            pieces.append(samples)
+            # Mixed precision ends in half precision; its rounding has happened by now.
+            pieces.append(samples.to(dtype) if samples.is_floating_point() else samples)
     return torch.cat(pieces)
 
 

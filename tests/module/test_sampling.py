@@ -75,6 +75,19 @@ def test_labels_of_samples():
     assert gan.sample(0, labels=[]).shape == gan.sample(0, labels=1).shape == (0, *toys.SHAPE)
 
 
+def test_mixed_precision_ends_in_the_networks_own():
+    gan = toys.gan()
+    full = gan.sample(8, seed=0)
+    mixed = gan.sample(8, seed=0, autocast=torch.bfloat16)
+    assert mixed.dtype == full.dtype == torch.float32
+    assert not torch.equal(mixed, full)
+    torch.testing.assert_close(mixed, full, rtol=0.05, atol=0.05)
+    with torch.autocast("cpu", torch.bfloat16):  # the caller's own
+        assert torch.equal(gan.sample(8, seed=0), mixed)
+    with pytest.raises(InputError, match=r"autocast must be torch.bfloat16 or .* got 'bf16'"):
+        gan.sample(8, autocast="bf16")
+
+
 def test_predict_yields_samples_with_the_labels_of_the_batch(tmp_path):
     gan = toys.gan(generator=toys.generator(num_classes=3))
     y = torch.arange(32) % 3
