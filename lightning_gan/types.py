@@ -66,13 +66,14 @@ class Progress:
 
     def after_step(self, player: Player) -> Progress:
         """Return the counts after one more optimizer step of a player."""
-        steps = f"{player.value}_steps"
         turn_ends = player is Player.GENERATOR and self.last_player is Player.DISCRIMINATOR
-        return replace(
-            self,
+        return Progress(
+            self.batches,
+            self.discriminator_steps + (player is Player.DISCRIMINATOR),
+            self.generator_steps + (player is Player.GENERATOR),
+            self.rounds + turn_ends,
+            self.images,
             last_player=player,
-            rounds=self.rounds + turn_ends,
-            **{steps: self.steps(player) + 1},
         )
 
     def after_batch(self, images: int) -> Progress:
