@@ -113,6 +113,7 @@ def clear_cache() -> None:
     """Forget the scanned metadata, after a distribution was installed into a running process."""
     entries.cache_clear()
     config_packages.cache_clear()
+    _entry_points.cache_clear()
 
 
 def names(kind_name: str) -> list[str]:
@@ -214,12 +215,25 @@ def check(entry: Entry, component: Any) -> None:
 
 
 def _scan(group: str, kind_name: str) -> set[Entry]:
-    found = set()
-    for point in metadata.entry_points(group=group):
-        name = point.dist.metadata["Name"] if point.dist else "unknown"
-        version = point.dist.version if point.dist else "0"
-        found.add(Entry(kind_name, point.name, point.value, name, version))
-    return found
+    return {
+        Entry(kind_name, point.name, point.value, *_distribution(point.dist))
+        for point in _entry_points().select(group=group)
+    }
+
+
+@functools.cache
+def _entry_points() -> Any:
+    """Return the EntryPoints of all distributions, whose files take longest to read."""
+    return metadata.entry_points()
+
+
+@functools.cache
+def _distribution(distribution: metadata.Distribution | None) -> tuple[str, str]:
+    """Return name and version; each reading parses all of a distribution's metadata anew."""
+    if distribution is None:
+        return "unknown", "0"
+    found = distribution.metadata
+    return found["Name"], found["Version"]
 
 
 def _resolve(value: str) -> Any:
