@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lightning_gan.__main__ import main
+from lightning_gan.data import Digits, save_arrays
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = ["trainer.max_steps=2", "trainer.enable_progress_bar=false", "data.batch_size=4"]
@@ -66,12 +67,15 @@ def test_data_sets_feed_the_default_networks(tmp_path, name):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.full((8, 8, 3), 20 * index, np.uint8)).save(path)
         words.append(f"data.root={tmp_path / 'images'}")
+    if name == "arrays":
+        save_arrays(Digits(), tmp_path / "arrays", "test")
+        words.append(f"data.root={tmp_path / 'arrays'}")
     fit(tmp_path, *words)
 
 
 @pytest.mark.parametrize("name", files("data"))
 def test_data_yaml_composes_as_it_stands(capsys, name):
-    root = ["data.root=x"] if name == "folder" else []
+    root = ["data.root=x"] if name in ("arrays", "folder") else []
     assert main(["fit", f"data={name}", *root, "--print_config"]) == 0
     assert "class_path: lightning_gan.data." in capsys.readouterr().out
 

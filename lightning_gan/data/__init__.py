@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightning_gan.data.arrays import ArrayImages, save_arrays
     from lightning_gan.data.base import ImageData
     from lightning_gan.data.digits import Digits
     from lightning_gan.data.folder import ImageFolder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from lightning_gan.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 
 _HOMES = {
+    "ArrayImages": "arrays",
     "CIFAR10": "torchvision_sets",
     "Digits": "digits",
     "EpochPermutation": "loader",
@@ -31,11 +33,13 @@ _HOMES = {
     "ResumableLoader": "loader",
     "SourceLoader": "source_loader",
     "TensorLoader": "loader",
+    "save_arrays": "arrays",
 }
 
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "ArrayImages",
     "Digits",
     "EpochPermutation",
     "FashionMNIST",
@@ -49,6 +53,7 @@ __all__ = [
     "ResumableLoader",
     "SourceLoader",
     "TensorLoader",
+    "save_arrays",
 ]
 
 

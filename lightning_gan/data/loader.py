@@ -6,7 +6,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import tee
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -211,13 +211,23 @@ class ResumableLoader(ABC):
         }
 
 
+class Rows(Protocol):
+    """Samples that are picked as the rows of a tensor are, uint8 of shape (N, *sample_shape)."""
+
+    def __len__(self) -> int:
+        """Return N."""
+
+    def index_select(self, dim: int, index: Tensor, /) -> Tensor:
+        """Return new samples, (B, *sample_shape), by their places along ``dim``, which is 0."""
+
+
 class TensorLoader(ResumableLoader):
     """Iterates over one uint8 tensor in float batches: one index_select, one normalization.
 
     The batches and the place in them are those of :class:`ResumableLoader`.
 
     Args:
-        samples: uint8, shape (N, *sample_shape).
+        samples: uint8, shape (N, *sample_shape): a tensor, or what picks rows as one does.
         labels: int64, shape (N,), or None.
         batch_size: Samples in a batch of this process, B.
         shuffle: Visit the samples in a new order in every epoch.
@@ -232,7 +242,7 @@ class TensorLoader(ResumableLoader):
 
     def __init__(
         self,
-        samples: Tensor,
+        samples: Tensor | Rows,
         labels: Tensor | None = None,
         batch_size: int = 64,
         *,

@@ -1,0 +1,223 @@
+"""Images in NumPy files, for sets that memory does not hold: written once, read batch by batch."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lightning_gan.data.array_files import ImageRows, image_rows, read_labels
+from lightning_gan.data.base import ImageData, Images, Split
+from lightning_gan.data.loader import ResumableLoader, TensorLoader
+from lightning_gan.data.source_loader import ImageSource
+from lightning_gan.errors import InputError
+
+_AT_ONCE = 2**25  # bytes of images that are converted, or copied into memory, at a time
+
+
+class ArrayImages(ImageData):
+    """Images of one NumPy file, served from memory or, where they do not fit, from the file.
+
+    The folder holds ``images.npy``, uint8 of shape (N, C, H, W), and may hold ``labels.npy``,
+    integers 0..K-1 of shape (N,): what :func:`save_arrays` or ``numpy.save`` writes.
+
+    From the file a batch reads its own images and nothing more: the memory needed does not depend
+    on N, but for 8 bytes an image for its place and label, and processes of one machine share what
+    the system caches. The batches are the same as from memory, and a run may go on in the other way
+    than it began. The files must not change meanwhile.
+
+    A fraction of the images, chosen once and for all, is held out for validation and testing; the
+    choice is the one that ImageFolder makes of equally many images.
+
+    Args:
+        root: The folder.
+        holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
+            testing all use all images.
+        in_memory: Read all images once, when a run starts, and hold them in memory. None: where
+            they fit. False: always read batches from the file.
+        **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` resizes
+            images in memory only.
+
+    Raises:
+        InputError: A file is absent, damaged or of another type or shape, ``holdout`` is out of
+            range, or images that stay in the file were to be resized.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        holdout: float = 0.1,
+        in_memory: bool | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if not 0 <= holdout < 1:
+            raise InputError(f"data.holdout must be at least 0 and below 1, got {holdout}")
+        self.root = Path(root).expanduser()
+        self._rows = image_rows(self.root)
+        self._labels = read_labels(self.root, len(self._rows))
+        self._classes = None if self._labels is None else int(self._labels.max()) + 1
+        n = len(self._rows)
+        self._held_out = min(max(1, round(n * holdout)), n - 1) if holdout else 0
+        self._in_memory = in_memory
+        if in_memory is False:
+            self._check_size()
+
+    @property
+    def native_shape(self) -> tuple[int, ...]:
+        """Shape of one image in the file."""
+        return self._rows.shape
+
+    @property
+    def native_classes(self) -> int | None:
+        """One more than the largest label."""
+        return self._classes
+
+    def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
+        """Return one split in the file, or None where the images are held in memory."""
+        return None if self._is_in_memory() else self._part(split)
+
+    def load(self, split: Split) -> Images:
+        """Read one split into memory, resized to ``image_size`` where it is given."""
+        if split == "test" and self._held_out == 0:
+            return self._split("train")
+        rows, labels = self._part(split)
+        return self.read(rows), labels
+
+    def read(self, source: ImageSource, indices: Tensor | None = None) -> Tensor:
+        """Read images into memory, resized to ``image_size`` where it is given.
+
+        Args:
+            source: One split in the file.
+            indices: Which of its images, int64, shape (N,); None for all.
+
+        Returns:
+            uint8, shape (N, *sample_shape).
+
+        Raises:
+            InputError: They do not fit in the available memory, or cannot be read.
+        """
+        assert isinstance(source, ImageRows)  # as source() returns them
+        indices = torch.arange(len(source)) if indices is None else indices
+        if short := self.shortage(len(indices)):
+            instead = "set data.in_memory to false" if self._in_memory else "take fewer at a time"
+            raise InputError(f"{short}: {instead}")
+        images = self.allocate(len(indices))
+        for part in _parts(len(indices), self.native_shape):
+            rows = source.index_select(0, indices[part])
+            images[part] = rows if rows.shape[1:] == self.sample_shape else self._resize(rows)
+        return images
+
+    def _loader(self, split: Split, **options: Any) -> ResumableLoader:
+        rows, labels = self._served(split)
+        if not isinstance(rows, ImageRows):
+            return super()._loader(split, **options)
+        rank, world_size = self._process()
+        options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
+        return TensorLoader(rows, labels if self.labels else None, self.batch_size, **options)
+
+    def _is_in_memory(self) -> bool:
+        """Decide, once and before any image is read, where batches come from."""
+        if self._in_memory is None:
+            self._in_memory = self.shortage(len(self._rows)) is None
+            if not self._in_memory:
+                self._check_size()
+        return self._in_memory
+
+    def _check_size(self) -> None:
+        """Refuse to resize images that stay in the file."""
+        if self.sample_shape != self.native_shape:
+            size = "x".join(map(str, self.native_shape[1:]))
+            raise InputError(
+                f"{self._rows.path} has images of {size} pixels, which are resized in memory only "
+                f"and are not held there, got data.image_size {self.image_size}: leave "
+                "data.image_size out, or write the arrays at that size"
+            )
+
+    def _part(self, split: Split) -> tuple[ImageRows, Tensor | None]:
+        """Return the images and labels of a split; it depends on the number of images alone."""
+        if self._held_out == 0:
+            return self._rows, self._labels
+        order = np.random.default_rng(0).permutation(len(self._rows))
+        part = slice(self._held_out) if split == "test" else slice(self._held_out, None)
+        chosen = torch.from_numpy(np.sort(order[part])).long()
+        labels = None if self._labels is None else self._labels[chosen]
+        return replace(self._rows, chosen=chosen), labels
+
+
+def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> None:
+    """Write one split of a data module as a folder for :class:`ArrayImages`, part by part.
+
+    Images that the module reads from their files are never all in memory. To have all images of a
+    folder, and the same ones held out afterwards, turn ``ImageFolder``'s own holdout off:
+
+        save_arrays(ImageFolder("my_images", holdout=0, in_memory=False), "my_arrays")
+
+    A file takes its name when it is complete; labels are written where the data have some.
+
+    Args:
+        data: The images, of the size at which they are served; absent files are downloaded.
+        folder: Made where it is absent.
+        split: "train" or "test".
+
+    Raises:
+        InputError: The samples are not images, cannot be read, or the folder has such files already
+            or cannot be written to.
+    """
+    folder = Path(folder).expanduser()
+    shape = data.sample_shape
+    if len(shape) != 3:
+        raise InputError(
+            f"save_arrays expects images of shape (C, H, W), {type(data).__name__} has samples of "
+            f"shape {shape}: take the data as they are"
+        )
+    for name in ("images.npy", "labels.npy"):
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder} has {name} already: delete it, or choose another folder for save_arrays"
+            )
+    data.prepare_data()
+    n = data.count(split)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)}
+    labels: list[Tensor] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _unfinished(folder / "images.npy") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in _parts(n, shape):
+                images, classes = data.images(split, labels=True, indices=torch.arange(n)[part])
+                file.write(images.contiguous().numpy().data)
+                labels += [] if classes is None else [classes]
+            if labels:
+                with _unfinished(folder / "labels.npy") as beside:  # there before the images are
+                    np.save(beside, torch.cat(labels).numpy())
+    except OSError as error:
+        raise InputError(
+            f"cannot write arrays to {folder} ({error}): choose another folder for save_arrays"
+        ) from error
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name at the end, and is removed if that fails."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _parts(n: int, shape: tuple[int, ...]) -> list[slice]:
+    """Cut n images into parts of bounded size."""
+    size = max(1, _AT_ONCE // math.prod(shape))
+    return [slice(first, first + size) for first in range(0, n, size)]
