@@ -43,6 +43,8 @@ class ImageData(LightningDataModule, ABC):
             when they are loaded; None keeps their size.
         labels: Yield class labels where the data have them.
         seed: Order of the training batches, at least 0.
+        on_device: Keep images that are held in memory on the device that trains, where batches
+            are then made; of use on a GPU whose memory they fit.
 
     Attributes:
         num_workers: Processes that read ahead from a :meth:`source`, beside this one.
@@ -59,6 +61,7 @@ class ImageData(LightningDataModule, ABC):
         image_size: int | None = None,
         labels: bool = True,
         seed: int = 0,
+        on_device: bool = False,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -71,6 +74,7 @@ class ImageData(LightningDataModule, ABC):
         self.image_size = image_size
         self.labels = labels
         self.seed = seed
+        self.on_device = on_device
         self._images: dict[Split, Images] = {}
         self._sources: dict[Split, tuple[ImageSource, Tensor | None] | None] = {}
         self._train_loader: ResumableLoader | None = None
@@ -272,6 +276,9 @@ class ImageData(LightningDataModule, ABC):
         options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
         labels = labels if self.labels else None
         if isinstance(images, Tensor):
+            if self.on_device and self.trainer is not None:
+                device = self.trainer.strategy.root_device
+                images, labels = images.to(device), None if labels is None else labels.to(device)
             return TensorLoader(images, labels, self.batch_size, **options)
         return SourceLoader(
             images, labels, self.batch_size, num_workers=self.num_workers, **options

@@ -155,7 +155,10 @@ class ResumableLoader(ABC):
         for number, (indices, samples) in enumerate(batches, first + 1):
             x = samples.float().div_(127.5).sub_(1)
             self._delivered = number
-            yield x if self.labels is None else (x, self.labels.index_select(0, indices))
+            if self.labels is None:
+                yield x
+            else:
+                yield x, self.labels.index_select(0, indices.to(self.labels.device))
 
     def _chosen(self, first: int) -> Iterator[Tensor]:
         """Yield the samples of an epoch's number of batches, beginning with batch ``first``."""
@@ -227,7 +230,8 @@ class TensorLoader(ResumableLoader):
     The batches and the place in them are those of :class:`ResumableLoader`.
 
     Args:
-        samples: uint8, shape (N, *sample_shape): a tensor, or what picks rows as one does.
+        samples: uint8, shape (N, *sample_shape): a tensor, on whose device the batches are made,
+            or what picks rows as one does.
         labels: int64, shape (N,), or None.
         batch_size: Samples in a batch of this process, B.
         shuffle: Visit the samples in a new order in every epoch.
@@ -258,4 +262,6 @@ class TensorLoader(ResumableLoader):
         self.samples = samples
 
     def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
+        if isinstance(self.samples, Tensor):
+            chosen = (indices.to(self.samples.device) for indices in chosen)
         return (self.samples.index_select(0, indices) for indices in chosen)

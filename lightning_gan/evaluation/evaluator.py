@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -26,7 +27,9 @@ from lightning_gan.evaluation.reals import (
     set_up,
 )
 from lightning_gan.evaluation.subject import about, check_fit, num_labels, sample_shape
+from lightning_gan.metrics.cache import kept
 from lightning_gan.metrics.features import Features, extract
+from lightning_gan.metrics.row_statistics import let_last
 
 CHUNK = 500  # samples; each chunk has latents of its own, whoever draws it
 _VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
@@ -72,6 +75,10 @@ class Evaluator:
     Construction checks that generator, data and plan fit, trains the judge or finds it in the
     cache, and extracts the features of the real images. All processes have to construct it.
 
+    With an extractor by name the features of the real images are kept in the cache folder, each
+    process its share; so are, where there is one process alone, the statistics of the real
+    features. An extractor of the user's own has code without a fingerprint: it looks every time.
+
     Args:
         gan: The module that is going to be scored, on the device where it stays.
         data: The real images, prepared and set up.
@@ -108,14 +115,15 @@ class Evaluator:
             )
             self.measures = choose(plan, self.facts)
             self.protocol = self._describe(data, real, num_classes)
-            self._real = self._features(len(real.images), real.images.__getitem__)
+            self._real = self._of_real(real.images, self.protocol["data"]["sha256"])
             self._train: Features | None = None
             if "memorization" in self.measures:
                 train = real_images(data, "train", plan.n_train)
-                self._train = self._features(len(train.images), train.images.__getitem__)
+                sha256 = fingerprint(train.images)
+                self._train = self._of_real(train.images, sha256)
                 self.protocol["metrics"]["memorization"] |= {
                     "n_train": len(train.images),
-                    "train_sha256": fingerprint(train.images),
+                    "train_sha256": sha256,
                 }
 
     def score(self, gan: Any, **checkpoint: Any) -> ScoreCard:
@@ -140,7 +148,7 @@ class Evaluator:
             samples: Tensor = gan.sample(chunk.stop - chunk.start, labels=asked, seed=seed)
             return samples
 
-        fake = self._features(n, draw)
+        fake = together(lambda: self._features(n, draw))
         asked = None if labels is None else torch.cat([labels[c] for c in _share(n)])
         inputs = Inputs(fake, asked, self._real, self._train)
         scores: dict[str, float] = {}
@@ -165,6 +173,37 @@ class Evaluator:
         images = getattr(getattr(gan, "progress", None), "images", None)
         return ScoreCard(scores, protocol, details, {**checkpoint, "images": images})
 
+    def _of_real(self, images: Tensor, sha256: str) -> Features:
+        """Return the features of this process's share of real images, from the cache or new.
+
+        Args:
+            images: uint8, shape (N, C, H, W).
+            sha256: Their fingerprint.
+        """
+
+        def make() -> Features:
+            return self._features(len(images), images.__getitem__)
+
+        if not isinstance(self.plan.features, str):
+            return together(make)
+        key = {
+            "images": sha256,
+            "features": self.extractor.protocol(),
+            "chunk": CHUNK,
+            "share": [rank(), world_size()],
+            "device": self._device.type,
+        }
+
+        def by_name() -> dict[str, Tensor]:
+            made = make()._asdict().items()
+            return {name: tensor for name, tensor in made if tensor is not None}
+
+        found = together(lambda: kept("features", json.dumps(key, sort_keys=True), by_name))
+        features = Features(**{name: tensor.to(self._device) for name, tensor in found.items()})
+        if world_size() == 1:  # else each process has a part, and statistics are of all
+            let_last(features.features)
+        return features
+
     def _features(self, n: int, images: Callable[[slice], Tensor]) -> Features:
         """Extract the features of this process's share of n images.
 
@@ -172,7 +211,7 @@ class Evaluator:
             n: Number of images.
             images: Returns those of one chunk, shape (CHUNK or fewer, C, H, W).
         """
-        found = together(lambda: [extract(self.extractor, images(c)) for c in _share(n)])
+        found = [extract(self.extractor, images(c)) for c in _share(n)]
         # More processes than chunks: one without samples has none to add, but takes part.
         none = torch.empty(0, self.facts.feature_dim, device=self._device)
         features = torch.cat([none, *(chunk.features.to(none) for chunk in found)])

@@ -7,14 +7,20 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.errors import InputError
 
 _VARIABLE = "LIGHTNING_GAN_CACHE"
+_LARGEST = 2**28  # bytes in a file of kept tensors: 256 MiB
+# Counts up with every change of what is kept, so that nothing old is taken for new.
+_VERSION = 1
 
 
 def cache_folder() -> Path:
@@ -86,6 +92,62 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(notes)  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no file of the cache") from error
+
+
+def kept(kind: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return tensors from the cache, to the bit as they were made, or else make and keep them.
+
+    A file that is damaged, or a folder that cannot be written, costs a warning and the time to
+    make them again. More than 256 MiB are not kept, nor is anything where there is no folder.
+
+    Args:
+        kind: What they are, in the plural, for the file's name and warnings.
+        key: Everything that decides them; the version of torch is added to it.
+        make: Makes them.
+
+    Returns:
+        The tensors by name; those from a file are on the CPU.
+    """
+    try:
+        folder = cache_folder()
+    except InputError:
+        return make()
+    key = f"{key}, torch {torch.__version__}"
+    name = f"{kind}-v{_VERSION}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    path = folder / f"{name}.safetensors"
+    found = _read(path, kind, key)
+    if found is None:
+        found = make()
+        if sum(tensor.nbytes for tensor in found.values()) <= _LARGEST:
+            _write(path, kind, key, found)
+    return found
+
+
+def _read(path: Path, kind: str, key: str) -> dict[str, Tensor] | None:
+    try:
+        tensors, notes = load_tensors(path)
+        if notes != _notes(key, tensors):
+            raise ValueError("other notes")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        rank_zero_warn(f"the {kind} in {path} are damaged or others', and are computed anew")
+        return None
+    return tensors
+
+
+def _write(path: Path, kind: str, key: str, tensors: dict[str, Tensor]) -> None:
+    try:
+        save_tensors(path, tensors, _notes(key, tensors))
+    except OSError as error:
+        rank_zero_warn(
+            f"{kind} could not be kept in {path.parent} ({error.strerror}) and will be computed "
+            f"again next time: set {_VARIABLE} to a folder that can be written"
+        )
+
+
+def _notes(key: str, tensors: dict[str, Tensor]) -> dict[str, str]:
+    return {"key": key, **{name: fingerprint(tensors[name]) for name in sorted(tensors)}}
 
 
 def _platform_folder() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lightning_gan.errors import InputError
-from lightning_gan.metrics.neighbors import count_in_balls, nearest
+from lightning_gan.metrics.neighbors import count_in_balls, radii_of
 from lightning_gan.metrics.rows import RowMetric, check_sets
 
 
@@ -59,8 +59,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Tensor
         InputError: There are fewer than k + 1 samples, or the features cannot be compared.
     """
     check_sets(f"density and coverage with k={k}", real, fake, at_least=k + 1)
-    radii = nearest(real, real, k, exclude_self=True)[0][:, -1]
-    balls_of_fakes, fakes_of_balls = count_in_balls(fake, real, radii)
+    balls_of_fakes, fakes_of_balls = count_in_balls(fake, real, radii_of(real, k))
     return {
         "density": balls_of_fakes.double().mean() / k,
         "coverage": (fakes_of_balls > 0).double().mean(),

@@ -71,10 +71,13 @@ def duplicates(
     """
     check_sets("the share of duplicates", real, fake, at_least=2)
     n = min(len(real), len(fake))
-    real, fake = shuffle(real, seed)[:n], shuffle(fake, seed)[:n]
-    spacings = spacing(real)
-    limit = threshold * median_spacing(spacings)
+    of_real, of_fake = (spacing(_choice(rows, n, seed)) for rows in (real, fake))
+    limit = threshold * median_spacing(of_real)
     return {
-        "duplicates": (spacing(fake) < limit).double().mean(),
-        "duplicates_real": (spacings < limit).double().mean(),
+        "duplicates": (of_fake < limit).double().mean(),
+        "duplicates_real": (of_real < limit).double().mean(),
     }
+
+
+def _choice(rows: Tensor, n: int, seed: int) -> Tensor:
+    return rows if len(rows) == n else shuffle(rows, seed)[:n]

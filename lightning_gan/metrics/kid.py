@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from lightning_gan.errors import InputError
+from lightning_gan.metrics.row_statistics import statistic
 from lightning_gan.metrics.rows import RowMetric, check_sets, shuffle
+
+_PIECE = 250  # rows of a symmetric matrix that are computed at a time
 
 
 class KID(RowMetric):
@@ -74,18 +79,19 @@ def kernel_distance(
             f"fake ones: set subset_size to {min(len(real), len(fake))} or less, or give more "
             "samples"
         )
+    within_real = statistic(_within_subsets, real, len(fake), subsets, subset_size, seed)
     real, fake = shuffle(real, seed).double(), shuffle(fake, seed).double()
-    source = torch.Generator().manual_seed(seed)
+    pairs = _subsets(len(real), len(fake), subsets, subset_size, seed)
     values = torch.stack(
         [
-            polynomial_mmd(_draw(real, subset_size, source), _draw(fake, subset_size, source))
-            for _ in range(subsets)
+            polynomial_mmd(_chosen(real, a), _chosen(fake, b), within)
+            for (a, b), within in zip(pairs, within_real, strict=True)
         ]
     )
     return {"kid": values.mean(), "kid_std": values.std(correction=0)}
 
 
-def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
+def polynomial_mmd(x: Tensor, y: Tensor, within_x: Tensor | None = None) -> Tensor:
     r"""Return the unbiased estimate of the squared MMD with a cubic kernel.
 
     Gretton et al. 2012, equation 3, with :math:`k(x, y) = (x^T y / D + 1)^3` (Binkowski et al.
@@ -94,25 +100,45 @@ def polynomial_mmd(x: Tensor, y: Tensor) -> Tensor:
     Args:
         x: Shape (N, D), N >= 2.
         y: Shape (M, D), M >= 2.
+        within_x: The mean kernel of different rows of x where it is known, a scalar.
 
     Returns:
         Scalar in the dtype of the input.
     """
-    return (
-        _mean_off_diagonal(_kernel(x, x))
-        + _mean_off_diagonal(_kernel(y, y))
-        - (2 * _kernel(x, y).mean())
-    )
+    if within_x is None:
+        within_x = _mean_within(x)
+    return within_x + _mean_within(y) - 2 * _kernel(x, y).mean()
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    return torch.addmm(x.new_ones(()), x, y.T, alpha=1 / x.shape[1]).pow_(3)
 
 
-def _mean_off_diagonal(matrix: Tensor) -> Tensor:
-    n = len(matrix)
-    return (matrix.sum() - matrix.trace()) / (n * (n - 1))
+def _mean_within(x: Tensor) -> Tensor:
+    """Return the mean kernel of different rows; of a symmetric matrix little more than half."""
+    n, total = len(x), x.new_zeros(())
+    for start in range(0, n, _PIECE):
+        block = _kernel(x[start : start + _PIECE], x[start:])
+        own = block[:, : len(block)]
+        total += 2 * block.sum() - own.sum() - own.trace()
+    return total / (n * (n - 1))
 
 
-def _draw(rows: Tensor, n: int, source: torch.Generator) -> Tensor:
-    return rows[torch.randperm(len(rows), generator=source)[:n].to(rows.device)]
+def _within_subsets(real: Tensor, n_fake: int, subsets: int, subset_size: int, seed: int) -> Tensor:
+    """Return the mean kernel of different rows of each real subset, shape (subsets,)."""
+    real = shuffle(real, seed).double()
+    pairs = _subsets(len(real), n_fake, subsets, subset_size, seed)
+    return torch.stack([_mean_within(_chosen(real, places)) for places, _ in pairs])
+
+
+def _subsets(n: int, m: int, subsets: int, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield places of random subsets of n and of m samples, in pairs."""
+    source = torch.Generator().manual_seed(seed)
+    for _ in range(subsets):
+        # In this order: the second choice depends on the first one's use of the source.
+        first = torch.randperm(n, generator=source)[:size]
+        yield first, torch.randperm(m, generator=source)[:size]
+
+
+def _chosen(rows: Tensor, places: Tensor) -> Tensor:
+    return rows[places.to(rows.device)]

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from lightning_gan.errors import InputError
 from lightning_gan.metrics.neighbors import median_spacing, nearest, spacing
+from lightning_gan.metrics.row_statistics import statistic
 from lightning_gan.metrics.rows import RowMetric, check_sets, shuffle
 
 
@@ -70,9 +71,14 @@ def memorization(
             half of the training samples have an exact copy.
     """
     check_sets("memorization", train, fake, at_least=2)
-    scale = median_spacing(spacing(shuffle(train, seed), n=len(fake)))
+    scale = median_spacing(statistic(_spacings_of_some, train, len(fake), seed))
     distances = nearest(fake, train, k=1)[0] / scale
     return {
         "memorization": (distances < threshold).double().mean(),
         "nearest_train_distance": distances.quantile(0.5),
     }
+
+
+def _spacings_of_some(train: Tensor, n: int, seed: int) -> Tensor:
+    """Return the distances of n random samples, or all, to the nearest others."""
+    return spacing(shuffle(train, seed), n)

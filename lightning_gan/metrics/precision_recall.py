@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lightning_gan.errors import InputError
-from lightning_gan.metrics.neighbors import count_in_balls, nearest
+from lightning_gan.metrics.neighbors import lie_in_balls, radii_of
 from lightning_gan.metrics.rows import RowMetric, check_sets
 
 
@@ -57,10 +57,5 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, Tensor
         InputError: There are fewer than k + 1 samples, or the features cannot be compared.
     """
     check_sets(f"precision and recall with k={k}", real, fake, at_least=k + 1)
-    return {"precision": _share_inside(fake, real, k), "recall": _share_inside(real, fake, k)}
-
-
-def _share_inside(points: Tensor, manifold: Tensor, k: int) -> Tensor:
-    radii = nearest(manifold, manifold, k, exclude_self=True)[0][:, -1]
-    balls_of_points, _ = count_in_balls(points, manifold, radii)
-    return (balls_of_points > 0).double().mean()
+    precise, recalled = lie_in_balls(fake, real, radii_of(fake, k), radii_of(real, k))
+    return {"precision": precise.double().mean(), "recall": recalled.double().mean()}

@@ -232,6 +232,9 @@ def test_configuration_files_build(path, tmp_path):
 
         Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
         config["init_args"]["root"] = str(tmp_path)
+    if path.stem == "arrays":
+        np.save(tmp_path / "images.npy", np.zeros((2, 3, 4, 4), np.uint8))
+        config["init_args"]["root"] = str(tmp_path)
     module, _, name = config["class_path"].rpartition(".")
     assert issubclass(getattr(importlib.import_module(module), name), ImageData)
     parser = ArgumentParser(exit_on_error=False)
@@ -245,7 +248,7 @@ def test_configuration_files_build(path, tmp_path):
 
 def test_there_are_configuration_files():
     names = [path.stem for path in CONFIGS]
-    images = ["cifar10", "digits", "fashion_mnist", "folder", "mnist", "random"]
+    images = ["arrays", "cifar10", "digits", "fashion_mnist", "folder", "mnist", "random"]
     assert names == sorted([*images, "mixture_grid", "mixture_ring"])
 
 
@@ -301,3 +304,25 @@ def test_new_fit_of_a_used_data_module_begins_at_the_beginning(tmp_path):
     module = RandomImages([3], n=41, batch_size=8)
     first = fit(tmp_path, Recorder(), datamodule=module, max_steps=3)
     assert fit(tmp_path, Recorder(), datamodule=module, max_steps=3) == first
+
+
+def test_images_can_be_kept_on_the_device_that_trains():
+    """The meta device stands for a GPU: it holds shapes alone, and mixes with no other device."""
+    data = RandomImages(shape=(1, 4, 4), n=64, num_classes=3, batch_size=8, on_device=True)
+    data.trainer = SimpleNamespace(
+        global_rank=0,
+        world_size=1,
+        num_devices=1,
+        overfit_batches=0,
+        state=SimpleNamespace(fn="fit"),
+        strategy=SimpleNamespace(root_device=torch.device("meta")),
+    )
+    data.setup("fit")
+    x, y = next(iter(data.train_dataloader()))
+    assert x.device.type == y.device.type == "meta"
+    assert x.shape == (8, 1, 4, 4)
+    assert x.dtype == torch.float32
+    assert data.images("train")[0].device.type == "cpu"  # for whoever asks beside training
+    data.on_device = False
+    x, y = next(iter(data.train_dataloader()))
+    assert x.device.type == y.device.type == "cpu"

@@ -17,10 +17,13 @@ from lightning_gan import EMA
 from lightning_gan.data import Digits, RandomImages
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import Plan, ScoreCard, evaluate
+from lightning_gan.evaluation import evaluator as evaluator_module
 from lightning_gan.evaluation import scores as scores_of
 from lightning_gan.evaluation.evaluator import CHUNK, Evaluator, scoring_device
 from lightning_gan.evaluation.measures import MEASURES
 from lightning_gan.evaluation.plan import METRICS
+from lightning_gan.metrics import row_statistics
+from lightning_gan.metrics.features import extract
 
 SMALL = {"n_fake": 40, "n_real": 48, "kid_subsets": 3, "kid_subset_size": 20, "score_splits": 2}
 
@@ -277,6 +280,36 @@ def test_the_real_judge_on_real_digits(tmp_path, monkeypatch):
     assert good.scores["fid"] < bad.scores["fid"] / 10
     assert good.scores["sharpness_confidence"] > 0.9
     assert good.scores["precision"] > 0.8 > 0.2 > bad.scores["precision"]
+
+
+def test_the_cache_changes_no_score_and_saves_the_look_at_real_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(row_statistics, "_memory", {})
+    monkeypatch.setattr(row_statistics, "_lasting", set())
+    data, looks = Digits(), []
+    shape = {"sample_shape": (1, 8, 8)}
+    gan = toys.gan(generator=toys.generator(**shape), discriminator=toys.discriminator(**shape))
+    other = toys.gan(generator=toys.generator(**shape), discriminator=toys.discriminator(**shape))
+    plan = Plan(**{**SMALL, "n_fake": 60}, features="judge")
+    new = Evaluator(gan, data, plan)
+    first, of_other = new.score(gan), new.score(other)
+    kept = {path.name.split("-")[0] for path in tmp_path.iterdir()}
+    assert kept == {"judge", "features", "statistics"}
+    monkeypatch.setattr(
+        evaluator_module, "extract", lambda *a: looks.append(len(a[1])) or extract(*a)
+    )
+    row_statistics._memory.clear()
+    again = Evaluator(gan, data, plan)
+    assert looks == []
+    assert again.score(other).scores == of_other.scores != first.scores
+    assert again.score(gan).scores == first.scores
+    assert again.protocol == new.protocol
+
+
+def test_a_foreign_extractor_is_not_trusted_to_be_the_same(gan, data, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path))
+    score(gan, data)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
