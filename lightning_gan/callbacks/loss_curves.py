@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.figures import freed, new_figure
+from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 
 SHOWN = ("loss/", "regularizer/")
@@ -16,7 +17,7 @@ COLORS = {"loss/discriminator": "tab:blue", "loss/generator": "tab:orange"}
 SMOOTH_FROM = 50  # points; shorter curves are readable as they are
 
 
-class LossCurves(pl.Callback):
+class LossCurves(OnceABatch):
     """Draw the losses and regularizers so far in ``losses.png`` in the run's folder.
 
     The points are those that the loggers get, one every ``trainer.log_every_n_steps`` batches;
