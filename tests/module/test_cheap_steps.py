@@ -1,0 +1,139 @@
+"""What makes a step cheap changes nothing of what it does."""
+
+from __future__ import annotations
+
+import csv
+import os
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import toys
+
+from lightning_gan import EMA, GANModule
+from lightning_gan.callbacks.once_a_batch import OnceABatch
+from lightning_gan.discriminators.dcgan import DCGANDiscriminator
+from lightning_gan.export import export_generator, load_generator
+from lightning_gan.generators.dcgan import DCGANGenerator
+from lightning_gan.guard import not_finite
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.optimization import make_optimizer, spare_gpu_queries
+from lightning_gan.types import Player
+
+SHAPE = (1, 16, 16)
+
+
+def convolutional():
+    torch.manual_seed(0)
+    return GANModule(
+        generator=DCGANGenerator(SHAPE, latent_dim=3, base_channels=4),
+        discriminator=DCGANDiscriminator(SHAPE, base_channels=4),
+        loss=NonSaturatingLoss(),
+        ema=EMA(),
+    )
+
+
+def kernels(network):
+    return [p for p in network.parameters() if p.dim() == 4 and min(p.shape[:2]) > 1]
+
+
+def is_channels_last(tensor):
+    return tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+
+
+def test_dcgan_is_channels_last_also_averaged_loaded_and_exported(tmp_path):
+    gan = convolutional()
+    run = toys.trainer(tmp_path, max_steps=2)
+    run.fit(gan, toys.loader(torch.rand(32, *SHAPE) * 2 - 1))
+    run.save_checkpoint(tmp_path / "x.ckpt", weights_only=False)
+    loaded = GANModule.load_from_checkpoint(tmp_path / "x.ckpt")
+    exported = load_generator(export_generator(gan, tmp_path / "exported"))
+    networks = (gan.generator, gan.discriminator, gan.generator_ema, loaded.generator, exported)
+    for network in networks:
+        assert kernels(network)
+        assert all(is_channels_last(kernel) for kernel in kernels(network))
+    moments = [state["exp_avg"] for state in run.optimizers[0].state.values()]
+    assert any(is_channels_last(moment) for moment in moments)
+    assert torch.equal(gan.sample(4, seed=0), loaded.sample(4, seed=0))
+
+
+def test_a_run_goes_on_from_states_of_another_memory_format():
+    """Fused kernels read weights and moments as flat memory, whatever their strides."""
+
+    def update(optimizer, parameter, seed):
+        gradient = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(seed))
+        parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        optimizer.step()
+
+    results = []
+    for other in (False, True):
+        network = torch.nn.Conv2d(3, 4, 2, bias=False).to(memory_format=torch.channels_last)
+        torch.nn.init.constant_(network.weight, 0.5)
+        optimizer = make_optimizer(Player.GENERATOR, network, None, None)["optimizer"]
+        assert optimizer.param_groups[0]["fused"]
+        update(optimizer, network.weight, seed=0)
+        state = optimizer.state_dict()
+        if other:
+            for key in ("exp_avg", "exp_avg_sq"):
+                state["state"][0][key] = state["state"][0][key].contiguous()
+        optimizer.load_state_dict(state)
+        update(optimizer, network.weight, seed=1)
+        results.append(network.weight.detach().clone())
+    assert torch.equal(*results)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_one_bad_element_is_found(dtype, bad):
+    tensors = [torch.ones(3, dtype=dtype), torch.full((2, 3, 2, 2), 1e30, dtype=dtype)]
+    tensors[1] = tensors[1].to(memory_format=torch.channels_last)
+    before = [tensor.clone() for tensor in tensors]
+    assert not_finite(tensors) == 0  # whose squares are infinite in float32
+    assert all(torch.equal(a, b) for a, b in zip(tensors, before, strict=True))
+    tensors[1][1, 2, 0, 1] = bad
+    assert not_finite(tensors) == 1
+    assert not_finite([]) == 0
+
+
+def test_callbacks_of_ours_pass_over_the_hooks_that_others_have(tmp_path):
+    heard = []
+
+    class Ours(OnceABatch):
+        def on_train_batch_end(self, *_):
+            heard.append("ours")
+
+    class Theirs(pl.Callback):
+        def on_after_backward(self, *_):
+            heard.append("theirs")
+
+    class Derived(Ours):
+        def on_before_optimizer_step(self, *_):
+            heard.append("derived")
+
+    toys.fit(tmp_path, toys.gan(), steps=1, callbacks=[Ours(), Theirs(), Derived()])
+    assert heard == ["theirs", "derived"] * 2 + ["ours", "ours"]
+
+
+def test_values_reach_loggers_bar_and_monitors_in_one_piece(tmp_path):
+    logger = pl.loggers.CSVLogger(tmp_path, name="", version="run")
+    gan = toys.gan()
+    run = toys.fit(tmp_path, gan, steps=4, logger=logger, log_every_n_steps=2)
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["epoch"]) for row in rows] == [("1", "0"), ("3", "0")]
+    last = {key: float(value) for key, value in rows[-1].items() if key not in ("step", "epoch")}
+    assert set(last) == set(gan.latest_metrics)
+    for kind in (run.callback_metrics, run.logged_metrics, gan.latest_metrics):
+        assert {key: kind[key].item() for key in last} == pytest.approx(last)
+    bar = run.progress_bar_metrics
+    assert {key: bar[key] for key in bar} == pytest.approx(
+        {key: last[key] for key in ("loss/generator", "loss/discriminator")}
+    )
+
+
+@pytest.mark.parametrize(("available", "asked"), [(False, "0"), (True, "1")])
+def test_the_gpus_driver_is_asked_only_where_there_is_a_gpu(monkeypatch, available, asked):
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
+    spare_gpu_queries()
+    assert os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] == asked
