@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from lightning_gan.errors import NotFiniteError
@@ -135,7 +136,8 @@ def not_finite(tensors: list[Tensor]) -> Tensor:
     """Return 1.0 where any element is NaN or infinite, else 0.0: float32, on their device.
 
     One pass, and on a GPU one kernel, without a wait: the check of torch's gradient scaler, which
-    multiplies what it looks at by a scale, here 1. The norm costs more and overflows.
+    multiplies what it looks at by a scale, here 1. What that takes no notice of (complex and sparse
+    tensors, bfloat16 on a GPU) is told by its norm.
 
     Args:
         tensors: On one device; nothing in them changes.
@@ -145,5 +147,15 @@ def not_finite(tensors: list[Tensor]) -> Tensor:
     found, one = (
         torch.full((), value, dtype=torch.float32, device=tensors[0].device) for value in (0.0, 1.0)
     )
-    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, one)
+    plain = [tensor for tensor in tensors if _scaler_takes(tensor)]
+    if plain:
+        torch._amp_foreach_non_finite_check_and_unscale_(plain, found, one)
+    if len(plain) < len(tensors):
+        norm = get_total_norm([tensor for tensor in tensors if not _scaler_takes(tensor)])
+        found = torch.maximum(found, norm.isfinite().logical_not().float())
     return found
+
+
+def _scaler_takes(tensor: Tensor) -> bool:
+    plain = tensor.layout is torch.strided and tensor.is_floating_point()
+    return plain and (tensor.dtype is not torch.bfloat16 or tensor.device.type == "cpu")

@@ -60,29 +60,27 @@ def make_optimizer(
 
 def clip(
     parameters: list[nn.Parameter],
+    norm: Tensor | None,
     max_norm: float | None,
     max_value: float | None,
-    measure: bool = False,
-) -> Tensor | None:
-    """Clip the gradients of one optimizer in place; None = do not clip.
+) -> None:
+    """Clip gradients in place; None = do not clip.
 
     Args:
-        parameters: All that have a gradient.
-        max_norm: Largest Euclidean norm of all gradients together.
+        parameters: All of one optimizer that have a gradient.
+        norm: Total Euclidean norm of the gradients, where ``max_norm`` is given.
+        max_norm: Its largest value.
         max_value: Largest absolute value of an entry.
-        measure: Return the norm even where nothing is clipped by it.
-
-    Returns:
-        Their total Euclidean norm as it was before, a scalar on their device, where it was needed.
     """
-    norm = None
-    if measure or max_norm is not None:
-        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
     if max_value is not None:
         clip_grad_value_(parameters, max_value)
-    if norm is not None and max_norm is not None:
+    if max_norm is not None and norm is not None:
         clip_grads_with_norm_(parameters, max_norm, norm)
-    return norm
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
+    """Return the total Euclidean norm of the gradients, a scalar on their device."""
+    return get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
 def _prefer_fused(optimizer: Optimizer) -> None:

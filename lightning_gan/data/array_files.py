@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -79,14 +79,22 @@ class ImageRows:
                 _announce(file.fileno(), starts, length * size)
                 for start, piece in zip(starts, images.numpy(), strict=True):
                     file.seek(start)
-                    if file.readinto(piece) < piece.nbytes:
-                        raise EOFError("it has become shorter")
+                    _fill(memoryview(piece).cast("B"), file)
         except (OSError, EOFError) as error:
             raise InputError(
                 f"cannot read images of {self.path} ({error}): "
                 "leave the file in its place while it is in use"
             ) from error
         return images
+
+
+def _fill(piece: memoryview, file: BinaryIO) -> None:
+    """Read until a piece is full; one read may bring less, and never brings more than 2 GiB."""
+    while piece:
+        count = file.readinto(piece)  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError("it has become shorter")
+        piece = piece[count:]
 
 
 def image_rows(root: Path) -> ImageRows:
@@ -105,7 +113,7 @@ def image_rows(root: Path) -> ImageRows:
             f"{path} must have the shape (N, C, H, W), each at least 1, got {shape}: "
             "reshape the images"
         )
-    if shape[3] in (1, 3, 4) and shape[1] > 4:
+    if shape[3] in (1, 3, 4) and shape[1] > 4 and shape[2] != shape[3]:
         raise InputError(
             f"{path} must have the shape (N, C, H, W), got {shape}, which looks like "
             "(N, H, W, C): write numpy.ascontiguousarray(images.transpose(0, 3, 1, 2))"
@@ -147,6 +155,11 @@ def read_labels(root: Path, n: int) -> Tensor | None:
     if labels.min() < 0:
         raise InputError(
             f"{path} must hold integers 0..K-1, got {int(labels.min())}: number the classes from 0"
+        )
+    if labels.max() >= max(n, 2**16):
+        raise InputError(
+            f"{path} must hold integers 0..K-1, got {int(labels.max())} with {n} images: "
+            "number the classes from 0"
         )
     return labels
 

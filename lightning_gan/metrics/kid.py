@@ -79,7 +79,11 @@ def kernel_distance(
             f"fake ones: set subset_size to {min(len(real), len(fake))} or less, or give more "
             "samples"
         )
-    within_real = statistic(_within_subsets, real, len(fake), subsets, subset_size, seed)
+    settings = (len(fake), subsets, subset_size, seed)
+    if real.requires_grad:  # a kept value has no gradient
+        within_real = _within_subsets(real, *settings)
+    else:
+        within_real = statistic(_within_subsets, real, *settings)
     real, fake = shuffle(real, seed).double(), shuffle(fake, seed).double()
     pairs = _subsets(len(real), len(fake), subsets, subset_size, seed)
     values = torch.stack(

@@ -95,6 +95,29 @@ def test_one_bad_element_is_found(dtype, bad):
     assert not_finite([]) == 0
 
 
+def test_gradients_that_the_scaler_does_not_take_are_looked_at_by_their_norm():
+    complex_ = torch.ones(3, dtype=torch.complex64)
+    sparse = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
+    plain = torch.ones(3)
+    for others in ([complex_], [sparse]):
+        assert not_finite([plain, *others]) == 0
+        assert not_finite([torch.full((2,), float("nan")), *others]) == 1
+        assert not_finite([plain, *(other * float("inf") for other in others)]) == 1
+
+
+@pytest.mark.parametrize("make", [None, torch.optim.RMSprop])
+def test_the_norm_of_a_gradient_that_is_dropped_is_not_zero(tmp_path, make):
+    class Broken(NonSaturatingLoss):
+        def generator(self, fake, real=None):
+            return super().generator(fake) * float("nan")
+
+    gan = toys.gan(loss=Broken(), generator_optimizer=make)
+    toys.fit(tmp_path, gan, steps=1)
+    assert gan.latest_metrics["skipped/generator"] == 1
+    assert gan.latest_metrics["grad_norm/generator"].isnan()
+    assert gan.latest_metrics["grad_norm/discriminator"] > 0
+
+
 def test_callbacks_of_ours_pass_over_the_hooks_that_others_have(tmp_path):
     heard = []
 
@@ -110,8 +133,12 @@ def test_callbacks_of_ours_pass_over_the_hooks_that_others_have(tmp_path):
         def on_before_optimizer_step(self, *_):
             heard.append("derived")
 
-    toys.fit(tmp_path, toys.gan(), steps=1, callbacks=[Ours(), Theirs(), Derived()])
-    assert heard == ["theirs", "derived"] * 2 + ["ours", "ours"]
+    class Mixed(Ours, Theirs):
+        pass
+
+    callbacks = [Ours(), Theirs(), Derived(), Mixed()]
+    toys.fit(tmp_path, toys.gan(), steps=1, callbacks=callbacks)
+    assert heard == ["theirs", "theirs", "derived"] * 2 + ["ours"] * 3
 
 
 def test_values_reach_loggers_bar_and_monitors_in_one_piece(tmp_path):
