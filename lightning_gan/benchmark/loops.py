@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -38,6 +38,8 @@ class HandLoop(ABC):
         self.gan = copy.deepcopy(gan).to(device).train()
         self.dtype = torch.float64 if precision == "64-true" else torch.float32
         self.gan.to(self.dtype)
+        for network in (self.gan.generator, self.gan.discriminator):
+            network.to(memory_format=self.memory_format(network))
         self.batches = batches
         self.device = device
         self.precision = precision
@@ -54,6 +56,10 @@ class HandLoop(ABC):
             scheduler = arguments.get(f"{player.value}_lr_scheduler")
             if scheduler is not None:
                 self.lr_schedulers[player] = scheduler(self.optimizers[player])
+
+    @abstractmethod
+    def memory_format(self, network: nn.Module) -> torch.memory_format:
+        """Return the layout in memory that a network's kernels are to have."""
 
     @abstractmethod
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import Optimizer
 
-from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.module import GANModule
 from lightning_gan.optimization import default_optimizer
 from lightning_gan.types import Player
 
@@ -24,15 +22,9 @@ class PlainLoop(HandLoop):
     step. Always in full precision: ``precision`` only tells float64 from float32.
     """
 
-    def __init__(
-        self,
-        gan: GANModule,
-        batches: Iterator[Batch],
-        device: torch.device,
-        precision: str = "32-true",
-    ) -> None:
-        super().__init__(gan, batches, device, precision)
-        self.gan.to(memory_format=torch.contiguous_format)
+    def memory_format(self, network: nn.Module) -> torch.memory_format:
+        """Return torch's default, whatever the module's networks have."""
+        return torch.contiguous_format
 
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:
         """Build an optimizer with torch's default implementation."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.module import GANModule
 from lightning_gan.optimization import make_optimizer
 from lightning_gan.types import Player
 
@@ -25,19 +23,21 @@ class TunedLoop(HandLoop):
     the host, convolutional networks are channels_last, and mixed precision is the Trainer's.
     """
 
-    def __init__(
-        self,
-        gan: GANModule,
-        batches: Iterator[Batch],
-        device: torch.device,
-        precision: str = "32-true",
-    ) -> None:
-        super().__init__(gan, batches, device, precision)
-        self.gan.generator.to(memory_format=_memory_format(self.gan.generator))
-        self.format = _memory_format(self.gan.discriminator)
-        self.gan.discriminator.to(memory_format=self.format)
+    def memory_format(self, network: nn.Module) -> torch.memory_format:
+        """Return channels_last for a network with convolutions."""
+        convolutional = any(isinstance(layer, CONVOLUTIONS) for layer in network.modules())
+        return torch.channels_last if convolutional else torch.contiguous_format
+
+    @cached_property
+    def format(self) -> torch.memory_format:
+        """Layout of the images that the discriminator looks at."""
+        return self.memory_format(self.gan.discriminator)
+
+    @cached_property
+    def frozen(self) -> list[nn.Parameter]:
+        """What is trained of the discriminator, and frozen in the generator's step."""
         trained = self.gan.discriminator.parameters()
-        self.frozen = [parameter for parameter in trained if parameter.requires_grad]
+        return [parameter for parameter in trained if parameter.requires_grad]
 
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:
         """Build an optimizer, fused where torch has that."""
@@ -81,8 +81,3 @@ class TunedLoop(HandLoop):
         """Return the context of mixed precision, without effect in the other precisions."""
         mixed = self.precision == "bf16-mixed"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
-
-
-def _memory_format(network: nn.Module) -> torch.memory_format:
-    convolutional = any(isinstance(layer, CONVOLUTIONS) for layer in network.modules())
-    return torch.channels_last if convolutional else torch.contiguous_format

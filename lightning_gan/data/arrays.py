@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows, image_rows, read_labels
 from lightning_gan.data.base import ImageData, Images, Split
-from lightning_gan.data.loader import ResumableLoader, TensorLoader
+from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.source_loader import ImageSource
 from lightning_gan.errors import InputError
 
@@ -59,14 +59,12 @@ class ArrayImages(ImageData):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if not 0 <= holdout < 1:
-            raise InputError(f"data.holdout must be at least 0 and below 1, got {holdout}")
+        Holdout.check(holdout)
         self.root = Path(root).expanduser()
         self._rows = image_rows(self.root)
         self._labels = read_labels(self.root, len(self._rows))
         self._classes = None if self._labels is None else int(self._labels.max()) + 1
-        n = len(self._rows)
-        self._held_out = min(max(1, round(n * holdout)), n - 1) if holdout else 0
+        self._holdout = Holdout(len(self._rows), holdout)
         self._in_memory = in_memory
         if in_memory is False:
             self._check_size()
@@ -87,7 +85,7 @@ class ArrayImages(ImageData):
 
     def load(self, split: Split) -> Images:
         """Read one split into memory, resized to ``image_size`` where it is given."""
-        if split == "test" and self._held_out == 0:
+        if split == "test" and self._holdout.size == 0:
             return self._split("train")
         rows, labels = self._part(split)
         return self.read(rows), labels
@@ -116,14 +114,6 @@ class ArrayImages(ImageData):
             images[part] = rows if rows.shape[1:] == self.sample_shape else self._resize(rows)
         return images
 
-    def _loader(self, split: Split, **options: Any) -> ResumableLoader:
-        rows, labels = self._served(split)
-        if not isinstance(rows, ImageRows):
-            return super()._loader(split, **options)
-        rank, world_size = self._process()
-        options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
-        return TensorLoader(rows, labels if self.labels else None, self.batch_size, **options)
-
     def _is_in_memory(self) -> bool:
         """Decide, once and before any image is read, where batches come from."""
         if self._in_memory is None:
@@ -143,12 +133,10 @@ class ArrayImages(ImageData):
             )
 
     def _part(self, split: Split) -> tuple[ImageRows, Tensor | None]:
-        """Return the images and labels of a split; it depends on the number of images alone."""
-        if self._held_out == 0:
+        """Return the images and labels of a split."""
+        if self._holdout.size == 0:
             return self._rows, self._labels
-        order = np.random.default_rng(0).permutation(len(self._rows))
-        part = slice(self._held_out) if split == "test" else slice(self._held_out, None)
-        chosen = torch.from_numpy(np.sort(order[part])).long()
+        chosen = self._holdout.places(split)
         labels = None if self._labels is None else self._labels[chosen]
         return replace(self._rows, chosen=chosen), labels
 

@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
+from lightning_gan.data.array_files import ImageRows
 from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
 from lightning_gan.data.memory import available_memory, gigabytes
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
@@ -275,10 +276,10 @@ class ImageData(LightningDataModule, ABC):
         rank, world_size = self._process()
         options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
         labels = labels if self.labels else None
-        if isinstance(images, Tensor):
-            if self.on_device and self.trainer is not None:
-                device = self.trainer.strategy.root_device
-                images, labels = images.to(device), None if labels is None else labels.to(device)
+        if isinstance(images, Tensor) and self.on_device and self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            images, labels = images.to(device), None if labels is None else labels.to(device)
+        if isinstance(images, (Tensor, ImageRows)):
             return TensorLoader(images, labels, self.batch_size, **options)
         return SourceLoader(
             images, labels, self.batch_size, num_workers=self.num_workers, **options

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import Subset
 
 from lightning_gan.data.base import ImageData, Images, Split
+from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.image_files import ImageFiles, listing
 from lightning_gan.data.source_loader import ImageSource
 from lightning_gan.errors import InputError
@@ -68,8 +68,7 @@ class ImageFolder(ImageData):
         super().__init__(**options)
         if channels not in (None, 1, 3):
             raise InputError(f"data.channels must be 1, 3 or null, got {channels}")
-        if not 0 <= holdout < 1:
-            raise InputError(f"data.holdout must be at least 0 and below 1, got {holdout}")
+        Holdout.check(holdout)
         if num_workers < 0:
             raise InputError(f"data.num_workers must be at least 0, got {num_workers}")
         self.root = Path(root).expanduser()
@@ -77,7 +76,7 @@ class ImageFolder(ImageData):
         self.num_workers = num_workers
         names, self.class_names = _layout(self.root, listing(self.root))
         self._files = ImageFiles(self.root, names, channels, self.image_size)
-        self._held_out = min(max(1, round(len(names) * holdout)), len(names) - 1) if holdout else 0
+        self._holdout = Holdout(len(names), holdout)
 
     @property
     def native_shape(self) -> tuple[int, ...]:
@@ -95,7 +94,7 @@ class ImageFolder(ImageData):
 
     def load(self, split: Split) -> Images:
         """Decode one split, resized to ``image_size`` where it is given."""
-        if split == "test" and self._held_out == 0:
+        if split == "test" and self._holdout.size == 0:
             return self._split("train")
         files, labels = self._part(split)
         return self.read(files), labels
@@ -113,10 +112,8 @@ class ImageFolder(ImageData):
         return self._in_memory
 
     def _part(self, split: Split) -> tuple[ImageSource, Tensor | None]:
-        """Return the files and labels of a split; it depends on the number of images alone."""
-        order = np.random.default_rng(0).permutation(len(self._files))
-        held_out = split == "test" and self._held_out
-        chosen = sorted((order[:held_out] if held_out else order[self._held_out :]).tolist())
+        """Return the files and labels of a split."""
+        chosen = self._holdout.places(split).tolist()
         return Subset(self._files, chosen), self._classes(chosen)
 
     def _classes(self, chosen: list[int]) -> Tensor | None:
