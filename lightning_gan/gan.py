@@ -142,6 +142,16 @@ class GAN(Specified, LightningModule):
         self._configured_then: dict[str, Any] | None = None
         self._global_random: dict[str, Tensor] | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the hook's name, which Lightning notes 40 times a step, the short way.
+
+        ``nn.Module`` first asks of every value whether it is a parameter, module or buffer.
+        """
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def train(self: Self, mode: bool = True) -> Self:
         """Set the training mode; the averaged generator stays in eval mode."""
         super().train(mode)

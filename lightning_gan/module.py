@@ -32,6 +32,7 @@ from lightning_gan.compilation import compile_networks
 from lightning_gan.errors import InputError
 from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
 from lightning_gan.gan import GAN
+from lightning_gan.hooks import pass_over_empty_hooks
 from lightning_gan.optimization import clip, gradient_norm, make_optimizer, spare_gpu_queries
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
@@ -115,7 +116,7 @@ class GANModule(GAN):
         fakes: Fakes | None = None
         seen = {} if phases else self._look(real, y)
         self._guard.begin()
-        with one_count(self.trainer, list(self._optimizers().values())):
+        with one_count(self.trainer, self._optimizers().values()):
             for index, player in enumerate(phases):
                 keep = self._next_shares(phases[index : index + 2])
                 readings_, fakes = self._update(player, real, y, fakes, keep, phases)
@@ -170,12 +171,14 @@ class GANModule(GAN):
                 step = self._adversarial_step(player, piece, piece_y, fakes, due)
                 objective, terms = self._objective(step, due)
                 share = len(piece) / len(real)
-                # No gradient of an objective that is not finite is: 0 times it is NaN.
-                factor = 0 * objective.detach() + share
+                # share - 0 * objective: no gradient of an objective that is not finite is finite.
+                factor = torch.rsub(objective.detach(), share, alpha=0)
                 with self._uncast():  # or autocast would round what ran in full precision
                     self.manual_backward(objective, gradient=factor)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
-                    part = value.detach() * share if share < 1 else value.detach()
+                    part = value.detach()
+                    if share < 1:
+                        part = part.mean() * share
                     seen[key] = seen[key] + part if key in seen else part
         return seen, (fakes if keep else None)
 
@@ -230,11 +233,10 @@ class GANModule(GAN):
         for key, value in seen.items():
             if not key.startswith("sign/"):
                 self._meter.add(key, value)
-        if self._is_logging_batch():
-            self._log(self._means(), self.trainer.global_step + 1)
-        if (self.trainer.global_step + 1) % (self._log_period() or 50) == 0 and (
-            self._guard.is_lost(self.max_skipped)
-        ):
+        batches, period = self.progress.batches, self._log_period()
+        if period > 0 and batches % period == 0:
+            self._log(self._means(), batches)
+        if batches % (period or 50) == 0 and self._guard.is_lost(self.max_skipped):
             self.trainer.should_stop = True
 
     # What one batch is made of ----------------------------------------------------------------
@@ -375,13 +377,13 @@ class GANModule(GAN):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradient, and pass over it if it is not finite; ranks are averaged by now."""
-        generator = self._optimizers()[GENERATOR].optimizer
-        player = GENERATOR if optimizer is generator else DISCRIMINATOR
+        player = GENERATOR if optimizer is self._made[GENERATOR]["optimizer"] else DISCRIMINATOR
         parameters = [p for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
         max_norm, max_value = (
             getattr(self, f"{player.value}_clip_{kind}") for kind in ("norm", "value")
         )
-        logs = self._is_logging_batch()
+        period = self._log_period()
+        logs = period > 0 and (self.progress.batches + 1) % period == 0
         norm = None
         if logs or max_norm is not None:  # before a bad gradient is dropped
             norm = gradient_norm(parameters)
@@ -396,6 +398,7 @@ class GANModule(GAN):
         saving.install(self.trainer)
         spare_gpu_queries()
         compile_networks(self)
+        pass_over_empty_hooks(self.trainer)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
         self._trainable = {
@@ -471,10 +474,6 @@ class GANModule(GAN):
             self._log(means, self.trainer.global_step)
         self._guard.is_lost(self.max_skipped)
         self._guard.raise_if_lost(self._advice())
-
-    def _is_logging_batch(self) -> bool:
-        every = self._log_period()
-        return every > 0 and (self.trainer.global_step + 1) % every == 0
 
     def _log_period(self) -> int:
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -11,13 +11,12 @@ import torch
 from lightning_gan.benchmark.clock import Cost, Stopwatch
 from lightning_gan.benchmark.loops import HandLoop
 from lightning_gan.benchmark.plan import WARMUP, Plan
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 
 OURS = "lightning-gan"
 SLICE = 5  # batches after which the loops take turns; a shared machine's speed drifts in seconds
 
 
-class Rounds(OnceABatch):
+class Rounds(pl.Callback):
     """Stop the Trainer's clock every few batches and let the other loops do as many.
 
     The clock stops and starts at one place of Lightning's loop, where a batch begins: what lies

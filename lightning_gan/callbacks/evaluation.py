@@ -14,7 +14,6 @@ from pytorch_lightning.utilities import rank_zero_info, rank_zero_warn
 
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.class_histogram import class_histogram
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder, write_image
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
@@ -26,7 +25,7 @@ from lightning_gan.metrics.features import FeatureExtractor
 PREFIX = "val/"
 
 
-class Evaluation(OnceABatch):
+class Evaluation(pl.Callback):
     """Score the generator that sampling uses every n steps and at the end.
 
     Each evaluation writes ``scorecards/step-<step>.json`` in the run's folder, sends every score to

@@ -8,14 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_gan.callbacks.cadence import Cadence
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
 from lightning_gan.export import describe, export_generator
 from lightning_gan.gan import GAN
 
 
-class GeneratorExport(OnceABatch):
+class GeneratorExport(pl.Callback):
     """Write the generator to ``generators/step-<step>/`` in the run's folder, now and at the end.
 
     :mod:`lightning_gan.export` says what is written and how it is loaded.

@@ -15,15 +15,13 @@ import torch.distributed
 from pytorch_lightning.trainer.connectors.signal_connector import _HandlersCompose
 from pytorch_lightning.utilities import rank_zero_info
 
-from lightning_gan.callbacks.once_a_batch import OnceABatch
-
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 # ``timeout`` and others that signal a process and its group ask once and are heard twice.
 ONE_REQUEST_SECONDS = 1.0
 FIRST = 128  # added, where the largest number wins, to those that end training
 
 
-class GracefulStop(OnceABatch):
+class GracefulStop(pl.Callback):
     """Let the first signal finish the batch and end training as ``max_steps`` would.
 
     Files are written as at any other end, ``last.ckpt`` and the summary among them. A second signal

@@ -24,7 +24,6 @@ from lightning_gan.callbacks.health_rules import (
     Settings,
     Streak,
 )
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.checks import split_batch
 from lightning_gan.errors import InputError
@@ -34,7 +33,7 @@ ACTIONS = ("warn", "stop", "restart")
 LOGGED = ("spread", "duplicates", "d_accuracy")
 
 
-class HealthMonitor(OnceABatch):
+class HealthMonitor(pl.Callback):
     """Watch for the ways in which GANs fail, and say which setting to change.
 
     Every ``every_n_steps`` batches the rules look at what the module logs, at a small sample and at

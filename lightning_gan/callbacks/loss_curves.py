@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.figures import freed, new_figure
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 
 SHOWN = ("loss/", "regularizer/")
@@ -17,7 +16,7 @@ COLORS = {"loss/discriminator": "tab:blue", "loss/generator": "tab:orange"}
 SMOOTH_FROM = 50  # points; shorter curves are readable as they are
 
 
-class LossCurves(OnceABatch):
+class LossCurves(pl.Callback):
     """Draw the losses and regularizers so far in ``losses.png`` in the run's folder.
 
     The points are those that the loggers get, one every ``trainer.log_every_n_steps`` batches;

@@ -15,7 +15,6 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from lightning_gan.callbacks.cadence import Cadence
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import write_image
 from lightning_gan.errors import InputError
 from lightning_gan.sampling import draw_inputs
@@ -29,7 +28,7 @@ SEPARATOR = 8  # pixels of white between generated and real
 Sample = Callable[..., Tensor | None]
 
 
-class Picture(OnceABatch, ABC):
+class Picture(pl.Callback, ABC):
     """Draws pictures of samples: before training, at every period, and at the end.
 
     A subclass defines :meth:`pictures`, and :meth:`check` where it asks more of the module. Where

@@ -12,12 +12,11 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown, write_png
 from lightning_gan.errors import InputError
 
 
-class PredictionWriter(OnceABatch, BasePredictionWriter):
+class PredictionWriter(BasePredictionWriter):
     """Write every predicted sample to a fresh folder ``predictions`` in the run's folder.
 
     An image of one or three channels, in [-1, 1], becomes ``<index>[-class<y>].png``; anything

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.errors import InputError
 from lightning_gan.gan import GAN
 from lightning_gan.types import Player
 
 
-class RoundLimit(OnceABatch):
+class RoundLimit(pl.Callback):
     """Stop training when both players have had their turn ``max_rounds`` times.
 
     A round is a turn of the discriminator that a turn of the generator followed. It counts from

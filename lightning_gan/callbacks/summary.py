@@ -12,13 +12,12 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder, shown
 
 LOSSES = ("loss/discriminator", "loss/generator")
 
 
-class RunSummary(OnceABatch):
+class RunSummary(pl.Callback):
     """Print at the end of a run where its files are, how it went and how to go on.
 
     Only files that exist are named. Nothing is printed for a ``fast_dev_run``.

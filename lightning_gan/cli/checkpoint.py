@@ -12,7 +12,6 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files
 from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.errors import InputError, nearest
@@ -23,7 +22,7 @@ LISTED = 1000
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
-class RunCheckpoint(OnceABatch, ModelCheckpoint):
+class RunCheckpoint(ModelCheckpoint):
     """Keep the newest periodic checkpoint, and ``last.ckpt`` of the very last step.
 
     Lightning's own callback leaves ``last.ckpt`` at the last periodic checkpoint.

@@ -23,7 +23,6 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from lightning_gan import __version__, randomness, registry
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health import HealthMonitor
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.cli import checkpoint, compose, options, processes, shapes
 from lightning_gan.cli.arguments import Request
@@ -260,7 +259,7 @@ class GANCLI(LightningCLI):
         return next(name for name in names if not (folder / name).exists())
 
 
-class SaveSettings(OnceABatch):
+class SaveSettings(Callback):
     """Write the configuration into the run's folder before anything happens.
 
     Args:

@@ -11,7 +11,6 @@ import torch
 import toys
 
 from lightning_gan import EMA, GANModule
-from lightning_gan.callbacks.once_a_batch import OnceABatch
 from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.export import export_generator, load_generator
 from lightning_gan.generators.dcgan import DCGANGenerator
@@ -118,27 +117,42 @@ def test_the_norm_of_a_gradient_that_is_dropped_is_not_zero(tmp_path, make):
     assert gan.latest_metrics["grad_norm/discriminator"] > 0
 
 
-def test_callbacks_of_ours_pass_over_the_hooks_that_others_have(tmp_path):
+def test_only_empty_hooks_are_passed_over(tmp_path):
     heard = []
 
-    class Ours(OnceABatch):
-        def on_train_batch_end(self, *_):
-            heard.append("ours")
+    class Early(pl.Callback):
+        def on_train_batch_start(self, *_):
+            heard.append("early")
 
-    class Theirs(pl.Callback):
+    class Late(pl.Callback):
         def on_after_backward(self, *_):
-            heard.append("theirs")
+            super().on_after_backward(*_)
+            heard.append("late")
 
-    class Derived(Ours):
+    class Derived(Early):
         def on_before_optimizer_step(self, *_):
             heard.append("derived")
 
-    class Mixed(Ours, Theirs):
+    class Both(Early, Late):
         pass
 
-    callbacks = [Ours(), Theirs(), Derived(), Mixed()]
-    toys.fit(tmp_path, toys.gan(), steps=1, callbacks=callbacks)
-    assert heard == ["theirs", "theirs", "derived"] * 2 + ["ours"] * 3
+    class Own(GANModule):
+        def on_train_batch_end(self, *_):
+            super().on_train_batch_end(*_)
+            heard.append("module")
+
+    parts = toys.gan().arguments()
+    gan = Own(**{name: parts[name] for name in ("generator", "discriminator", "loss")})
+    callbacks = [Early(), Late(), Derived(), Both()]
+    toys.fit(tmp_path, gan, steps=1, callbacks=callbacks)
+    assert heard == ["early"] * 3 + ["late", "late", "derived"] * 2 + ["module"]
+    assert callbacks[0].on_after_backward is None  # and thus not called
+
+    heard.clear()
+    callbacks[0].on_train_batch_end = lambda *_: heard.append("patched")
+    Early.on_after_backward = lambda *_: heard.append("new")
+    toys.fit(tmp_path, gan, steps=1, callbacks=callbacks[:1])
+    assert heard == ["early", "new", "new", "patched", "module"]
 
 
 def test_values_reach_loggers_bar_and_monitors_in_one_piece(tmp_path):
