@@ -13,6 +13,10 @@ class Meter:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
+    def __bool__(self) -> bool:
+        """Whether anything has been added since the last flush."""
+        return bool(self._sums)
+
     def add(self, key: str, value: Tensor) -> None:
         """Add one detached tensor of any shape, which counts as its mean.
 

@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import randomness, resuming, saving
+from lightning_gan import log, randomness, resuming, saving
 from lightning_gan.checks import (
     check_generated,
     check_labels,
@@ -235,7 +235,7 @@ class GANModule(GAN):
                 self._meter.add(key, value)
         batches, period = self.progress.batches, self._log_period()
         if period > 0 and batches % period == 0:
-            self._log(self._means(), batches)
+            self._log()
         if batches % (period or 50) == 0 and self._guard.is_lost(self.max_skipped):
             self.trainer.should_stop = True
 
@@ -469,9 +469,8 @@ class GANModule(GAN):
         Raises:
             NotFiniteError: ``max_skipped`` updates in a row were left out.
         """
-        means = self._means()
-        if means:
-            self._log(means, self.trainer.global_step)
+        if self._meter:
+            self._log()
         self._guard.is_lost(self.max_skipped)
         self._guard.raise_if_lost(self._advice())
 
@@ -479,46 +478,12 @@ class GANModule(GAN):
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every
 
-    def _means(self) -> dict[str, Tensor]:
-        """Return and forget the means since the last log, averaged over ranks."""
-        means = self._meter.flush()
-        if means and self.trainer.world_size > 1:
-            values = torch.stack([v.to(self.device, torch.float32) for v in means.values()])
-            average([values])
-            means = dict(zip(means, values.unbind(), strict=True))
-        return means
-
-    def _log(self, means: dict[str, Tensor], step: int) -> None:
-        """Send means and counts to the loggers, the progress bar and whoever monitors them.
-
-        In one piece: ``self.log`` costs half a millisecond a value.
-
-        Args:
-            means: Scalars on any device.
-            step: Batches up to and with the last one that the means are about.
-        """
-        found: dict[str, Tensor] = {}
-        if means:
-            values = torch.stack([v.to(self.device, torch.float32) for v in means.values()]).cpu()
-            found = dict(zip(means, values.unbind(), strict=True))
-        found |= self._guard.counts()  # on the host already
-        self.latest_metrics = {**found, **self._counts()}
-        self.latest_metrics_step = step
-        trainer = self.trainer
-        trainer.callback_metrics.update(self.latest_metrics)
-        trainer.logged_metrics.update(self.latest_metrics)
-        named = {key: value.item() for key, value in self.latest_metrics.items()}
-        shown = {key: value for key, value in named.items() if key.startswith("loss/")}
-        trainer.progress_bar_metrics.update(shown)
-        for logger in trainer.loggers:
-            logger.log_metrics({**named, "epoch": trainer.current_epoch}, step - 1)
-            logger.save()
-
-    def _counts(self) -> dict[str, Tensor]:
-        """Return the counts as scalars for the log."""
-        names = ("images", "rounds", "discriminator_steps", "generator_steps")
-        counts = {f"progress/{name}": float(getattr(self.progress, name)) for name in names}
-        return {key: torch.tensor(count, dtype=torch.float64) for key, count in counts.items()}
+    def _log(self) -> None:
+        """Log the means since the last time, averaged over ranks, and the counts."""
+        means = log.averaged(self._meter.flush(), self.device)
+        self.latest_metrics = {**means, **self._guard.counts(), **log.counts(self.progress)}
+        self.latest_metrics_step = self.progress.batches
+        log.send(self.trainer, self.latest_metrics, self.progress.batches)
 
     def _advice(self) -> str:
         """Return where training ends, the checkpoint to go on from, and what to change."""

@@ -81,6 +81,10 @@ class ImageData(LightningDataModule, ABC):
         self._train_loader: ResumableLoader | None = None
         self._resumed: dict[str, Any] = {}
 
+    def __str__(self) -> str:
+        """Return the name and the size of batches; Lightning would make every loader for it."""
+        return f"{type(self).__name__}, batches of {self.batch_size}"
+
     @property
     @abstractmethod
     def native_shape(self) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import signal
 import weakref
 from collections.abc import Generator, Iterable, Iterator
@@ -15,6 +16,9 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_gan.data.loader import ResumableLoader
 from lightning_gan.errors import InputError
 
+# Seconds for one batch. Python now and then loses a process between fork and its first line, where
+# other threads (those of gloo) are at work; without a limit a run would wait for it for ever.
+PATIENCE = 300.0
 # Iterations that have workers, as long as somebody holds them.
 _READING: weakref.WeakSet[Generator[Tensor]] = weakref.WeakSet()
 
@@ -60,7 +64,8 @@ class SourceLoader(ResumableLoader):
         world_size: Number of processes.
 
     Raises:
-        InputError: There are fewer images than processes, or the seed is negative.
+        InputError: There are fewer images than processes, or the seed is negative; while iterating:
+            an image cannot be read, or no batch has come for five minutes.
     """
 
     def __init__(
@@ -93,13 +98,40 @@ class SourceLoader(ResumableLoader):
             batch_size=None,  # a batch is one item of the data set
             sampler=(indices.tolist() for indices in chosen),
             num_workers=self.num_workers,
+            timeout=PATIENCE if self.num_workers else 0,
             worker_init_fn=_outlive_signals,
             generator=torch.Generator(),  # else the workers' seeds would be drawn from the global
         )
-        for batch in batches:
+        for batch in self._in_time(batches):
             if isinstance(batch, InputError):
                 raise batch
             yield batch
+
+    def _in_time(self, batches: Iterable[Tensor | InputError]) -> Iterator[Tensor | InputError]:
+        others = set(multiprocessing.active_children())
+        reading = iter(batches)
+        workers = set(multiprocessing.active_children()) - others
+        late = False
+        while not late:
+            try:
+                batch = next(reading)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if "timed out" not in str(error):
+                    raise
+                late = True
+            else:
+                yield batch
+        del reading  # which asks the workers to end; Python would wait for one that cannot
+        for worker in workers:
+            worker.kill()
+            worker.join()
+        raise InputError(
+            f"no batch came from the reading processes, {self.num_workers} of them, within "
+            f"{PATIENCE:g} seconds: one hangs, or the images are slow to read; go on from the last "
+            "checkpoint, or read without processes (data.num_workers=0)"
+        )
 
 
 class _Batches(Dataset["Tensor | InputError"]):

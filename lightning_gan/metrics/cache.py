@@ -8,6 +8,7 @@ import os
 import sys
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lightning_gan.errors import InputError
 
 _VARIABLE = "LIGHTNING_GAN_CACHE"
 _LARGEST = 2**28  # bytes in a file of kept tensors: 256 MiB
+_ALL = 2**31  # bytes in all files of one kind of kept tensors: 2 GiB
 # Counts up with every change of what is kept, so that nothing old is taken for new.
 _VERSION = 1
 
@@ -102,7 +104,8 @@ def kept(kind: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str
     """Return tensors from the cache, to the bit as they were made, or else make and keep them.
 
     A file that is damaged, or a folder that cannot be written, costs a warning and the time to
-    make them again. More than 256 MiB are not kept, nor is anything where there is no folder.
+    make them again. More than 256 MiB are not kept, nor is anything where there is no folder. Where
+    all of a kind are more than 2 GiB, those that were not used for longest are deleted.
 
     Args:
         kind: What they are, in the plural, for the file's name and warnings.
@@ -137,6 +140,8 @@ def _read(path: Path, kind: str, key: str) -> dict[str, Tensor] | None:
     except (OSError, ValueError):
         rank_zero_warn(f"the {kind} in {path} are damaged or others', and are computed anew")
         return None
+    with suppress(OSError):  # a folder that may only be read
+        os.utime(path)
     return tensors
 
 
@@ -148,6 +153,18 @@ def _write(path: Path, kind: str, key: str, tensors: dict[str, Tensor]) -> None:
             f"{kind} could not be kept in {path.parent} ({error.strerror}) and will be computed "
             f"again next time: set {_VARIABLE} to a folder that can be written"
         )
+    with suppress(OSError):  # another process prunes, too
+        _prune(path.parent, kind)
+
+
+def _prune(folder: Path, kind: str) -> None:
+    """Delete what has been used least recently of a kind, until the rest fits."""
+    found = [(each.stat(), each) for each in folder.glob(f"{kind}-v*.safetensors")]
+    total = 0
+    for facts, path in sorted(found, key=lambda one: one[0].st_mtime, reverse=True):
+        total += facts.st_size
+        if total > _ALL:
+            path.unlink(missing_ok=True)
 
 
 def _notes(key: str, tensors: dict[str, Tensor]) -> dict[str, str]:

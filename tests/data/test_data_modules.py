@@ -36,6 +36,14 @@ def test_digits_are_known_before_setup():
     assert Digits(image_size=16).sample_shape == (1, 16, 16)
 
 
+def test_printing_data_reads_none_and_keeps_the_place():
+    digits = attached(Digits(batch_size=100), state=SimpleNamespace(fn="fit"))
+    digits.load_state_dict({"resumed": True})
+    assert str(digits) == "Digits, batches of 100"
+    assert digits._images == {}
+    assert digits._resumed == {"resumed": True}
+
+
 def test_digits_are_split_without_overlap():
     from sklearn.datasets import load_digits
 

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -136,6 +137,24 @@ def test_an_image_that_cannot_be_read_is_one_sentence(num_workers):
     assert loader.state_dict()["position"] == place
     del batches, caught
     assert multiprocessing.active_children() == []
+
+
+class Hanging(Source):
+    def __getitem__(self, index):
+        if multiprocessing.parent_process() is not None:
+            time.sleep(60)
+        return super().__getitem__(index)
+
+
+def test_a_process_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("lightning_gan.data.source_loader.PATIENCE", 0.5)
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.5)
+    batches = iter(SourceLoader(Hanging(pixels(8)), batch_size=4, num_workers=1))
+    with pytest.raises(InputError, match=r"no batch came .* 1 of them, within 0.5 seconds"):
+        next(batches)
+    del batches
+    assert multiprocessing.active_children() == []
+    assert len(list(SourceLoader(Hanging(pixels(8)), batch_size=4))) == 2
 
 
 class Signals(Source):

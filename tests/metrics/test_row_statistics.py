@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -161,3 +163,22 @@ def test_too_much_is_not_kept(cache, monkeypatch):
     assert list(cache.iterdir()) == []
     kept("features", "a", lambda: {"x": torch.ones(2)})
     assert len(list(cache.iterdir())) == 1
+
+
+def test_the_least_recently_used_make_room(cache, monkeypatch):
+    def used(key, at):
+        kept("features", key, lambda: {"x": torch.tensor([key == "new"])})
+        (path,) = [path for path in cache.glob("features*") if path not in ages]
+        ages[path] = key
+        os.utime(path, (at, at))
+
+    ages = {}
+    for at, key in enumerate(["first", "second", "third"]):
+        used(key, at)
+    kept("statistics", "another kind", lambda: {"x": torch.ones(1)})
+    kept("features", "first", pytest.fail)  # and thus used last
+    size = next(iter(ages)).stat().st_size
+    monkeypatch.setattr("lightning_gan.metrics.cache._ALL", 3 * size)
+    kept("features", "new", lambda: {"x": torch.tensor([True])})
+    assert {ages.get(path, "new") for path in cache.glob("features*")} == {"first", "third", "new"}
+    assert len(list(cache.glob("statistics*"))) == 1
