@@ -283,7 +283,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" fo
         (f"model:\n  {LAUGHS.replace(chr(10), chr(10) + '  ')}", "has more than 100,000 settings"),
         ("model: &a [*a]", "is nested more than 40 levels deep"),
         ("model: {seed: 2020-13-45}", "is not valid YAML: month must be in 1..12"),
-        (f"model: {'[' * 500}", "is not valid YAML: it is nested too deep"),
+        (f"model: {'[' * 20_000}", "is not valid YAML: it is nested too deep"),
         ("model: !!bool x", "is not valid YAML: a value does not fit its tag"),
         ("model: !!python/name:os.system", "is not valid YAML: could not determine a constructor"),
     ],
