@@ -10,7 +10,7 @@ those of the manual-optimization loop, and ``_batches_that_stepped``);
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pytorch_lightning import Trainer
@@ -18,7 +18,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 
 
 @contextmanager
-def one_count(trainer: Trainer, optimizers: Collection[LightningOptimizer]) -> Iterator[None]:
+def one_count(trainer: Trainer, optimizers: Iterable[LightningOptimizer]) -> Iterator[None]:
     """Count the enclosed optimizer steps, any number of them, as one."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
     for optimizer in optimizers:

@@ -1,4 +1,4 @@
-"""What one update tells the log and the observers: detached tensors on the device."""
+"""What one update tells the log and the observers: detached scalars on the device."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lightning_gan.types import AdversarialStep, Feedback, Player, Progress
 
 
 def readings(step: AdversarialStep, signs: bool) -> dict[str, Tensor]:
-    """Return the logits of an update's outputs, of each sample, and their signs where asked for.
+    """Return the mean logits of an update's outputs, and their mean signs where asked for.
 
     A generator update has looked at fakes only, unless the loss needed more.
     """
     logits = {"fake": step.fake_output.logits.detach()}
     if step.player is Player.DISCRIMINATOR:
         logits["real"] = step.real_output.logits.detach()
-    found = {f"logits/{name}": value for name, value in logits.items()}
+    found = {f"logits/{name}": value.mean() for name, value in logits.items()}
     if signs:
-        found.update({f"sign/{name}": value.sign() for name, value in logits.items()})
+        found.update({f"sign/{name}": value.sign().mean() for name, value in logits.items()})
     return found
 
 
@@ -54,7 +54,7 @@ def collect(
     keys = [key for key in seen if key.partition("/")[0] in ("loss", "logits", "sign")]
     found: dict[str, Tensor] = {}
     if keys:
-        values = torch.stack([seen[key].float().mean() for key in keys])
+        values = torch.stack([seen[key].float() for key in keys])
         average([values])
         if not values.isfinite().all():
             return None

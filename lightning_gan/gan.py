@@ -143,7 +143,7 @@ class GAN(Specified, LightningModule):
         self._global_random: dict[str, Tensor] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; the hook's name, which Lightning notes 40 times a step, the short way.
+        """Set an attribute; the hook's name, which Lightning notes 30 times a step, the short way.
 
         ``nn.Module`` first asks of every value whether it is a parameter, module or buffer.
         """

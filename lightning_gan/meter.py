@@ -1,4 +1,4 @@
-"""Running means of detached tensors that stay on their device until they are logged."""
+"""Running means of detached scalars that stay on their device until they are logged."""
 
 from __future__ import annotations
 
@@ -18,19 +18,13 @@ class Meter:
         return bool(self._sums)
 
     def add(self, key: str, value: Tensor) -> None:
-        """Add one detached tensor of any shape, which counts as its mean.
-
-        Tensors of one shape are added up element by element, and averaged when they are logged.
-        """
-        total = self._sums.get(key)
-        if total is not None and total.shape != value.shape:  # a last, smaller batch
-            total, value = total.mean(), value.mean()
-        self._sums[key] = value if total is None else total + value
+        """Add one detached scalar tensor."""
+        self._sums[key] = self._sums[key] + value if key in self._sums else value
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def flush(self) -> dict[str, Tensor]:
         """Return the means and forget them."""
-        means = {key: total.mean() / self._counts[key] for key, total in self._sums.items()}
+        means = {key: total / self._counts[key] for key, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
 

@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import log, randomness, resuming, saving
+from lightning_gan import hooks, log, randomness, resuming, saving
 from lightning_gan.checks import (
     check_generated,
     check_labels,
@@ -32,7 +32,6 @@ from lightning_gan.compilation import compile_networks
 from lightning_gan.errors import InputError
 from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
 from lightning_gan.gan import GAN
-from lightning_gan.hooks import pass_over_empty_hooks
 from lightning_gan.optimization import clip, gradient_norm, make_optimizer, spare_gpu_queries
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
@@ -171,14 +170,12 @@ class GANModule(GAN):
                 step = self._adversarial_step(player, piece, piece_y, fakes, due)
                 objective, terms = self._objective(step, due)
                 share = len(piece) / len(real)
-                # share - 0 * objective: no gradient of an objective that is not finite is finite.
-                factor = torch.rsub(objective.detach(), share, alpha=0)
+                # No gradient of an objective that is not finite is: 0 times it is NaN.
+                factor = 0 * objective.detach() + share
                 with self._uncast():  # or autocast would round what ran in full precision
                     self.manual_backward(objective, gradient=factor)
                 for key, value in {**terms, **self._readings(step, phases)}.items():
-                    part = value.detach()
-                    if share < 1:
-                        part = part.mean() * share
+                    part = value.detach() * share if share < 1 else value.detach()
                     seen[key] = seen[key] + part if key in seen else part
         return seen, (fakes if keep else None)
 
@@ -233,10 +230,10 @@ class GANModule(GAN):
         for key, value in seen.items():
             if not key.startswith("sign/"):
                 self._meter.add(key, value)
-        batches, period = self.progress.batches, self._log_period()
-        if period > 0 and batches % period == 0:
-            self._log()
-        if batches % (period or 50) == 0 and self._guard.is_lost(self.max_skipped):
+        step, period = self.trainer.global_step + 1, self._log_period()
+        if period > 0 and step % period == 0:
+            self._log(step)
+        if step % (period or 50) == 0 and self._guard.is_lost(self.max_skipped):
             self.trainer.should_stop = True
 
     # What one batch is made of ----------------------------------------------------------------
@@ -377,13 +374,13 @@ class GANModule(GAN):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Clip the gradient, and pass over it if it is not finite; ranks are averaged by now."""
-        player = GENERATOR if optimizer is self._made[GENERATOR]["optimizer"] else DISCRIMINATOR
+        player = GENERATOR if optimizer is self.trainer.optimizers[0] else DISCRIMINATOR
         parameters = [p for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
         max_norm, max_value = (
             getattr(self, f"{player.value}_clip_{kind}") for kind in ("norm", "value")
         )
         period = self._log_period()
-        logs = period > 0 and (self.progress.batches + 1) % period == 0
+        logs = period > 0 and (self.trainer.global_step + 1) % period == 0
         norm = None
         if logs or max_norm is not None:  # before a bad gradient is dropped
             norm = gradient_norm(parameters)
@@ -398,7 +395,6 @@ class GANModule(GAN):
         saving.install(self.trainer)
         spare_gpu_queries()
         compile_networks(self)
-        pass_over_empty_hooks(self.trainer)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
         self._trainable = {
@@ -437,6 +433,7 @@ class GANModule(GAN):
         saved, self._saved_ranks = self._saved_ranks, None
         if saved is not None:
             self._take_up(saved)
+        hooks.pass_over_empty(self.trainer)
 
     def _take_up(self, saved: list[dict[str, Any]]) -> None:
         """Go on with the random states and unfinished means of this rank."""
@@ -469,8 +466,9 @@ class GANModule(GAN):
         Raises:
             NotFiniteError: ``max_skipped`` updates in a row were left out.
         """
+        hooks.restore(self.trainer)
         if self._meter:
-            self._log()
+            self._log(self.trainer.global_step)
         self._guard.is_lost(self.max_skipped)
         self._guard.raise_if_lost(self._advice())
 
@@ -478,12 +476,16 @@ class GANModule(GAN):
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every
 
-    def _log(self) -> None:
-        """Log the means since the last time, averaged over ranks, and the counts."""
+    def _log(self, step: int) -> None:
+        """Log the means since the last time, averaged over ranks, and the counts.
+
+        Args:
+            step: Batches of this fit, up to and with the last one that the means are about.
+        """
         means = log.averaged(self._meter.flush(), self.device)
         self.latest_metrics = {**means, **self._guard.counts(), **log.counts(self.progress)}
-        self.latest_metrics_step = self.progress.batches
-        log.send(self.trainer, self.latest_metrics, self.progress.batches)
+        self.latest_metrics_step = step
+        log.send(self.trainer, self.latest_metrics, step)
 
     def _advice(self) -> str:
         """Return where training ends, the checkpoint to go on from, and what to change."""

@@ -21,8 +21,9 @@ from lightning_gan.sampling import generate, slice_labels
 from lightning_gan.types import AdversarialStep, Player, map_labels
 
 FEATURES = 1024  # coordinates at most; distances need no more
-# Products of vectors are twenty times as fast as differences, and put two copies at a distance of
-# some thousandths of their length: much in the plane, where a hundred samples are as near as that.
+# Up to so many coordinates, distances come from differences. Products of vectors are twenty times
+# as fast and put two copies at a distance of up to a thousandth of their length: too much in the
+# plane, where a hundred samples are as near as that.
 FEW = 64
 NEAR = 0.1  # a copy is nearer to another sample than this times the median real sample is
 
@@ -76,7 +77,7 @@ def compare(
         samples like the real ones; and ``duplicates``, the share of generated samples that have
         another within a tenth of the median distance of a real sample to the nearest other.
     """
-    of_fakes, of_reals = _distances(fake, real.mean(0)), _distances(real, real.mean(0))
+    of_fakes, of_reals = _distances(fake), _distances(real)
     fakes, reals, all_reals = _pairs(fake_y, fake), _pairs(real_y, real), _pairs(None, real)
     # A small batch of many classes has next to no two samples of one class.
     reals = torch.where(reals.sum() >= len(real), reals, all_reals)
@@ -166,10 +167,10 @@ def _features(x: Tensor) -> Tensor:
     return x[:, torch.randperm(x.shape[1], generator=source)[:FEATURES].to(x.device)]
 
 
-def _distances(x: Tensor, center: Tensor) -> Tensor:
+def _distances(x: Tensor) -> Tensor:
     """Return the distances (N, N) of rows (N, F), exact ones where F is small."""
     mode = "donot_use_mm_for_euclid_dist" if x.shape[1] <= FEW else "use_mm_for_euclid_dist"
-    x = x - center
+    x = x - x.mean(0)  # products lose what all rows have in common
     distances: Tensor = torch.cdist(x, x, compute_mode=mode)
     return distances
 

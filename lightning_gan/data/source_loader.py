@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import signal
 import weakref
 from collections.abc import Generator, Iterable, Iterator
@@ -16,9 +17,10 @@ from torch.utils.data import DataLoader, Dataset
 from lightning_gan.data.loader import ResumableLoader
 from lightning_gan.errors import InputError
 
-# Seconds for one batch. Python now and then loses a process between fork and its first line, where
-# other threads (those of gloo) are at work; without a limit a run would wait for it for ever.
-PATIENCE = 300.0
+# Seconds to wait for a batch, and how often. Python now and then loses a process between fork and
+# its first line, where other threads (those of gloo) are at work, and a run would wait for it for
+# ever. Many short waits, since time also passes while the whole run is suspended.
+WAIT, ATTEMPTS = 10.0, 30
 # Iterations that have workers, as long as somebody holds them.
 _READING: weakref.WeakSet[Generator[Tensor]] = weakref.WeakSet()
 
@@ -98,7 +100,7 @@ class SourceLoader(ResumableLoader):
             batch_size=None,  # a batch is one item of the data set
             sampler=(indices.tolist() for indices in chosen),
             num_workers=self.num_workers,
-            timeout=PATIENCE if self.num_workers else 0,
+            timeout=WAIT if self.num_workers else 0,
             worker_init_fn=_outlive_signals,
             generator=torch.Generator(),  # else the workers' seeds would be drawn from the global
         )
@@ -108,29 +110,35 @@ class SourceLoader(ResumableLoader):
             yield batch
 
     def _in_time(self, batches: Iterable[Tensor | InputError]) -> Iterator[Tensor | InputError]:
-        others = set(multiprocessing.active_children())
+        """Iterate as long as batches come; end the workers, also those that cannot end."""
+        owner, others = os.getpid(), set(multiprocessing.active_children())
         reading = iter(batches)
         workers = set(multiprocessing.active_children()) - others
-        late = False
-        while not late:
-            try:
-                batch = next(reading)
-            except StopIteration:
-                return
-            except RuntimeError as error:
-                if "timed out" not in str(error):
-                    raise
-                late = True
-            else:
-                yield batch
-        del reading  # which asks the workers to end; Python would wait for one that cannot
-        for worker in workers:
-            worker.kill()
-            worker.join()
+        late = 0
+        try:
+            while late < ATTEMPTS:
+                try:
+                    batch = next(reading)
+                except StopIteration:
+                    return
+                except RuntimeError as error:
+                    if not str(error).startswith("DataLoader timed out"):
+                        raise
+                    late += 1
+                else:
+                    late = 0
+                    yield batch
+        finally:
+            if workers and os.getpid() == owner:  # a forked process has this frame, too
+                reading._shutdown_workers()  # type: ignore[attr-defined]
+                for worker in workers:  # Python would wait for one that hangs
+                    if worker.is_alive():
+                        worker.kill()
+                        worker.join(WAIT)
         raise InputError(
             f"no batch came from the reading processes, {self.num_workers} of them, within "
-            f"{PATIENCE:g} seconds: one hangs, or the images are slow to read; go on from the last "
-            "checkpoint, or read without processes (data.num_workers=0)"
+            f"{ATTEMPTS * WAIT:g} seconds: one hangs, or the images are slow to read; go on from "
+            "the last checkpoint, or read without processes (data.num_workers=0)"
         )
 
 

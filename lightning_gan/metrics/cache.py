@@ -153,18 +153,22 @@ def _write(path: Path, kind: str, key: str, tensors: dict[str, Tensor]) -> None:
             f"{kind} could not be kept in {path.parent} ({error.strerror}) and will be computed "
             f"again next time: set {_VARIABLE} to a folder that can be written"
         )
-    with suppress(OSError):  # another process prunes, too
-        _prune(path.parent, kind)
+    _prune(path.parent, kind)
 
 
 def _prune(folder: Path, kind: str) -> None:
     """Delete what has been used least recently of a kind, until the rest fits."""
-    found = [(each.stat(), each) for each in folder.glob(f"{kind}-v*.safetensors")]
+    found: list[tuple[float, int, Path]] = []
+    for path in folder.glob(f"{kind}-v*.safetensors"):
+        with suppress(OSError):  # another process prunes, too
+            facts = path.stat()
+            found.append((facts.st_mtime, facts.st_size, path))
     total = 0
-    for facts, path in sorted(found, key=lambda one: one[0].st_mtime, reverse=True):
-        total += facts.st_size
+    for _, size, path in sorted(found, reverse=True):
+        total += size
         if total > _ALL:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # in a shared folder, somebody else's
+                path.unlink()
 
 
 def _notes(key: str, tensors: dict[str, Tensor]) -> dict[str, str]:

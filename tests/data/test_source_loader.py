@@ -146,8 +146,19 @@ class Hanging(Source):
         return super().__getitem__(index)
 
 
+class Slow(Source):
+    def __getitem__(self, index):
+        time.sleep(0.1)
+        return super().__getitem__(index)
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_process_that_hangs_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("lightning_gan.data.source_loader.PATIENCE", 0.5)
+    monkeypatch.setattr("lightning_gan.data.source_loader.WAIT", 0.25)
+    monkeypatch.setattr("lightning_gan.data.source_loader.ATTEMPTS", 2)
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.5)
     batches = iter(SourceLoader(Hanging(pixels(8)), batch_size=4, num_workers=1))
     with pytest.raises(InputError, match=r"no batch came .* 1 of them, within 0.5 seconds"):
@@ -155,6 +166,23 @@ def test_a_process_that_hangs_is_not_waited_for(monkeypatch):
     del batches
     assert multiprocessing.active_children() == []
     assert len(list(SourceLoader(Hanging(pixels(8)), batch_size=4))) == 2
+
+
+def test_nor_is_it_where_iteration_is_cut(monkeypatch):
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.5)
+    monkeypatch.setattr("lightning_gan.data.source_loader.WAIT", 0.1)
+    reading = SourceLoader(Hanging(pixels(8)), num_workers=1)._batches([torch.arange(4)])
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    with pytest.raises(KeyboardInterrupt):
+        next(reading)
+    assert multiprocessing.active_children() == []
+
+
+def test_slow_batches_are_waited_for(monkeypatch):
+    monkeypatch.setattr("lightning_gan.data.source_loader.WAIT", 0.1)
+    batches = list(SourceLoader(Slow(pixels(8)), batch_size=4, num_workers=1))
+    assert len(batches) == 2
 
 
 class Signals(Source):

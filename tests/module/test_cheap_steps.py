@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
+import pickle
 
 import pytest
 import pytorch_lightning as pl
 import torch
 import toys
+from pytorch_lightning.utilities.model_helpers import is_overridden
 
 from lightning_gan import EMA, GANModule
 from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.export import export_generator, load_generator
 from lightning_gan.generators.dcgan import DCGANGenerator
 from lightning_gan.guard import not_finite
+from lightning_gan.hooks import EMPTY, HOOKS
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.optimization import make_optimizer, spare_gpu_queries
 from lightning_gan.types import Player
@@ -146,13 +150,35 @@ def test_only_empty_hooks_are_passed_over(tmp_path):
     callbacks = [Early(), Late(), Derived(), Both()]
     toys.fit(tmp_path, gan, steps=1, callbacks=callbacks)
     assert heard == ["early"] * 3 + ["late", "late", "derived"] * 2 + ["module"]
-    assert callbacks[0].on_after_backward is None  # and thus not called
+    assert vars(callbacks[0]).keys().isdisjoint(HOOKS)
 
     heard.clear()
     callbacks[0].on_train_batch_end = lambda *_: heard.append("patched")
     Early.on_after_backward = lambda *_: heard.append("new")
     toys.fit(tmp_path, gan, steps=1, callbacks=callbacks[:1])
     assert heard == ["early", "new", "new", "patched", "module"]
+
+
+def test_what_was_passed_over_comes_back_also_after_an_error(tmp_path):
+    heard, found = [], []
+
+    class Failing(pl.Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            found.extend(vars(idle).get(name) for name in HOOKS)
+            found.append(copy.deepcopy(pickle.loads(pickle.dumps(idle))).on_after_backward)
+            heard.append(is_overridden("on_after_backward", idle, parent=pl.Callback))
+            if len(heard) == 1:
+                raise ValueError("stop")
+
+    gan, idle = toys.gan(), pl.Callback()
+    idle.on_before_backward = None  # Lightning passes over that, too
+    with pytest.raises(ValueError, match="stop"):
+        toys.fit(tmp_path, gan, steps=1, callbacks=[idle, Failing()])
+    toys.fit(tmp_path, gan, steps=1, callbacks=[idle, Failing()])
+    assert found == [EMPTY, EMPTY, None, EMPTY, EMPTY, EMPTY] * 2
+    assert heard == [False, False]
+    assert [name for name in HOOKS if name in vars(idle)] == ["on_before_backward"]
+    assert vars(gan).keys().isdisjoint(HOOKS)
 
 
 def test_values_reach_loggers_bar_and_monitors_in_one_piece(tmp_path):

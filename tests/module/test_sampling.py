@@ -269,12 +269,3 @@ def test_means_are_means():
     assert {key: value.item() for key, value in meter.flush().items()} == {"a": 3.0, "b": 5.0}
     assert meter.flush() == {}
     assert other.flush()["a"].item() == 3.0
-
-
-def test_means_of_batches_of_any_size_count_alike():
-    from lightning_gan.meter import Meter
-
-    meter = Meter()
-    for batch in ([1.0, 3.0], [5.0, 7.0], [10.0], [1.0, 2.0, 6.0]):
-        meter.add("logits", torch.tensor(batch))
-    assert meter.flush()["logits"].item() == pytest.approx((2 + 6 + 10 + 3) / 4)
