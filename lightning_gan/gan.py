@@ -22,6 +22,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.ema import EMA, reestimate_statistics
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
+from lightning_gan.graphs import GraphedSteps
 from lightning_gan.guard import Guard
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.meter import Meter
@@ -70,6 +71,7 @@ class GAN(Specified, LightningModule):
         max_skipped: int | None = 10,
         generator_compile: bool = False,
         discriminator_compile: bool = False,
+        graph: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -115,6 +117,7 @@ class GAN(Specified, LightningModule):
         self.max_skipped = max_skipped
         self.generator_compile = generator_compile
         self.discriminator_compile = discriminator_compile
+        self.graph = graph
         check_options(self)
         for player, makers in self._make_optimizer.items():  # a wrong learning rate fails here
             if any(p.requires_grad for p in getattr(self, player.value).parameters()):
@@ -141,6 +144,8 @@ class GAN(Specified, LightningModule):
         self._configured: dict[str, Any] = {}
         self._configured_then: dict[str, Any] | None = None
         self._global_random: dict[str, Tensor] | None = None
+        self._graphs: GraphedSteps | None = None
+        self._captures = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; the hook's name, which Lightning notes 30 times a step, the short way.

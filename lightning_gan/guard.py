@@ -23,7 +23,7 @@ class Guard:
     def __init__(self) -> None:
         self._places: list[tuple[nn.Module, str]] = []
         self._kept: list[Tensor] = []
-        self._verdicts: list[Tensor] = []
+        self.verdicts: list[tuple[Player, Tensor]] = []  # of this batch
         self._new: dict[str, list[Tensor]] = {}  # verdicts that are in no count yet
         self._skipped: dict[str, int] = {}
         self._in_a_row: dict[str, int] = {}
@@ -44,7 +44,7 @@ class Guard:
     def begin(self) -> None:
         """Remember the buffers as they are before a batch."""
         self._kept = [getattr(layer, name).clone() for layer, name in self._places]
-        self._verdicts = []
+        self.verdicts = []
 
     @torch.no_grad()
     def judge(self, player: Player, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
@@ -56,8 +56,7 @@ class Guard:
             optimizer.found_inf = skip  # type: ignore[attr-defined]
         elif skip.item():
             optimizer.zero_grad(set_to_none=True)  # an optimizer passes over what has no gradient
-        self._verdicts.append(skip)
-        self._new.setdefault(player.value, []).append(skip)
+        self.verdicts.append((player, skip))
 
     @torch.no_grad()
     def settle(self) -> None:
@@ -65,11 +64,17 @@ class Guard:
 
         At the end of the batch, when no graph needs them any more.
         """
-        if self._verdicts and self._places:
-            skipped = torch.stack(self._verdicts).any()
+        if self.verdicts and self._places:
+            skipped = torch.stack([skip for _, skip in self.verdicts]).any()
             for (layer, name), kept in zip(self._places, self._kept, strict=True):
                 buffer = getattr(layer, name)
                 buffer.copy_(torch.where(skipped, kept, buffer))
+
+    def note(self) -> None:
+        """Keep the verdicts of a batch until they are counted."""
+        for player, skip in self.verdicts:
+            self._new.setdefault(player.value, []).append(skip)
+        self.verdicts = []
 
     def counts(self) -> dict[str, Tensor]:
         """Return how many updates of each player have been left out, as scalars for the log."""

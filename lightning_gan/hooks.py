@@ -33,13 +33,18 @@ class _Empty:
 EMPTY = _Empty()
 
 
+def overrides(listener: Any, name: str, base: type = pl.Callback) -> bool:
+    """Whether a callback, or a module where ``base`` says so, has a hook of its own."""
+    own = vars(listener).get(name, EMPTY) is not EMPTY
+    return own or getattr(type(listener), name, None) is not getattr(base, name)
+
+
 def pass_over_empty(trainer: pl.Trainer) -> None:
     """Let no hook around batches be called that callbacks and module do not override."""
     restore(trainer)  # an earlier fit may have ended by an error
     for listener, base in _listeners(trainer):
         for name in HOOKS:
-            unchanged = getattr(type(listener), name, None) is getattr(base, name)
-            if unchanged and name not in vars(listener):
+            if not overrides(listener, name, base):
                 vars(listener)[name] = EMPTY
 
 

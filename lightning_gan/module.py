@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import hooks, log, randomness, resuming, saving
+from lightning_gan import graphs, hooks, log, randomness, resuming, saving
 from lightning_gan.checks import (
     check_generated,
     check_labels,
@@ -37,7 +37,7 @@ from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
 from lightning_gan.schedules import apply_schedules
 from lightning_gan.strategy import average, check_trainer, gather_objects
-from lightning_gan.types import AdversarialStep, Player, map_labels
+from lightning_gan.types import AdversarialStep, Player, Progress, map_labels
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR
 
@@ -87,6 +87,11 @@ class GANModule(GAN):
             a minute and, on CPUs, seldom pays.
         discriminator_compile: The same for the discriminator, which then cannot have a regularizer
             that differentiates it twice.
+        graph: On a GPU, capture the steps on a batch as a CUDA graph and replay it: the same
+            updates, without Python's time for each kernel. Batches that are logged and the first
+            of each kind are computed step by step. Python code in networks, losses and
+            regularizers runs when a graph is captured and not again, so that a number which they
+            change by themselves stays what it was. One process, fused Adam or AdamW.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -112,22 +117,28 @@ class GANModule(GAN):
             self._first_batch_checked = True
         apply_schedules(self, self.schedules, self.progress.images)
         phases = self._phases()
+        play = self._play if self._graphs is None else self._graphs.play
+        with one_count(self.trainer, self._optimizers().values()):
+            self._end_batch(phases, len(real), play(real, y, phases))
+        if self.trainer.enable_validation:  # whose loader may draw from torch's global state
+            self._global_random = randomness.get_states(self.device)
+
+    def _play(self, real: Tensor, y: Any, phases: tuple[Player, ...]) -> dict[str, Tensor]:
+        """Let players step on one batch; return detached scalars for the log and the observers."""
         fakes: Fakes | None = None
         seen = {} if phases else self._look(real, y)
         self._guard.begin()
-        with one_count(self.trainer, self._optimizers().values()):
-            for index, player in enumerate(phases):
-                keep = self._next_shares(phases[index : index + 2])
-                readings_, fakes = self._update(player, real, y, fakes, keep, phases)
-                seen = {**readings_, **seen}
-                if not self.alternation.simultaneous:
-                    self._step(player)
-            if self.alternation.simultaneous:
-                for player in phases:
-                    self._step(player)
-            self._end_batch(phases, len(real), seen)
-        if self.trainer.enable_validation:  # whose loader may draw from torch's global state
-            self._global_random = randomness.get_states(self.device)
+        for index, player in enumerate(phases):
+            keep = self._next_shares(phases[index : index + 2])
+            readings_, fakes = self._update(player, real, y, fakes, keep, phases)
+            seen = {**readings_, **seen}
+            if not self.alternation.simultaneous:
+                self._step(player)
+        if self.alternation.simultaneous:
+            for player in phases:
+                self._step(player)
+        self._guard.settle()
+        return seen
 
     def _discriminator_loss(self, step: AdversarialStep) -> Tensor:
         real, fake = step.real_output.logits, step.fake_output.logits
@@ -161,7 +172,7 @@ class GANModule(GAN):
             Detached scalars for the log and the observers, and the fakes for the next phase.
         """
         torch.clear_autocast_cache()  # one context spans the whole batch, and weights have changed
-        due = self._due_regularizers(player)
+        due = self._due_regularizers(player, self.progress)
         seen: dict[str, Tensor] = {}
         self._optimizers()[player].zero_grad()
         with self._frozen(DISCRIMINATOR) if player is GENERATOR else nullcontext():
@@ -202,18 +213,22 @@ class GANModule(GAN):
         return objective, terms
 
     def _step(self, player: Player) -> None:
-        """Let one player's optimizer and scheduler step on the gradients that are there."""
+        """Let one player's optimizer step on the gradients that are there."""
         self._optimizers()[player].step()
-        if self._lr_schedulers[player] is not None:
-            self._lr_schedulers[player].step()
         with torch.no_grad():
             for _, regularizer in self._regularizers():
                 regularizer.after_update(player, getattr(self, player.value))
+        self._count_step(player)
+
+    def _count_step(self, player: Player) -> None:
+        """Bring a player's learning rate and count up to date after its step."""
+        if self._lr_schedulers[player] is not None:
+            self._lr_schedulers[player].step()
         self.progress = self.progress.after_step(player)
 
     def _end_batch(self, phases: tuple[Player, ...], n: int, seen: dict[str, Tensor]) -> None:
         """Bring ranks, counts, averaged generator, observers and log up to date."""
-        self._guard.settle()
+        self._guard.note()
         if self.trainer.world_size > 1:  # so that saving rank 0's buffers never changes a run
             networks = (self.generator, self.discriminator)
             average([b for net in networks for b in net.buffers() if b.is_floating_point()])
@@ -230,10 +245,10 @@ class GANModule(GAN):
         for key, value in seen.items():
             if not key.startswith("sign/"):
                 self._meter.add(key, value)
-        step, period = self.trainer.global_step + 1, self._log_period()
-        if period > 0 and step % period == 0:
+        step = self.trainer.global_step + 1
+        if self._logs_batch():
             self._log(step)
-        if step % (period or 50) == 0 and self._guard.is_lost(self.max_skipped):
+        if step % (self._log_period() or 50) == 0 and self._guard.is_lost(self.max_skipped):
             self.trainer.should_stop = True
 
     # What one batch is made of ----------------------------------------------------------------
@@ -277,9 +292,9 @@ class GANModule(GAN):
         dim = self.generator.latent_dim
         return self.prior.sample(n, dim, generator=self._noise, device=self.device)
 
-    def _due_regularizers(self, player: Player) -> dict[str, Regularizer]:
+    def _due_regularizers(self, player: Player, progress: Progress) -> dict[str, Regularizer]:
         """Return the regularizers that take part in a player's next update."""
-        updates = self.progress.steps(player)
+        updates = progress.steps(player)
         return {
             name: regularizer
             for name, regularizer in self._regularizers()
@@ -307,7 +322,7 @@ class GANModule(GAN):
             discriminator=self.discriminator,
             augment=self.augment,
             draw_latents=self._draw_latents,
-            images_seen=self.progress.images,
+            images_seen=None if self._captures else self.progress.images,
             full_precision=bool(inputs),
         )
 
@@ -379,9 +394,7 @@ class GANModule(GAN):
         max_norm, max_value = (
             getattr(self, f"{player.value}_clip_{kind}") for kind in ("norm", "value")
         )
-        period = self._log_period()
-        logs = period > 0 and (self.trainer.global_step + 1) % period == 0
-        norm = None
+        logs, norm = self._logs_batch(), None
         if logs or max_norm is not None:  # before a bad gradient is dropped
             norm = gradient_norm(parameters)
         if norm is not None and logs:
@@ -392,6 +405,8 @@ class GANModule(GAN):
     def on_fit_start(self) -> None:
         """Refuse trainers that cannot train two players; take stock of what is trainable."""
         check_trainer(self.trainer)
+        if self.graph:
+            graphs.check_graph(self, self.trainer)
         saving.install(self.trainer)
         spare_gpu_queries()
         compile_networks(self)
@@ -433,6 +448,7 @@ class GANModule(GAN):
         saved, self._saved_ranks = self._saved_ranks, None
         if saved is not None:
             self._take_up(saved)
+        self._graphs = graphs.begin(self) if self.graph else None
         hooks.pass_over_empty(self.trainer)
 
     def _take_up(self, saved: list[dict[str, Any]]) -> None:
@@ -467,10 +483,16 @@ class GANModule(GAN):
             NotFiniteError: ``max_skipped`` updates in a row were left out.
         """
         hooks.restore(self.trainer)
+        self._graphs = None
         if self._meter:
             self._log(self.trainer.global_step)
         self._guard.is_lost(self.max_skipped)
         self._guard.raise_if_lost(self._advice())
+
+    def _logs_batch(self) -> bool:
+        """Whether values are logged at the end of the present batch."""
+        period = self._log_period()
+        return period > 0 and (self.trainer.global_step + 1) % period == 0
 
     def _log_period(self) -> int:
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_gan.errors import InputError
+
 
 class Player(str, Enum):
     """One of the two networks that play the game."""
@@ -134,7 +136,6 @@ class AdversarialStep:
         generator: The generator network.
         discriminator: The discriminator network.
         augment: The augmentation before the discriminator.
-        images_seen: Real samples seen before this batch, over all ranks.
         full_precision: Whether the discriminator runs without autocast in this update, because a
             regularizer differentiates it.
     """
@@ -152,18 +153,32 @@ class AdversarialStep:
         discriminator: nn.Module,
         augment: nn.Module,
         draw_latents: Callable[[int], Tensor],
-        images_seen: int = 0,
+        images_seen: int | None = 0,
         full_precision: bool = False,
     ) -> None:
         self.player = player
         self.real, self.y = real, y
         self.fake, self.fake_y, self.z = fake, fake_y, z
         self.generator, self.discriminator, self.augment = generator, discriminator, augment
-        self.images_seen = images_seen
+        self._images_seen = images_seen
         self._draw_latents = draw_latents
         self.full_precision = full_precision
         self._real_output: DiscriminatorOutput | None = None
         self._fake_output: DiscriminatorOutput | None = None
+
+    @property
+    def images_seen(self) -> int:
+        """Real samples seen before this batch, over all ranks.
+
+        Raises:
+            InputError: The update is being captured as a CUDA graph, which would repeat it.
+        """
+        if self._images_seen is None:
+            raise InputError(
+                "graph repeats what was captured, and images_seen, which a part reads at every "
+                "step, would stay what it was: set graph to false"
+            )
+        return self._images_seen
 
     @property
     def real_output(self) -> DiscriminatorOutput:

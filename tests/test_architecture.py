@@ -25,7 +25,7 @@ LEVELS = {
     **dict.fromkeys(COMPONENTS, 2),
     **dict.fromkeys(["module", "gan", "strategy", "ema", "clock", "meter", "checks"], 3),
     **dict.fromkeys(["feedback", "randomness", "sampling", "checkpoint", "optimization"], 3),
-    **dict.fromkeys(["compilation", "guard", "hooks", "log", "resuming", "saving"], 3),
+    **dict.fromkeys(["compilation", "graphs", "guard", "hooks", "log", "resuming", "saving"], 3),
     "data": 4,
     "metrics": 4,
     **dict.fromkeys(

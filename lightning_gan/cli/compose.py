@@ -131,13 +131,20 @@ def check(override: Override) -> None:
     elif name.split(".")[0] not in TOP:
         head, _, rest = name.partition(".")
         of_model = head in (*KIND_GROUPS, "ema", "schedules") or head.startswith(PLAYERS)
-        hint = nearest(head, (*TOP, *groups()))
+        hint = nested(name) or nearest(head, (*TOP, *groups()))
         if rest and of_model:
             hint = f", did you mean 'model.{name}'?"
         raise InputError(
             f"unknown setting or group {name!r}{hint or '.'} "
             f"Groups: {', '.join(groups())}. Settings begin with {', '.join(TOP)}"
         )
+
+
+def nested(name: str) -> str:
+    """Return ``", did you mean 'trainer.max_steps'?"`` for the last part of a usual setting."""
+    defaults = settings([])
+    found = [key for key in ("model", "data", "trainer") if name in defaults[key]]
+    return f", did you mean '{found[0]}.{name}'?" if found else ""
 
 
 def check_choice(group: str, name: str) -> None:

@@ -24,6 +24,7 @@ COMMON = {
     "model.discriminator_optimizer.lr": "learning rate of the discriminator",
     "model.ema.half_life_kimg": "half-life of the averaged generator, in 1000 images",
     "model.micro_batches": "pieces of a batch, to save memory",
+    "model.graph": "true: steps as CUDA graphs, on one GPU",
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
     "health.every_n_steps": "batches between health checks; health=false: none",
     "evaluation": "score cards while training: evaluation.every_n_steps=1000; null: none",

@@ -87,7 +87,7 @@ def check_key(path: str) -> None:
             else f"{key!r} is a config group; write {key}=NAME, and key=value for all the others"
         )
     raise InputError(
-        f"unknown setting {path!r}{nearest(key, compose.TOP) or '.'} "
+        f"unknown setting {path!r}{compose.nested(path) or nearest(key, compose.TOP) or '.'} "
         f"Settings begin with {', '.join(compose.TOP)}"
     )
 

@@ -123,6 +123,7 @@ class ResumableLoader(ABC):
         self.batch_size = batch_size
         self.drop_last = drop_last
         self.sampler = EpochPermutation(n, seed, shuffle, rank, world_size, drop_last)
+        self._device = torch.device("cpu")  # of the order of an epoch
         self._delivered: int | None = None  # batches since the beginning of epoch 0
         self._resumes = False
 
@@ -166,7 +167,7 @@ class ResumableLoader(ABC):
         for number in range(first, first + len(self)):
             epoch, batch = divmod(number, len(self))
             if epoch != begun:
-                begun, indices = epoch, self.sampler.indices(epoch)
+                begun, indices = epoch, self.sampler.indices(epoch).to(self._device)
             yield indices[self._start(batch) : self._start(batch + 1)]
 
     def _start(self, batch: int) -> int:
@@ -260,8 +261,8 @@ class TensorLoader(ResumableLoader):
             len(samples), labels, batch_size, shuffle, drop_last, seed, rank, world_size
         )
         self.samples = samples
+        if isinstance(samples, Tensor):  # once an epoch: for every copy the host waits for a GPU
+            self._device = samples.device
 
     def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
-        if isinstance(self.samples, Tensor):
-            chosen = (indices.to(self.samples.device) for indices in chosen)
         return (self.samples.index_select(0, indices) for indices in chosen)

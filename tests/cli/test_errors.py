@@ -62,6 +62,9 @@ WRONG = {
     "fit ~model.nothing": "~model.nothing: there is no such setting to remove",
     "fit ~nothing": "unknown setting or group 'nothing'. Groups: *",
     # Keys.
+    "fit max_steps=5": "unknown setting or group 'max_steps', did you mean 'trainer.max_steps'? *",
+    "fit --batch_size=5": "unknown setting 'batch_size', did you mean 'data.batch_size'? *",
+    "fit graph=true": "unknown setting or group 'graph', did you mean 'model.graph'? *",
     "fit modle.micro_batches=2": "unknown setting or group 'modle.micro_batches', did you mean "
     "'model'? *",
     "fit --modle.micro_batches=2": f"unknown setting 'modle.micro_batches', did you mean 'model'? "

@@ -13,9 +13,11 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_gan import data
 from lightning_gan.data import Digits, ImageData, RandomImages, base
+from lightning_gan.data.loader import TensorLoader
 from lightning_gan.errors import InputError
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "data").glob("*.yaml"))
@@ -312,6 +314,30 @@ def test_new_fit_of_a_used_data_module_begins_at_the_beginning(tmp_path):
     module = RandomImages([3], n=41, batch_size=8)
     first = fit(tmp_path, Recorder(), datamodule=module, max_steps=3)
     assert fit(tmp_path, Recorder(), datamodule=module, max_steps=3) == first
+
+
+class Copies(TorchDispatchMode):
+    """Counts copies to the meta device."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        copies = function is torch.ops.aten._to_copy.default
+        self.count += copies and kwargs.get("device") == torch.device("meta")
+        return function(*args, **kwargs)
+
+
+def test_nothing_is_copied_to_the_device_for_a_batch():
+    """Every copy to a GPU makes the host wait for all that it was told before."""
+    images = torch.empty(64, 1, 4, 4, dtype=torch.uint8, device="meta")
+    labels = torch.empty(64, dtype=torch.int64, device="meta")
+    loader = TensorLoader(images, labels, batch_size=8, shuffle=True)
+    with Copies() as copies:
+        assert len(list(loader)) == 8
+        assert copies.count == 1  # the order of the epoch
+        assert len(list(loader)) == 8
+        assert copies.count == 2
 
 
 def test_images_can_be_kept_on_the_device_that_trains():

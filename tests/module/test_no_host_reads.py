@@ -57,6 +57,27 @@ def test_a_step_reads_nothing(tmp_path, parts):
     assert reads_of_steps(tmp_path, **parts) == [0, 0, 0]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_a_step_on_a_gpu_waits_for_nothing(tmp_path, graph):
+    """As torch sees it: it ends a step that waits with an error."""
+    gan = toys.gan(graph=graph, ema=EMA())
+    step, batches = gan.training_step, 0
+
+    def watched(*args):
+        nonlocal batches
+        batches += 1
+        torch.cuda.set_sync_debug_mode("error" if batches > 5 else "default")
+        try:
+            step(*args)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    gan.training_step = watched
+    toys.fit(tmp_path, gan, steps=20, log_every_n_steps=1000, accelerator="gpu")
+    assert batches == 20
+
+
 def test_reads_are_seen(tmp_path):
     assert all(reads_of_steps(tmp_path / "rmsprop", **ANOTHER_OPTIMIZER))
     logging = reads_of_steps(tmp_path / "log", log_every_n_steps=2)
