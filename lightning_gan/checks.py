@@ -265,11 +265,6 @@ def check_options(gan: Any) -> None:
             f"got {gan.generator_batch}"
         )
     check_compiled(gan)
-    compiled = [player.value for player in Player if getattr(gan, f"{player.value}_compile")]
-    if gan.graph and compiled:
-        raise InputError(
-            f"graph captures networks as they are: leave {compiled[0]}_compile false, or graph"
-        )
     parts = (gan.generator, gan.discriminator, gan.loss)
     coupled = [type(part).__name__ for part in parts if getattr(part, "couples_samples", False)]
     if gan.micro_batches > 1 and coupled:

@@ -22,7 +22,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.ema import EMA, reestimate_statistics
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.graphs import GraphedSteps
+from lightning_gan.graphs.steps import GraphedSteps
 from lightning_gan.guard import Guard
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.meter import Meter

@@ -19,7 +19,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import graphs, hooks, log, randomness, resuming, saving
+from lightning_gan import hooks, log, randomness, resuming, saving
 from lightning_gan.checks import (
     check_generated,
     check_labels,
@@ -32,6 +32,8 @@ from lightning_gan.compilation import compile_networks
 from lightning_gan.errors import InputError
 from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
 from lightning_gan.gan import GAN
+from lightning_gan.graphs.checks import check_graph
+from lightning_gan.graphs.steps import graphed_steps
 from lightning_gan.optimization import clip, gradient_norm, make_optimizer, spare_gpu_queries
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.sampling import slice_labels
@@ -89,9 +91,9 @@ class GANModule(GAN):
             that differentiates it twice.
         graph: On a GPU, capture the steps on a batch as a CUDA graph and replay it: the same
             updates, without Python's time for each kernel. Batches that are logged and the first
-            of each kind are computed step by step. Python code in networks, losses and
-            regularizers runs when a graph is captured and not again, so that a number which they
-            change by themselves stays what it was. One process, fused Adam or AdamW.
+            of each kind are computed step by step. Python code of the parts runs when a graph is
+            captured and not again. One process, fused Adam or AdamW; the graphs keep memory of
+            their own for activations and gradients.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -406,7 +408,7 @@ class GANModule(GAN):
         """Refuse trainers that cannot train two players; take stock of what is trainable."""
         check_trainer(self.trainer)
         if self.graph:
-            graphs.check_graph(self, self.trainer)
+            check_graph(self, self.trainer, GANModule)
         saving.install(self.trainer)
         spare_gpu_queries()
         compile_networks(self)
@@ -448,7 +450,7 @@ class GANModule(GAN):
         saved, self._saved_ranks = self._saved_ranks, None
         if saved is not None:
             self._take_up(saved)
-        self._graphs = graphs.begin(self) if self.graph else None
+        self._graphs = graphed_steps(self) if self.graph else None
         hooks.pass_over_empty(self.trainer)
 
     def _take_up(self, saved: list[dict[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """A stand-in for CUDA graphs on the CPU: operations are recorded once and repeated in place.
 
-What holds for a graph holds here. Recording does nothing: weights, buffers, moments and random
+Recording does nothing, as with a graph: weights, buffers, moments and random
 states are afterwards as they were. Memory is fixed: a replay reads and writes the tensors that were
 recorded, which hold garbage before it. Python is not asked again, and what would read a value on
-the host fails.
+the host fails. Streams, memory that graphs share and copies from the host have no counterpart.
 """
 
 from __future__ import annotations
@@ -46,10 +46,7 @@ class Tape(TorchDispatchMode):
 
 
 class Replayer:
-    """Takes the place of CudaRecorder in ``graphs.RECORDERS``."""
-
-    recorded = 0
-    replayed = 0
+    """Takes the place of CudaRecorder."""
 
     def __init__(self, device, noise):
         self.noise = noise
@@ -58,7 +55,6 @@ class Replayer:
         return nullcontext()
 
     def record(self, work):
-        type(self).recorded += 1
         states = torch.get_rng_state(), self.noise.get_state()
         tape = Tape()
         try:
@@ -75,7 +71,6 @@ class Replayer:
 
     @torch.no_grad()
     def replay(self, operations):
-        type(self).replayed += 1
         for function, args, kwargs, result in operations:
             given = {t.untyped_storage().data_ptr() for t in tensors((args, kwargs))}
             again = function(*args, **kwargs)

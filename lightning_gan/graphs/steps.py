@@ -11,69 +11,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lightning_gan import hooks
 from lightning_gan.errors import InputError
+from lightning_gan.graphs.checks import check_optimizers
+from lightning_gan.graphs.recorder import RECORDERS
 from lightning_gan.types import Player, map_labels
 
 WARMUP = 3  # batches of a kind before it is captured, in which libraries choose their kernels
 MOST = 16  # kinds that are captured; others are computed step by step
-STEP_HOOKS = (
-    "on_before_zero_grad",
-    "on_before_backward",
-    "on_after_backward",
-    "on_before_optimizer_step",
+TOLD_AFTER = 200  # batches without a replay
+OPTIONS = (
+    *("micro_batches", "generator_batch", "share_fakes", "fake_labels"),
+    *(f"{player.value}_clip_{kind}" for player in Player for kind in ("norm", "value")),
 )
-Result = TypeVar("Result")
-
-
-class CudaRecorder:
-    """Records what is computed on a GPU.
-
-    Args:
-        device: The GPU.
-        noise: The generator, besides torch's own, from which the recorded work draws.
-    """
-
-    def __init__(self, device: torch.device, noise: torch.Generator) -> None:
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._pool = torch.cuda.graph_pool_handle()
-        self._noise = noise
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Compute on the stream that captures, so that nothing is bound to another one."""
-        current = torch.cuda.current_stream(self._stream.device)
-        self._stream.wait_stream(current)
-        with torch.cuda.stream(self._stream):
-            yield
-        current.wait_stream(self._stream)
-
-    def record(self, work: Callable[[], Result]) -> tuple[Callable[[], None], Result]:
-        """Record work without doing it.
-
-        Returns:
-            A function that does it, and the result, whose tensors each call fills.
-
-        Raises:
-            RuntimeError: The work needs the host, to read a value, for example.
-        """
-        graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._noise)
-        # Threads that load data may go on using the driver meanwhile.
-        mode = "thread_local"
-        with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode=mode):
-            result = work()
-        return graph.replay, result
-
-
-RECORDERS: dict[str, Any] = {"cuda": CudaRecorder}  # by type of device
+PLAIN = {int, float, bool, str, type(None)}
 
 
 class Captured(NamedTuple):
@@ -119,7 +76,8 @@ class Rates:
 class GraphedSteps:
     """Replays a module's steps on a batch; what has no graph yet is computed step by step.
 
-    Batches that are logged, and those computed under autograd's anomaly mode, always are.
+    Batches that are logged, and those computed under autograd's anomaly mode, always are. Outside
+    of a step gradients are None, since replays leave none.
 
     Args:
         gan: The module, with its random generator, about to be trained.
@@ -130,7 +88,12 @@ class GraphedSteps:
         self._gan = gan
         self._recorder = recorder
         self._times: dict[Any, int] = {}
-        self._captured: dict[Any, Captured] = {}
+        self._captured: dict[Any, Captured | None] = {}  # None: it cannot be
+        self._eager = 0  # batches before the first replay
+        parts = (gan.generator, gan.discriminator, gan.loss, gan.augment, gan.prior)
+        modules = [m for part in (*parts, *gan.regularizers.values()) for m in part.modules()]
+        self._settings = [vars(module) for module in modules]
+        self._parameters = [*gan.generator.parameters(), *gan.discriminator.parameters()]
 
     def __reduce__(self) -> Any:
         return (type(None), ())  # a copy of the module has no graphs
@@ -139,43 +102,77 @@ class GraphedSteps:
         """Let players step on one batch; return the scalars that ``GANModule._play`` does.
 
         Raises:
-            InputError: The steps cannot be captured.
+            InputError: The first steps to be captured cannot be.
         """
-        tensors = _tensors(real, y)
-        kind = self._kind(tensors, phases)
-        captured = self._captured.get(kind)
-        if self._gan._logs_batch() or torch.is_anomaly_enabled() or not phases:
-            captured = None
-        elif captured is None and self._is_time(kind):
-            captured = self._captured[kind] = self._capture(real, y, phases)
-        if captured is None:
-            with self._recorder.aside():
-                found: dict[str, Tensor] = self._gan._play(real, y, phases)
-            return found
-        return self._replay(captured, tensors, phases)
+        captured = None
+        if phases and not self._gan._logs_batch() and not torch.is_anomaly_enabled():
+            kind = self._kind(real, y, phases)
+            if self._is_time(kind):
+                self._captured[kind] = self._try_capture(real, y, phases)
+            captured = self._captured.get(kind)
+        if captured is not None:
+            return self._replay(captured, _tensors(real, y), phases)
+        self._tell()
+        with self._recorder.aside():
+            found: dict[str, Tensor] = self._gan._play(real, y, phases)
+        self._drop_gradients()
+        return found
 
-    def _is_time(self, kind: Any) -> bool:
-        if len(self._times) > 100 * MOST:  # numbers that never come again
-            self._times = {}
-        self._times[kind] = self._times.get(kind, 0) + 1
-        return self._times[kind] > WARMUP and len(self._captured) < MOST
+    def _kind(self, real: Tensor, y: Any, phases: tuple[Player, ...]) -> Any:
+        """Return all that a graph repeats and that is known to change between batches.
 
-    def _kind(self, tensors: list[Tensor], phases: tuple[Player, ...]) -> Any:
-        """Return all that is fixed when a batch is captured, as far as it is known to change."""
+        Besides the batch's form, what the players do, and the settings of their optimizers, these
+        are the plain numbers and modes of all parts, which schedules, callbacks and the parts
+        themselves may change.
+        """
         gan = self._gan
         progress, due = gan.progress, []
         for player in phases:
-            found = gan._due_regularizers(player, progress)
-            due.append(tuple((name, each.weight) for name, each in found.items()))
+            due.append(tuple(gan._due_regularizers(player, progress)))
             progress = progress.after_step(player)
-        groups = [g for o in gan._optimizers().values() for g in o.param_groups]
+        groups = [group for o in gan._optimizers().values() for group in o.param_groups]
         return (
             phases,
             tuple(due),
-            tuple((t.shape, t.dtype, t.stride()) for t in tensors),
-            tuple(schedule.at(gan.progress.images) for schedule in gan.schedules.values()),
-            tuple(repr([group[k] for k in group if k not in ("params", "lr")]) for group in groups),
+            repr(map_labels(_form, (real, y))),
+            repr([group[k] for group in groups for k in group if k not in ("params", "lr")]),
+            tuple([getattr(gan, name) for name in OPTIONS]),
+            tuple([v for each in self._settings for v in each.values() if type(v) in PLAIN]),
+            tuple([parameter.requires_grad for parameter in self._parameters]),
         )
+
+    def _is_time(self, kind: Any) -> bool:
+        if kind in self._captured or len(self._captured) == MOST:
+            return False
+        if len(self._times) > 100 * MOST:  # numbers that never come again
+            self._times = {}
+        self._times[kind] = self._times.get(kind, 0) + 1
+        return self._times[kind] > WARMUP
+
+    def _tell(self) -> None:
+        if not self._captured:
+            self._eager += 1
+            if self._eager == TOLD_AFTER:
+                rank_zero_warn(
+                    f"graph: the first {TOLD_AFTER} batches were computed step by step, because "
+                    "they were all logged or a number changes with each: a scheduled one, one that "
+                    "a part counts, the momentum of a cyclic learning rate, or the batch size"
+                )
+
+    def _drop_gradients(self) -> None:
+        for optimizer in self._gan._optimizers().values():
+            optimizer.zero_grad()
+
+    def _try_capture(self, real: Tensor, y: Any, phases: tuple[Player, ...]) -> Captured | None:
+        try:
+            return self._capture(real, y, phases)
+        except InputError as error:
+            if not self._captured:
+                raise
+            rank_zero_warn(f"{error}. Batches of this kind are computed step by step.")
+            return None
+        finally:
+            self._drop_gradients()
 
     def _capture(self, real: Tensor, y: Any, phases: tuple[Player, ...]) -> Captured:
         gan, inputs = self._gan, [tensor.clone() for tensor in _tensors(real, y)]
@@ -196,12 +193,7 @@ class GraphedSteps:
             with _capturing(gan, phases, rates), _buffers_in_place(gan):
                 replay, (keys, players, values) = self._recorder.record(work)
         except RuntimeError as error:
-            raise InputError(
-                "graph: the steps of this GAN cannot be captured as a CUDA graph, because a part "
-                "of it reads a tensor's value on the host or does something else that a graph "
-                "cannot; set graph to false "
-                f"({type(error).__name__}: {' '.join(str(error).split())[:300]})"
-            ) from error
+            raise InputError(_why(error)) from error
         return Captured(replay, inputs, rates, keys, players, values)
 
     def _replay(
@@ -224,6 +216,26 @@ def _tensors(real: Tensor, y: Any) -> list[Tensor]:
     found: list[Tensor] = []
     map_labels(lambda tensor: found.append(tensor) or tensor, (real, y))  # type: ignore[func-returns-value]
     return found
+
+
+def _why(error: BaseException) -> str:
+    """Return a sentence about a capture that failed."""
+    while error.__context__ is not None:  # the end of a capture that has failed fails, too
+        error = error.__context__
+    if isinstance(error, torch.OutOfMemoryError):
+        return (
+            "graph keeps memory of its own for activations and gradients, and the GPU has not "
+            "enough: lower data.batch_size, or set graph to false"
+        )
+    return (
+        "graph: the steps of this GAN cannot be captured as a CUDA graph, because a part of it "
+        "reads a tensor's value on the host or does something else that a graph cannot; set graph "
+        f"to false ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
+    )
+
+
+def _form(tensor: Tensor) -> Any:
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device
 
 
 @contextmanager
@@ -282,52 +294,7 @@ class _NextRates:
                 group["lr"] = tensor
 
 
-def begin(gan: Any) -> GraphedSteps:
+def graphed_steps(gan: Any) -> GraphedSteps:
     """Return what plays the steps of a module whose training begins."""
+    check_optimizers(gan)  # again: their states may come from a checkpoint
     return GraphedSteps(gan, RECORDERS[gan.device.type](gan.device, gan._noise))
-
-
-def check_graph(gan: Any, trainer: pl.Trainer) -> None:
-    """Refuse, before the first step, what cannot be captured.
-
-    Args:
-        gan: The module, on its device, with its optimizers.
-        trainer: The Trainer that is about to train it.
-
-    Raises:
-        InputError: There is no GPU, there are several processes, or a part or a callback acts in
-            Python at every step.
-    """
-    if gan.device.type not in RECORDERS:
-        raise InputError(
-            f"graph captures steps as CUDA graphs, and this run computes on {gan.device.type}: set "
-            "trainer.accelerator=gpu where there is one, or graph to false"
-        )
-    if trainer.world_size > 1:
-        raise InputError(
-            f"graph captures the steps of one process, got {trainer.world_size}: set "
-            "trainer.devices=1, or graph to false"
-        )
-    for player, made in gan._made.items():
-        optimizer = made["optimizer"]
-        adam = isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW))
-        if not (adam and all(group["fused"] for group in optimizer.param_groups)):
-            raise InputError(
-                "graph needs optimizers that leave out a step that is not finite without asking "
-                f"the host, torch's fused Adam or AdamW; {player.value}_optimizer is "
-                f"{type(optimizer).__name__}{', not fused' if adam else ''}: choose one of them, "
-                "or set graph to false"
-            )
-    for name, part in (("augment", gan.augment), *gan.regularizers.items()):
-        if part.observes:
-            raise InputError(
-                f"graph repeats what was captured, and {name} ({type(part).__name__}) changes by "
-                "what it observes: leave it out, or set graph to false"
-            )
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        acting = [name for name in STEP_HOOKS if hooks.overrides(callback, name)]
-        if acting:
-            raise InputError(
-                f"graph passes over the hooks of a step, and {type(callback).__name__} has "
-                f"{acting[0]}: leave it out, or set graph to false"
-            )
