@@ -8,6 +8,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from lightning_gan.errors import NotFiniteError
+from lightning_gan.optimization import dense
 from lightning_gan.types import Player
 
 
@@ -156,7 +157,7 @@ def not_finite(tensors: list[Tensor]) -> Tensor:
     if plain:
         torch._amp_foreach_non_finite_check_and_unscale_(plain, found, one)
     if len(plain) < len(tensors):
-        norm = get_total_norm([tensor for tensor in tensors if not _scaler_takes(tensor)])
+        norm = get_total_norm([dense(tensor) for tensor in tensors if not _scaler_takes(tensor)])
         found = torch.maximum(found, norm.isfinite().logical_not().float())
     return found
 

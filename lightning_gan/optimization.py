@@ -80,7 +80,15 @@ def clip(
 
 def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
     """Return the total Euclidean norm of the gradients, a scalar on their device."""
-    return get_total_norm([p.grad for p in parameters if p.grad is not None])
+    return get_total_norm([dense(p.grad) for p in parameters if p.grad is not None])
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """Return the elements that a sparse tensor stores, and any other tensor as it is.
+
+    Older releases of torch take no norm of sparse tensors.
+    """
+    return tensor.coalesce().values() if tensor.layout is torch.sparse_coo else tensor
 
 
 def _prefer_fused(optimizer: Optimizer) -> None:
