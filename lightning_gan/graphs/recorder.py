@@ -17,7 +17,13 @@ class CudaRecorder:
     Args:
         device: The GPU.
         noise: The generator, besides torch's own, from which the recorded work draws.
+
+    Attributes:
+        forgives: Whether work that could not be recorded leaves no trace. Before torch 2.14 random
+            generators stay in the mode of the capture that failed.
     """
+
+    forgives = torch.__version__ >= "2.14"
 
     def __init__(self, device: torch.device, noise: torch.Generator) -> None:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
@@ -45,7 +51,7 @@ class CudaRecorder:
             RuntimeError: The work needs the host, to read a value, for example.
         """
         graph = torch.cuda.CUDAGraph()
-        if torch.__version__ < "2.14":  # from then on a graph finds its generators by itself
+        if torch.__version__ < "2.14":  # later ones find the generators that are drawn from
             graph.register_generator_state(self._noise)
         # Threads that load data may go on using the driver meanwhile.
         mode = "thread_local"

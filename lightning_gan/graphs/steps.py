@@ -102,7 +102,8 @@ class GraphedSteps:
         """Let players step on one batch; return the scalars that ``GANModule._play`` does.
 
         Raises:
-            InputError: The first steps to be captured cannot be.
+            InputError: The steps cannot be captured; the first ones, from torch 2.14 on. Others are
+                computed step by step from there on, with a warning.
         """
         captured = None
         if phases and not self._gan._logs_batch() and not torch.is_anomaly_enabled():
@@ -167,7 +168,7 @@ class GraphedSteps:
         try:
             return self._capture(real, y, phases)
         except InputError as error:
-            if not self._captured:
+            if not (self._captured and self._recorder.forgives):
                 raise
             rank_zero_warn(f"{error}. Batches of this kind are computed step by step.")
             return None

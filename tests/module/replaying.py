@@ -48,6 +48,8 @@ class Tape(TorchDispatchMode):
 class Replayer:
     """Takes the place of CudaRecorder."""
 
+    forgives = True
+
     def __init__(self, device, noise):
         self.noise = noise
 

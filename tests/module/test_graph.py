@@ -508,6 +508,9 @@ def test_what_is_no_tensor_in_labels_is_heeded(tmp_path, counts):
 
 
 def test_a_rare_kind_that_cannot_be_captured_is_computed_step_by_step(tmp_path, counts):
+    if counts.accelerator == "gpu" and not CudaRecorder.forgives:
+        pytest.skip("before torch 2.14 a capture that failed leaves traces")
+
     def run(graph):
         rare = Reads(interval=3)
         return trained(tmp_path, counts, graph=graph, regularizers={"rare": rare})[0]
@@ -517,6 +520,15 @@ def test_a_rare_kind_that_cannot_be_captured_is_computed_step_by_step(tmp_path, 
         graphed = run(True)
     assert_alike(eager, graphed)
     assert counts.recorded == 1
+
+
+def test_a_rare_kind_ends_training_where_a_capture_that_failed_leaves_traces(tmp_path, monkeypatch):
+    monkeypatch.setattr(Replayer, "forgives", False)
+    monkeypatch.setitem(RECORDERS, "cpu", Replayer)
+    gan = toys.gan(graph=True, regularizers={"rare": Reads(interval=3)})
+    with pytest.raises(InputError, match="cannot be captured as a CUDA graph"):
+        toys.fit(tmp_path, gan, steps=30, log_every_n_steps=50)
+    assert gan.progress.batches == 9
 
 
 class Gradients(pl.Callback):
