@@ -85,6 +85,7 @@ def sequence(optimizer, steps):
     return SequentialLR(optimizer, parts, [2])
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter in")  # of torch 2.8, to SequentialLR itself
 def test_a_schedule_within_a_schedule_is_refused(tmp_path):
     before = {"generator_lr_scheduler": partial(sequence, steps=10)}
     after = {"generator_lr_scheduler": partial(sequence, steps=20)}

