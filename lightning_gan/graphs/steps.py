@@ -102,8 +102,8 @@ class GraphedSteps:
         """Let players step on one batch; return the scalars that ``GANModule._play`` does.
 
         Raises:
-            InputError: The steps cannot be captured; the first ones, from torch 2.14 on. Others are
-                computed step by step from there on, with a warning.
+            InputError: The steps cannot be captured. From torch 2.14 on, that holds for the first
+                kind of batch; a later one costs a warning, and is computed step by step.
         """
         captured = None
         if phases and not self._gan._logs_batch() and not torch.is_anomaly_enabled():

@@ -1,9 +1,9 @@
 """A stand-in for CUDA graphs on the CPU: operations are recorded once and repeated in place.
 
-Recording does nothing, as with a graph: weights, buffers, moments and random
-states are afterwards as they were. Memory is fixed: a replay reads and writes the tensors that were
-recorded, which hold garbage before it. Python is not asked again, and what would read a value on
-the host fails. Streams, memory that graphs share and copies from the host have no counterpart.
+Recording does nothing, as with a graph: weights, buffers, moments and random states are afterwards
+as they were. Memory is fixed: a replay reads and writes the tensors that were recorded, which hold
+garbage before it. Python is not asked again, and what would read a value on the host fails.
+Streams, memory that graphs share and copies from the host have no counterpart.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 aten = torch.ops.aten
+# Operations that bring a value to the host.
 READS = {aten._local_scalar_dense.default, aten.equal.default, aten.nonzero.default}
 
 

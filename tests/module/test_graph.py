@@ -187,6 +187,19 @@ def trained(
     return gan, run
 
 
+def both(folder, counts, make, data, steps, **options):
+    """Train eagerly and with graphs on ``data()``; values are logged at the end."""
+    modules = []
+    for graph in (False, True):
+        torch.manual_seed(0)
+        gan = make(graph=graph)
+        torch.manual_seed(1)
+        options = {"log_every_n_steps": 50, "accelerator": counts.accelerator, **options}
+        toys.fit(folder, gan, steps, data(), **options)
+        modules.append(gan)
+    return modules
+
+
 def assert_alike(ours, theirs):
     """Of two modules, weights, buffers and whatever else a checkpoint holds of them agree."""
     for (name, one), other in zip(
@@ -214,34 +227,20 @@ def test_a_graph_makes_the_same_updates(tmp_path, counts, name):
 
 
 def test_mixed_precision(tmp_path, counts):
-    fit = {"precision": "bf16-mixed", "accelerator": counts.accelerator}
-    x = toys.images(64, (1, 16, 16))
+    def data():
+        return toys.loader(toys.images(64, (1, 16, 16)))
 
-    def run(graph):
-        torch.manual_seed(0)
-        gan = convolutional(graph=graph)
-        torch.manual_seed(1)
-        toys.fit(tmp_path, gan, steps=12, data=toys.loader(x), log_every_n_steps=50, **fit)
-        return gan
-
-    eager, graphed = run(False), run(True)
+    eager, graphed = both(tmp_path, counts, convolutional, data, 12, precision="bf16-mixed")
     assert counts.replayed == 9
     for one, other in zip(eager.parameters(), graphed.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_a_smaller_batch_is_a_kind_of_its_own(tmp_path, counts):
-    def run(graph):
-        torch.manual_seed(0)
-        gan = toys.gan(graph=graph)
-        torch.manual_seed(1)
-        data = toys.loader(toys.images(20))  # batches of 8, 8 and 4
-        toys.fit(
-            tmp_path, gan, steps=24, data=data, log_every_n_steps=50, accelerator=counts.accelerator
-        )
-        return gan
+    def data():
+        return toys.loader(toys.images(20))  # batches of 8, 8 and 4
 
-    eager, graphed = run(False), run(True)
+    eager, graphed = both(tmp_path, counts, toys.gan, data, 24)
     assert_alike(eager, graphed)
     assert counts.recorded == 2
     assert counts.replayed == 24 - 2 * steps.WARMUP
@@ -288,17 +287,10 @@ class NaNs(torch.utils.data.Dataset):
 
 
 def test_a_replayed_update_that_is_not_finite_is_left_out(tmp_path, counts):
-    def run(graph):
-        torch.manual_seed(0)
-        gan = toys.gan(graph=graph)
-        torch.manual_seed(1)
-        data = torch.utils.data.DataLoader(NaNs(), batch_size=4)
-        toys.fit(
-            tmp_path, gan, steps=20, data=data, log_every_n_steps=18, accelerator=counts.accelerator
-        )
-        return gan
+    def data():
+        return torch.utils.data.DataLoader(NaNs(), batch_size=4)
 
-    eager, graphed = run(False), run(True)
+    eager, graphed = both(tmp_path, counts, toys.gan, data, 20, log_every_n_steps=18)
     assert counts.replayed > 10
     for one, other in zip(eager.parameters(), graphed.parameters(), strict=True):
         torch.testing.assert_close(one, other)
@@ -493,15 +485,13 @@ def test_what_is_no_tensor_in_labels_is_heeded(tmp_path, counts):
         y = {"class": torch.ones(len(images)), "scale": float(images[0][0, 0, 0] > 0)}
         return torch.stack(images), y
 
-    def run(graph):
-        torch.manual_seed(0)
-        gan = toys.gan(graph=graph, regularizers={"scaled": Scaled()})
-        torch.manual_seed(1)
-        data = torch.utils.data.DataLoader(WithScale(), batch_size=4, collate_fn=collate)
-        toys.fit(tmp_path, gan, 30, data, log_every_n_steps=50, accelerator=counts.accelerator)
-        return gan
+    def make(graph):
+        return toys.gan(graph=graph, regularizers={"scaled": Scaled()})
 
-    eager, graphed = run(False), run(True)
+    def data():
+        return torch.utils.data.DataLoader(WithScale(), batch_size=4, collate_fn=collate)
+
+    eager, graphed = both(tmp_path, counts, make, data, 30)
     assert counts.recorded == 2
     for one, other in zip(eager.parameters(), graphed.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)

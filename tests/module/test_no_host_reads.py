@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import toys
+from replaying import READS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_gan import EMA
 from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.regularizers.wgan_gp import WGANGPRegularizer
 
-aten = torch.ops.aten
-READS = {aten._local_scalar_dense.default, aten.equal.default, aten.nonzero.default}
 ANOTHER_OPTIMIZER = {"discriminator_optimizer": torch.optim.RMSprop}  # not fused: asked once a step
 
 
