@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from lightning_gan.errors import InputError, PluginError
     from lightning_gan.generators.base import Generator
     from lightning_gan.losses.base import AdversarialLoss
-    from lightning_gan.module import GANModule
     from lightning_gan.priors.base import Prior
     from lightning_gan.regularizers.base import Regularizer
+    from lightning_gan.training.module import GANModule
     from lightning_gan.types import (
         AdversarialStep,
         DiscriminatorOutput,
@@ -46,7 +46,7 @@ _HOMES = {
     "DiscriminatorOutput": "types",
     "EMA": "ema",
     "Feedback": "types",
-    "GANModule": "module",
+    "GANModule": "training.module",
     "Generator": "generators.base",
     "InputError": "errors",
     "Player": "types",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 from typing import Any, cast
 
-from lightning_gan import registry
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
+from lightning_gan.components import registry
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.generators.base import Generator

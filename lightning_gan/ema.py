@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lightning_gan.components.spec import Component
 from lightning_gan.errors import InputError
-from lightning_gan.spec import Component
 
 BUFFERS = ("copy", "average", "reestimate")
 

@@ -20,10 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from lightning_gan import randomness
+from lightning_gan.components.spec import build, encode, is_portable, printable
 from lightning_gan.errors import InputError
-from lightning_gan.gan import GAN
-from lightning_gan.spec import build, encode, is_portable, printable
+from lightning_gan.game import randomness
+from lightning_gan.game.gan import GAN
 
 WEIGHTS = "generator.safetensors"
 DESCRIPTION = "generator.json"

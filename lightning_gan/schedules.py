@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from lightning_gan.components.spec import Component
 from lightning_gan.errors import InputError, nearest
-from lightning_gan.spec import Component
 
 
 class Schedule(Component, ABC):

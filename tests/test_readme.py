@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_gan import registry
+from lightning_gan.components import registry
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)

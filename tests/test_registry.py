@@ -8,7 +8,8 @@ import textwrap
 
 import pytest
 
-from lightning_gan import PluginError, registry
+from lightning_gan import PluginError
+from lightning_gan.components import registry
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_keyword_only_parameters_are_checked(install):
 
 
 def test_a_reexported_class_is_saved_under_its_entry_point(install):
-    from lightning_gan.spec import build
+    from lightning_gan.components.spec import build
 
     folder = install("gan-re", "[lightning_gan.losses]\nre = plug_re:Loss")
     (folder / "plug_re_impl.py").write_text(textwrap.dedent(LOSS))
@@ -167,7 +168,7 @@ def test_config_packages_begin_with_ours(install):
 def test_listing_needs_neither_torch_nor_any_plugin():
     code = (
         "import sys, lightning_gan\n"
-        "from lightning_gan import registry\n"
+        "from lightning_gan.components import registry\n"
         "assert all(registry.names(kind) for kind in registry.KINDS)\n"
         "assert lightning_gan.__version__\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"

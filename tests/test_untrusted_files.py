@@ -14,12 +14,12 @@ import toys
 
 from lightning_gan import GANModule, InputError, PluginError
 from lightning_gan.__main__ import main
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.cli import options
+from lightning_gan.components.spec import build, is_portable
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.export import export_generator, load_generator
 from lightning_gan.metrics.cache import load_tensors
-from lightning_gan.spec import build, is_portable
+from lightning_gan.training.checkpoint import read_checkpoint
 
 MARKER = "marker"
 
@@ -144,8 +144,8 @@ ARGUMENTS = {"sample_shape": [4], "latent_dim": 2}
 @pytest.mark.parametrize(
     "path",
     [
-        "lightning_gan.spec.os.system",
-        "lightning_gan.spec.importlib.import_module",
+        "lightning_gan.components.spec.os.system",
+        "lightning_gan.components.spec.importlib.import_module",
         "lightning_gan.export.load_generator",
         "lightning_gan.generators.mlp.nn.Linear",
         "torch.optim.Adam.__init__",

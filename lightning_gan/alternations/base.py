@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 from lightning_gan.types import Feedback, Player, Progress
 
 

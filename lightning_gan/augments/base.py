@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 from lightning_gan.types import Feedback, Player
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.errors import InputError
-from lightning_gan.module import GANModule
+from lightning_gan.training.module import GANModule
 from lightning_gan.types import Player, Progress
 
 LONGEST_ROUND = 100

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.imitation import d_steps
-from lightning_gan.module import GANModule
+from lightning_gan.training.module import GANModule
 from lightning_gan.types import DiscriminatorOutput, Player
 
 

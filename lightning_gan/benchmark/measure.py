@@ -16,7 +16,7 @@ from lightning_gan.benchmark.rounds import Rounds
 from lightning_gan.benchmark.tuned import TunedLoop
 from lightning_gan.data import ImageData
 from lightning_gan.errors import InputError
-from lightning_gan.module import GANModule
+from lightning_gan.training.module import GANModule
 
 
 def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: Plan) -> Result:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.optimization import default_optimizer
+from lightning_gan.game.optimization import default_optimizer
 from lightning_gan.types import Player
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.optimization import make_optimizer
+from lightning_gan.game.optimization import make_optimizer
 from lightning_gan.types import Player
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)

@@ -11,7 +11,7 @@ from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
 from lightning_gan.export import describe, export_generator
-from lightning_gan.gan import GAN
+from lightning_gan.game.gan import GAN
 
 
 class GeneratorExport(pl.Callback):

@@ -12,7 +12,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan import randomness
 from lightning_gan.callbacks.cadence import Cadence, check_positive
 from lightning_gan.callbacks.health_measures import measure
 from lightning_gan.callbacks.health_rules import (
@@ -25,9 +24,10 @@ from lightning_gan.callbacks.health_rules import (
     Streak,
 )
 from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.checks import split_batch
 from lightning_gan.errors import InputError
-from lightning_gan.gan import GAN
+from lightning_gan.game import randomness
+from lightning_gan.game.checks import split_batch
+from lightning_gan.game.gan import GAN
 
 ACTIONS = ("warn", "stop", "restart")
 LOGGED = ("spread", "duplicates", "d_accuracy")

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from lightning_gan import randomness
-from lightning_gan.feedback import preserved_buffers
-from lightning_gan.gan import GAN
+from lightning_gan.game import randomness
+from lightning_gan.game.feedback import preserved_buffers
+from lightning_gan.game.gan import GAN
+from lightning_gan.game.sampling import generate, slice_labels
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.sampling import generate, slice_labels
 from lightning_gan.types import AdversarialStep, Player, map_labels
 
 FEATURES = 1024  # coordinates at most; distances need no more

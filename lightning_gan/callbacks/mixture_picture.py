@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 from torch.special import entr
 
-from lightning_gan import randomness
 from lightning_gan.callbacks.cadence import Cadence, check_positive
 from lightning_gan.callbacks.figures import figure_pixels, new_figure
 from lightning_gan.callbacks.picture import Picture
 from lightning_gan.data.mixtures import Mixture
 from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
-from lightning_gan.gan import GAN
-from lightning_gan.sampling import generate
+from lightning_gan.game import randomness
+from lightning_gan.game.gan import GAN
+from lightning_gan.game.sampling import generate
 from lightning_gan.types import DiscriminatorOutput
 
 HIGH_QUALITY = 3.0  # standard deviations between a good sample and its mode

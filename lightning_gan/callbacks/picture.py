@@ -17,7 +17,7 @@ from torchvision.utils import make_grid
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.sink import write_image
 from lightning_gan.errors import InputError
-from lightning_gan.sampling import draw_inputs
+from lightning_gan.game.sampling import draw_inputs
 
 MAX_CLASSES = 20  # more are too many to look at
 MIN_WIDTH = 300  # pixels; below it an 8x8 digit is not readable

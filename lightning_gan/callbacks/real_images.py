@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.checks import split_batch
 from lightning_gan.data.base import ImageData
+from lightning_gan.game.checks import split_batch
 from lightning_gan.metrics.features import to_uint8
 
 Images = tuple[Tensor, Tensor | None]

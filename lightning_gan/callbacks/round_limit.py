@@ -7,7 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_gan.errors import InputError
-from lightning_gan.gan import GAN
+from lightning_gan.game.gan import GAN
 from lightning_gan.types import Player
 
 

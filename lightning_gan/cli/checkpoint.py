@@ -13,9 +13,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lightning_gan.callbacks.sink import leaves_files
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.errors import InputError, nearest
-from lightning_gan.saving import way_on
+from lightning_gan.training.checkpoint import read_checkpoint
+from lightning_gan.training.seams.saving import way_on
 
 LISTED = 1000
 # What a disk says that is full, or that may only be read.

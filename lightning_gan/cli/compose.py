@@ -26,9 +26,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_gan import registry
 from lightning_gan.cli import tree
 from lightning_gan.cli.names import normalise, put
+from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 TOP = (

@@ -59,10 +59,10 @@ def _evaluate(words: Sequence[str]) -> None:
     import torch
 
     from lightning_gan.callbacks.sink import shown
-    from lightning_gan.checkpoint import read_checkpoint
     from lightning_gan.cli.resolve import resolve
     from lightning_gan.evaluation.evaluator import evaluate
-    from lightning_gan.module import GANModule
+    from lightning_gan.training.checkpoint import read_checkpoint
+    from lightning_gan.training.module import GANModule
 
     settings = resolve({**settings, **{key: given[key] for key in ("threads",) if key in given}})
     if settings["threads"] is not None:

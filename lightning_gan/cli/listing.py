@@ -6,9 +6,9 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from lightning_gan import registry
+from lightning_gan.components import registry
+from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
-from lightning_gan.registry import Entry
 
 FLAGS = ("--json", "--check")
 COLUMNS = ("kind", "name", "distribution", "version", "status")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_gan import registry
 from lightning_gan.cli import tree
+from lightning_gan.components import registry
 from lightning_gan.errors import PluginError
 
-MODULE = "lightning_gan.module.GANModule"
+MODULE = "lightning_gan.training.module.GANModule"
 SLOTS = tuple(name for name in registry.KINDS if name != "regularizer")
 
 

@@ -17,14 +17,14 @@ from typing import Any, get_args, get_origin
 import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 
-from lightning_gan import registry
 from lightning_gan.cli import accepted, names
 from lightning_gan.cli.accepted import Argument
 from lightning_gan.cli.checkpoint import RunCheckpoint
 from lightning_gan.cli.compose import TOP
 from lightning_gan.cli.tree import RESERVED
+from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
-from lightning_gan.module import GANModule
+from lightning_gan.training.module import GANModule
 
 OUTPUT_ROOT = "runs"
 LISTED = 15  # settings of a class that an error lists

@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from lightning_gan import __version__, randomness, registry
+from lightning_gan import __version__
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health import HealthMonitor
 from lightning_gan.callbacks.sink import leaves_files, run_folder
@@ -29,10 +29,12 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.building import Building, short
 from lightning_gan.cli.quiet import quiet, silent
 from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
+from lightning_gan.components import registry
 from lightning_gan.ema import EMA
 from lightning_gan.errors import InputError, NotFiniteError
-from lightning_gan.module import GANModule
+from lightning_gan.game import randomness
 from lightning_gan.schedules import Schedule
+from lightning_gan.training.module import GANModule
 
 CONFIG = "config.yaml"
 UNHEALTHY = 3  # exit code where HealthMonitor or updates that are not finite ended training

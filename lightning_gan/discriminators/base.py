@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 from lightning_gan.types import DiscriminatorOutput
 
 

@@ -12,7 +12,6 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
-from lightning_gan import randomness
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.extractors import feature_extractor
@@ -27,6 +26,7 @@ from lightning_gan.evaluation.reals import (
     set_up,
 )
 from lightning_gan.evaluation.subject import about, check_fit, num_labels, sample_shape
+from lightning_gan.game import randomness
 from lightning_gan.metrics.cache import kept
 from lightning_gan.metrics.features import Features, extract
 from lightning_gan.metrics.row_statistics import let_last

@@ -23,9 +23,9 @@ from torch.utils.data import (
     TensorDataset,
 )
 
-from lightning_gan.checks import split_batch
 from lightning_gan.data.base import ImageData
 from lightning_gan.errors import InputError
+from lightning_gan.game.checks import split_batch
 from lightning_gan.metrics.features import to_uint8
 
 Split = Literal["train", "test"]

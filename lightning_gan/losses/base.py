@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 
 
 class AdversarialLoss(Component, ABC):

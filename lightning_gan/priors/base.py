@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 
 
 class Prior(Component):

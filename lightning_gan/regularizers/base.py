@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from lightning_gan.components.spec import Component
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.spec import Component
 from lightning_gan.types import AdversarialStep, Feedback, Player
 
 

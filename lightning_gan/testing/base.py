@@ -17,11 +17,11 @@ from torch import Tensor, nn
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
+from lightning_gan.components.spec import Component, build
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.spec import Component, build
 from lightning_gan.testing.expectations import expect, failure
 from lightning_gan.types import Feedback, Player, Progress
 

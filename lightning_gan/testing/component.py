@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from lightning_gan import registry
+from lightning_gan.components import registry
 from lightning_gan.testing.alternation import check_alternation
 from lightning_gan.testing.augment import check_augment
 from lightning_gan.testing.discriminator import check_discriminator

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_gan.spec import Component
+from lightning_gan.components.spec import Component
 
 
 class ConformanceError(AssertionError):

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lightning_gan.components.spec import build
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.generators.base import Generator
-from lightning_gan.spec import build
 from lightning_gan.testing.base import C, N, check_device, same_state
 from lightning_gan.testing.expectations import close, expect
 from lightning_gan.types import DiscriminatorOutput, map_labels

@@ -116,7 +116,7 @@ def test_every_technique_has_its_row(monkeypatch):
     data = RandomImages(shape=toys.SHAPE, n=512, batch_size=8)
     data.setup("fit")
     monkeypatch.setattr(ablation, "images", lambda workload, root: data)
-    monkeypatch.setattr("lightning_gan.module.compile_networks", lambda gan: None)
+    monkeypatch.setattr("lightning_gan.training.module.compile_networks", lambda gan: None)
     rows = ablation.measure("W2", None, rounds=1, steps=1)
     assert len(rows) == 11
     assert rows["all"]["speed"] == (1.0, 1.0, 1.0)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lightning_gan import registry
 from lightning_gan.__main__ import main
+from lightning_gan.components import registry
 
 SMALL = (
     "data=random data.n=8 data.batch_size=4 generator=mlp discriminator=mlp "

@@ -10,9 +10,9 @@ import pytest
 import torch
 import toys
 
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.cli.checkpoint import disk_explained, find
 from lightning_gan.errors import InputError
+from lightning_gan.training.checkpoint import read_checkpoint
 
 LAST = "checkpoints/last.ckpt"
 
@@ -176,7 +176,7 @@ DISK = """
 import os, subprocess, sys
 from pathlib import Path
 from lightning_gan.__main__ import main
-from lightning_gan.checkpoint import read_checkpoint
+from lightning_gan.training.checkpoint import read_checkpoint
 
 def mount(*options):
     subprocess.run(["mount", "-t", "tmpfs", "-o", *options, "tmpfs", "runs"], check=True)

@@ -14,9 +14,9 @@ import torch
 import toys
 
 from lightning_gan import EMA
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.cli.checkpoint import RunCheckpoint, find
 from lightning_gan.data import RandomImages
+from lightning_gan.training.checkpoint import read_checkpoint
 
 KILLS = 30
 EVERY = 2

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gan import registry
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
+from lightning_gan.components import registry
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.discriminators.mlp import MLPDiscriminator
 from lightning_gan.errors import InputError, PluginError

@@ -3,7 +3,7 @@
 import pytest
 
 import lightning_gan
-from lightning_gan import registry
+from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.losses.minimax import MinimaxLoss

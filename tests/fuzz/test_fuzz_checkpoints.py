@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_gan import EMA, GANModule
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.cli.checkpoint import find
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import ScoreCard, compare
 from lightning_gan.export import export_generator, load_generator
 from lightning_gan.metrics.cache import load_tensors, save_tensors
+from lightning_gan.training.checkpoint import read_checkpoint
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -24,7 +24,7 @@ from lightning_gan.alternations.alternating import Alternating  # noqa: E402
 from lightning_gan.data import RandomImages  # noqa: E402
 from lightning_gan.regularizers.r1 import R1Regularizer  # noqa: E402
 from lightning_gan.regularizers.wgan_gp import WGANGPRegularizer  # noqa: E402
-from lightning_gan.strategy import gather_objects  # noqa: E402
+from lightning_gan.training.seams.strategy import gather_objects  # noqa: E402
 
 REGULARIZERS = {
     "none": lambda: {},

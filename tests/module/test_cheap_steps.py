@@ -16,11 +16,11 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from lightning_gan import EMA, GANModule
 from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.export import export_generator, load_generator
+from lightning_gan.game.guard import not_finite
+from lightning_gan.game.optimization import make_optimizer, spare_gpu_queries
 from lightning_gan.generators.dcgan import DCGANGenerator
-from lightning_gan.guard import not_finite
-from lightning_gan.hooks import EMPTY, HOOKS
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
-from lightning_gan.optimization import make_optimizer, spare_gpu_queries
+from lightning_gan.training.seams.hooks import EMPTY, HOOKS
 from lightning_gan.types import Player
 
 SHAPE = (1, 16, 16)

@@ -26,12 +26,12 @@ from lightning_gan import (
     create_loss,
     create_prior,
     create_regularizer,
-    registry,
 )
 from lightning_gan.alternations.alternating import Alternating
+from lightning_gan.components import registry
+from lightning_gan.components.spec import build, encode, is_portable
 from lightning_gan.lr_schedulers import InverseTimeDecay
 from lightning_gan.schedules import Cosine
-from lightning_gan.spec import build, encode, is_portable
 
 
 def full_gan():

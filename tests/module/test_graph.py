@@ -19,8 +19,6 @@ from lightning_gan.data import RandomImages
 from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.dcgan import DCGANGenerator
-from lightning_gan.graphs import steps
-from lightning_gan.graphs.recorder import RECORDERS, CudaRecorder
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.losses.wasserstein import WassersteinLoss
 from lightning_gan.lr_schedulers import InverseTimeDecay
@@ -28,6 +26,8 @@ from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.regularizers.weight_clipping import WeightClippingRegularizer
 from lightning_gan.regularizers.wgan_gp import WGANGPRegularizer
 from lightning_gan.schedules import Linear
+from lightning_gan.training.graphs import steps
+from lightning_gan.training.graphs.recorder import RECORDERS, CudaRecorder
 
 STEPS = 30
 GPU = pytest.param("gpu", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))

@@ -6,9 +6,10 @@ import pytest
 import torch
 import toys
 
-from lightning_gan import EMA, Prior, randomness
+from lightning_gan import EMA, Prior
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.data import RandomImages
+from lightning_gan.game import randomness
 from lightning_gan.regularizers.r1 import R1Regularizer
 
 

@@ -179,7 +179,7 @@ def test_processes_must_begin_at_the_same_step(tmp_path, monkeypatch):
     def others(value):
         return [value, {**value, "batches": 4}] if "batches" in value else [value]
 
-    monkeypatch.setattr("lightning_gan.module.gather_objects", others)
+    monkeypatch.setattr("lightning_gan.training.module.gather_objects", others)
     message = r"the processes begin at different steps, \[0, 4\]: give ckpt_path one file"
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, toys.gan())

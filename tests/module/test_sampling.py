@@ -258,7 +258,7 @@ def test_losses_are_logged_every_n_steps_as_means(tmp_path):
 
 
 def test_means_are_means():
-    from lightning_gan.meter import Meter
+    from lightning_gan.training.meter import Meter
 
     meter = Meter()
     for value in (1.0, 2.0, 6.0):

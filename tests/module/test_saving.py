@@ -11,9 +11,9 @@ import toys
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import AsyncCheckpointIO, TorchCheckpointIO
 
-from lightning_gan.checkpoint import read_checkpoint
 from lightning_gan.errors import InputError
-from lightning_gan.saving import ABANDONED_S, UNFINISHED, AtomicCheckpointIO, install
+from lightning_gan.training.checkpoint import read_checkpoint
+from lightning_gan.training.seams.saving import ABANDONED_S, UNFINISHED, AtomicCheckpointIO, install
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from lightning_gan import InputError
+from lightning_gan.components.spec import build
 from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear
-from lightning_gan.spec import build
 
 
 @pytest.mark.parametrize(

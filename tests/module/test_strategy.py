@@ -10,7 +10,12 @@ from pytorch_lightning.strategies import FSDPStrategy, StrategyRegistry
 from torch.nn.parallel import DistributedDataParallel
 
 from lightning_gan import InputError
-from lightning_gan.strategy import GANDDPStrategy, average, check_trainer, gather_objects
+from lightning_gan.training.seams.strategy import (
+    GANDDPStrategy,
+    average,
+    check_trainer,
+    gather_objects,
+)
 
 
 def test_gan_ddp_is_registered():

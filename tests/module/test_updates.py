@@ -18,9 +18,9 @@ from lightning_gan import (
     InputError,
     Player,
     Regularizer,
-    randomness,
 )
 from lightning_gan.alternations.alternating import Alternating
+from lightning_gan.game import randomness
 from lightning_gan.losses.minimax import MinimaxLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.regularizers.r1 import R1Regularizer

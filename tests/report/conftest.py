@@ -16,7 +16,7 @@ trainer:
   max_steps: 800
   default_root_dir: runs/rings
 model:
-  class_path: lightning_gan.module.GANModule
+  class_path: lightning_gan.training.module.GANModule
   init_args:
     generator:
       class_path: lightning_gan.generators.mlp.MLPGenerator

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lightning_gan import randomness
-from lightning_gan.checks import check_generated, check_labels
 from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
+from lightning_gan.game import randomness
+from lightning_gan.game.checks import check_generated, check_labels
 from lightning_gan.priors.base import Prior
 from lightning_gan.types import map_labels
 

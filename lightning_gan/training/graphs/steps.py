@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_gan.errors import InputError
-from lightning_gan.graphs.checks import check_optimizers
-from lightning_gan.graphs.recorder import RECORDERS
+from lightning_gan.training.graphs.checks import check_optimizers
+from lightning_gan.training.graphs.recorder import RECORDERS
 from lightning_gan.types import Player, map_labels
 
 WARMUP = 3  # batches of a kind before it is captured, in which libraries choose their kernels

@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
-from lightning_gan.strategy import average
+from lightning_gan.training.seams.strategy import average
 from lightning_gan.types import Progress
 
 COUNTS = ("images", "rounds", "discriminator_steps", "generator_steps")

@@ -19,26 +19,28 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_gan import hooks, log, randomness, resuming, saving
-from lightning_gan.checks import (
+from lightning_gan.errors import InputError
+from lightning_gan.game import randomness
+from lightning_gan.game.checks import (
     check_generated,
     check_labels,
     check_range,
     check_samples,
     split_batch,
 )
-from lightning_gan.clock import one_count
-from lightning_gan.compilation import compile_networks
-from lightning_gan.errors import InputError
-from lightning_gan.feedback import collect, measure_opponent, preserved_buffers, readings
-from lightning_gan.gan import GAN
-from lightning_gan.graphs.checks import check_graph
-from lightning_gan.graphs.steps import graphed_steps
-from lightning_gan.optimization import clip, gradient_norm, make_optimizer, spare_gpu_queries
+from lightning_gan.game.compilation import compile_networks
+from lightning_gan.game.feedback import collect, measure_opponent, preserved_buffers, readings
+from lightning_gan.game.gan import GAN
+from lightning_gan.game.optimization import clip, gradient_norm, make_optimizer, spare_gpu_queries
+from lightning_gan.game.sampling import slice_labels
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.sampling import slice_labels
 from lightning_gan.schedules import apply_schedules
-from lightning_gan.strategy import average, check_trainer, gather_objects
+from lightning_gan.training import log, resuming
+from lightning_gan.training.graphs.checks import check_graph
+from lightning_gan.training.graphs.steps import graphed_steps
+from lightning_gan.training.seams import hooks, saving
+from lightning_gan.training.seams.clock import one_count
+from lightning_gan.training.seams.strategy import average, check_trainer, gather_objects
 from lightning_gan.types import AdversarialStep, Player, Progress, map_labels
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR

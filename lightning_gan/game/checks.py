@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_gan import randomness
 from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
+from lightning_gan.game import randomness
 from lightning_gan.types import DiscriminatorOutput, Player
 
 

@@ -8,7 +8,7 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from lightning_gan.errors import NotFiniteError
-from lightning_gan.optimization import dense
+from lightning_gan.game.optimization import dense
 from lightning_gan.types import Player
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from lightning_gan.checks import check_compiled, is_compiled
 from lightning_gan.errors import InputError
+from lightning_gan.game.checks import check_compiled, is_compiled
 from lightning_gan.types import Player
 
 

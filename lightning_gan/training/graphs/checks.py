@@ -8,10 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from lightning_gan import hooks
-from lightning_gan.checks import is_compiled
 from lightning_gan.errors import InputError
-from lightning_gan.graphs.recorder import RECORDERS
+from lightning_gan.game.checks import is_compiled
+from lightning_gan.training.graphs.recorder import RECORDERS
+from lightning_gan.training.seams import hooks
 from lightning_gan.types import Player
 
 STEP_HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")

@@ -13,26 +13,26 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from lightning_gan import randomness
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
-from lightning_gan.checkpoint import FORMAT, KEY, read_checkpoint
-from lightning_gan.checks import check_options, check_parts, split_batch
+from lightning_gan.components.spec import Specified, build, is_portable, printable
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.ema import EMA, reestimate_statistics
 from lightning_gan.errors import InputError
+from lightning_gan.game import randomness
+from lightning_gan.game.checks import check_options, check_parts, split_batch
+from lightning_gan.game.guard import Guard
+from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable, make_optimizer
+from lightning_gan.game.sampling import class_labels, draw_inputs, generate
 from lightning_gan.generators.base import Generator
-from lightning_gan.graphs.steps import GraphedSteps
-from lightning_gan.guard import Guard
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.meter import Meter
-from lightning_gan.optimization import LRSchedulerCallable, OptimizerCallable, make_optimizer
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.sampling import class_labels, draw_inputs, generate
 from lightning_gan.schedules import Schedule, apply_schedules
-from lightning_gan.spec import Specified, build, is_portable, printable
-from lightning_gan.strategy import gather_objects
+from lightning_gan.training.checkpoint import FORMAT, KEY, read_checkpoint
+from lightning_gan.training.graphs.steps import GraphedSteps
+from lightning_gan.training.meter import Meter
+from lightning_gan.training.seams.strategy import gather_objects
 from lightning_gan.types import Player, Progress
 
 Self = TypeVar("Self", bound="GAN")
@@ -42,7 +42,7 @@ STATISTICS_BATCH = 256
 class GAN(Specified, LightningModule):
     """The parts of a GAN, put together and checked; GANModule adds their training.
 
-    Arguments and errors are those of :class:`~lightning_gan.module.GANModule`.
+    Arguments and errors are those of :class:`~lightning_gan.training.module.GANModule`.
     """
 
     def __init__(

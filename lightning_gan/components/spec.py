@@ -28,7 +28,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gan import lr_schedulers, registry
+from lightning_gan import lr_schedulers
+from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 # Functions that a file may name without being trusted, besides those of torch.nn.functional.

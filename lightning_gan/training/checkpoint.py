@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from lightning_gan.components.spec import printable
 from lightning_gan.errors import InputError
-from lightning_gan.spec import printable
 
 KEY = "lightning_gan"
 FORMAT = 1

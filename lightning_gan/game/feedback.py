@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.strategy import average
+from lightning_gan.training.seams.strategy import average
 from lightning_gan.types import AdversarialStep, Feedback, Player, Progress
 
 

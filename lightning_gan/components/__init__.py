@@ -1,0 +1,1 @@
+"""How components are found, described, checked and rebuilt."""

@@ -1,0 +1,1 @@
+"""The adversarial game in plain torch; nothing here knows Lightning."""

@@ -1,0 +1,1 @@
+"""The game put into Lightning."""
