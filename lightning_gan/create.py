@@ -11,6 +11,8 @@ from typing import Any, cast
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
+from lightning_gan.averages.base import Average
+from lightning_gan.balances.base import Balance
 from lightning_gan.components import registry
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError, nearest
@@ -18,6 +20,7 @@ from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
+from lightning_gan.schedules.base import Schedule
 
 
 def create_generator(name: str, /, **arguments: Any) -> Generator:
@@ -66,6 +69,21 @@ def create_augment(name: str, /, **arguments: Any) -> Augment:
 def create_prior(name: str, /, **arguments: Any) -> Prior:
     """Build a registered prior; see :func:`create_generator`."""
     return cast(Prior, _create("prior", name, arguments))
+
+
+def create_average(name: str, /, **arguments: Any) -> Average:
+    """Build a registered average of the generator; see :func:`create_generator`."""
+    return cast(Average, _create("average", name, arguments))
+
+
+def create_schedule(name: str, /, **arguments: Any) -> Schedule:
+    """Build a registered schedule; see :func:`create_generator`."""
+    return cast(Schedule, _create("schedule", name, arguments))
+
+
+def create_balance(name: str, /, **arguments: Any) -> Balance:
+    """Build a registered balance; see :func:`create_generator`."""
+    return cast(Balance, _create("balance", name, arguments))
 
 
 def _create(kind: str, name: str, arguments: dict[str, Any]) -> Any:

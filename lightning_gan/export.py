@@ -4,7 +4,9 @@ The folder holds no code and needs no checkpoint, discriminator or optimizer:
 
 - ``generator.safetensors``: the weights of the generator that sampling uses
 - ``generator.json``: its spec, with distribution and version of its plugin, that of the prior, and
-  what a program needs to know to sample: sizes, classes, range of values, how long it was trained
+  what a program needs to know to sample: sizes, classes, how long it was trained, and ``range``,
+  the least and the largest value of samples as generator or data declare them; [-1, 1] for images
+  where neither does, null where samples have no bounds
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from lightning_gan.components.spec import build, encode, is_portable, printable
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
 from lightning_gan.game.gan import GAN
+from lightning_gan.types import range_bounds
 
 WEIGHTS = "generator.safetensors"
 DESCRIPTION = "generator.json"
@@ -91,7 +94,8 @@ def load_generator(
         generator: The network to load the weights into, for one that could not be described.
 
     Returns:
-        The generator: ``forward(z, y=None)``, from latents (N, Z) to samples (N, *sample_shape).
+        The generator: ``forward(z, y=None)``, from latents (N, Z) to samples (N, *sample_shape) in
+        ``range``, or to a GeneratorOutput where it has by-products beside them.
 
     Raises:
         InputError: A file is missing, damaged or foreign, the weights do not fit, or the network
@@ -184,11 +188,20 @@ def _description(gan: GAN, extra_state: dict[str, Any]) -> dict[str, Any]:
         "latent_dim": gan.generator.latent_dim,
         "sample_shape": list(gan.generator.sample_shape),
         "num_classes": getattr(gan.generator, "num_classes", None),
-        "range": [-1.0, 1.0],
+        "range": _range(gan),
         "averaged": gan.generator_ema is not None,
         "extra_state": extra_state,
         "progress": gan.progress.state_dict(),
     }
+
+
+def _range(gan: GAN) -> list[float] | None:
+    """Return the least and the largest value of samples; None where they have no bounds."""
+    declared = gan.sample_range
+    if declared is None and len(gan.generator.sample_shape) == 3:
+        declared = "symmetric"
+    bounds = range_bounds(declared)
+    return None if bounds is None else list(bounds)
 
 
 def _unfinished(path: Path) -> Path:

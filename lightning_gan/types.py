@@ -1,16 +1,19 @@
-"""Values that cross the boundaries between rooms: players, outputs, updates and counts."""
+"""Values that cross the boundaries between rooms: players, batches, outputs and counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
+
+SampleRange = Literal["symmetric", "unit", "free"] | tuple[float, float] | None
 
 
 class Player(str, Enum):
@@ -25,21 +28,83 @@ class Player(str, Enum):
         return Player.DISCRIMINATOR if self is Player.GENERATOR else Player.GENERATOR
 
 
+class ParameterGroup(NamedTuple):
+    """Parameters of a network that are trained alike.
+
+    Attributes:
+        name: What they are, such as "mapping".
+        parameters: The parameters; those that no group names make one of their own.
+        rate: Factor of the learning rate.
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    rate: float = 1.0
+
+
+class Batch(NamedTuple):
+    """What the game reads of a batch.
+
+    Attributes:
+        real: Real samples, shape (N, *sample_shape).
+        y: The condition that both networks get: class labels, int64 of shape (N,), or any tensor,
+            dict or tuple of tensors with N first (an input image, a spectrogram, attributes); None
+            without one.
+        extra: What terms of the objective ask for and networks do not get (masks, weights), by
+            name, tensors with N first.
+    """
+
+    real: Tensor
+    y: Any = None
+    extra: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class GeneratorOutput:
+    """What a generator with by-products returns.
+
+    Attributes:
+        samples: Generated samples, shape (N, *sample_shape).
+        extra: By-products by name: a codebook loss, the w of a mapping, a mean and a log-variance,
+            the start of a slice. Tensors (N, ...) or scalars, or trees of them.
+    """
+
+    samples: Tensor
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class DiscriminatorOutput:
     """What a discriminator with more than one head returns.
 
     Attributes:
-        logits: Raw real/fake logits, shape (N, ...), no sigmoid.
+        logits: Raw real/fake logits, shape (N, ...), no sigmoid; or a sequence of such tensors, one
+            for each scale, period or discriminator. The loss sees one at a time.
         class_logits: Class logits, shape (N, K), or None.
-        features: Intermediate features, N first, or None.
-        extra: Anything else a regularizer asks for, by name.
+        features: Intermediate features: a tensor, or any tree of lists and dicts of them, N first;
+            None where there are none.
+        extra: Anything else a term asks for, by name.
     """
 
-    logits: Tensor
+    logits: Tensor | Sequence[Tensor]
     class_logits: Tensor | None = None
-    features: Tensor | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    features: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[Tensor, ...]:
+        """The logits of each head; one for a discriminator that returns a tensor."""
+        return (self.logits,) if isinstance(self.logits, Tensor) else tuple(self.logits)
+
+    def total(self) -> Tensor:
+        """Return the sum of all logits: its gradient holds those of each sample, as penalties ask.
+
+        The logits of trailing shape and of all heads are summed for each sample.
+        """
+        total, *others = [logits.sum() for logits in self.heads]
+        for each in others:
+            total = total + each
+        return total
 
 
 @dataclass(frozen=True)
@@ -80,7 +145,14 @@ class Progress:
 
     def after_batch(self, images: int) -> Progress:
         """Return the counts after one more batch of ``images`` samples over all ranks."""
-        return replace(self, batches=self.batches + 1, images=self.images + images)
+        return Progress(
+            self.batches + 1,
+            self.discriminator_steps,
+            self.generator_steps,
+            self.rounds,
+            self.images + images,
+            self.last_player,
+        )
 
     def state_dict(self) -> dict[str, int | str | None]:
         """Return plain values for a checkpoint."""
@@ -97,17 +169,24 @@ class Progress:
 class Feedback:
     """What an observer sees once per batch: scalars on the device, averaged over ranks.
 
-    A value is None where the player neither stepped in this batch nor was asked to be measured.
+    Logits are those of the discriminator's first update on the batch, computed before any step on
+    it; where only the generator steps, those of the generator's first update, and of real samples
+    where the loss needed them or the discriminator is among what the observer ``measures``. A loss
+    is that of its player's first update on the batch; that of a player that does not step is
+    measured where ``measures`` names it, on the opponent's samples and before its step. A value is
+    None where it was neither computed nor asked for: where the weight of the adversarial term is 0,
+    or where the player rests.
 
     Attributes:
         progress: The counts after this batch.
         phases: The players that stepped, in order.
-        discriminator_loss: Adversarial part of D's loss, mean over samples.
-        generator_loss: Adversarial part of G's loss, mean over samples.
-        real_logits: Mean logit of real samples.
-        fake_logits: Mean logit of fakes.
+        discriminator_loss: Adversarial part of D's loss, mean over samples, without its weight.
+        generator_loss: Adversarial part of G's loss, mean over samples, without its weight.
+        real_logits: Mean logit of real samples, over all heads.
+        fake_logits: Mean logit of fakes, over all heads.
         real_sign: Mean sign of the logits of real samples, in [-1, 1].
         fake_sign: Mean sign of the logits of fakes, in [-1, 1].
+        reports: What parts reported with ``step.report``, by ``part/name``.
     """
 
     progress: Progress
@@ -118,116 +197,36 @@ class Feedback:
     fake_logits: Tensor | None = None
     real_sign: Tensor | None = None
     fake_sign: Tensor | None = None
+    reports: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class AdversarialStep:
-    """One update as a regularizer sees it; outputs are computed on first use and once.
+def range_bounds(declared: SampleRange) -> tuple[float, float] | None:
+    """Return the least and the largest value of a declared range; None where there are none.
 
-    In a discriminator update ``fake`` and whatever :meth:`generate` returns are detached, and
-    ``real`` and ``fake`` have equal N. In a generator update ``real`` is there too.
-
-    Attributes:
-        player: Whose update this is.
-        real: Real samples, shape (N, *sample_shape), images in [-1, 1], not augmented.
-        y: Labels of the real samples, or None.
-        fake: Generated samples, shape (M, *sample_shape), not augmented.
-        fake_y: The labels the fakes were generated for, or None.
-        z: The latents of the fakes, shape (M, Z).
-        generator: The generator network.
-        discriminator: The discriminator network.
-        augment: The augmentation before the discriminator.
-        full_precision: Whether the discriminator runs without autocast in this update, because a
-            regularizer differentiates it.
+    Raises:
+        InputError: It is no range.
     """
+    if declared is None or declared == "free":
+        return None
+    if isinstance(declared, str):
+        if declared in ("symmetric", "unit"):
+            return (-1.0 if declared == "symmetric" else 0.0), 1.0
+    elif isinstance(declared, (tuple, list)) and len(declared) == 2:
+        low, high = declared
+        if low < high:
+            return float(low), float(high)
+    raise InputError(
+        f"sample_range must be 'symmetric' for [-1, 1], 'unit' for [0, 1], 'free', or a pair such "
+        f"as (0.0, 50.0), got {declared!r}"
+    )
 
-    def __init__(
-        self,
-        player: Player,
-        *,
-        real: Tensor,
-        y: Any,
-        fake: Tensor,
-        fake_y: Any,
-        z: Tensor,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        augment: nn.Module,
-        draw_latents: Callable[[int], Tensor],
-        images_seen: int | None = 0,
-        full_precision: bool = False,
-    ) -> None:
-        self.player = player
-        self.real, self.y = real, y
-        self.fake, self.fake_y, self.z = fake, fake_y, z
-        self.generator, self.discriminator, self.augment = generator, discriminator, augment
-        self._images_seen = images_seen
-        self._draw_latents = draw_latents
-        self.full_precision = full_precision
-        self._real_output: DiscriminatorOutput | None = None
-        self._fake_output: DiscriminatorOutput | None = None
 
-    @property
-    def images_seen(self) -> int:
-        """Real samples seen before this batch, over all ranks.
-
-        Raises:
-            InputError: The update is being captured as a CUDA graph, which would repeat it.
-        """
-        if self._images_seen is None:
-            raise InputError(
-                "graph repeats what was captured, and images_seen, which a part reads at every "
-                "step, would stay what it was: set graph to false"
-            )
-        return self._images_seen
-
-    @property
-    def real_output(self) -> DiscriminatorOutput:
-        """The discriminator's output on ``real``."""
-        if self._real_output is None:
-            self._real_output = self.discriminate(self.real, self.y)
-        return self._real_output
-
-    @property
-    def fake_output(self) -> DiscriminatorOutput:
-        """The discriminator's output on ``fake``."""
-        if self._fake_output is None:
-            self._fake_output = self.discriminate(self.fake, self.fake_y)
-        return self._fake_output
-
-    def discriminate(self, x: Tensor, y: Any = None, augment: bool = True) -> DiscriminatorOutput:
-        """Run the discriminator, after the augmentation unless told otherwise.
-
-        Args:
-            x: Samples, shape (N, *sample_shape).
-            y: Their labels, or None.
-            augment: Whether to augment ``x`` first.
-
-        Returns:
-            The output, with logits and class logits in float32 or wider.
-        """
-        if not (self.full_precision and torch.is_autocast_enabled(x.device.type)):
-            return self._discriminate(x, y, augment)
-        with torch.autocast(x.device.type, enabled=False):
-            return self._discriminate(x.float() if is_low_precision(x) else x, y, augment)
-
-    def generate(self, z: Tensor, y: Any = None) -> Tensor:
-        """Run the generator on latents (N, Z); detached in a discriminator update."""
-        with torch.set_grad_enabled(self.player is Player.GENERATOR and torch.is_grad_enabled()):
-            fake: Tensor = self.generator(z, y)
-        return fake
-
-    def latents(self, n: int) -> Tensor:
-        """Draw n fresh latents, shape (n, Z)."""
-        return self._draw_latents(n)
-
-    def _discriminate(self, x: Tensor, y: Any, augment: bool) -> DiscriminatorOutput:
-        output = self.discriminator(self.augment(x) if augment else x, y)
-        if not isinstance(output, DiscriminatorOutput):
-            return DiscriminatorOutput(_widen(output))
-        class_logits = None if output.class_logits is None else _widen(output.class_logits)
-        return DiscriminatorOutput(
-            _widen(output.logits), class_logits, output.features, output.extra
-        )
+def fits(shape: Sequence[int], declared: Sequence[int | None]) -> bool:
+    """Whether a shape is the declared one, whose entries may be None for any size."""
+    if shape == declared:
+        return True
+    same = len(shape) == len(declared)
+    return same and all(d is None or s == d for s, d in zip(shape, declared, strict=True))
 
 
 def is_low_precision(x: Tensor) -> bool:
@@ -235,17 +234,77 @@ def is_low_precision(x: Tensor) -> bool:
     return x.dtype in (torch.float16, torch.bfloat16)
 
 
-def _widen(x: Tensor) -> Tensor:
+def widened(x: Tensor) -> Tensor:
+    """Return a tensor of half precision as float32, and any other as it is."""
     return x.float() if is_low_precision(x) else x
 
 
-def map_labels(function: Callable[[Tensor], Tensor], y: Any) -> Any:
-    """Apply a function to every tensor of a label: a tensor, a dict, a tuple or list, or None."""
-    if isinstance(y, Tensor):
-        return function(y)
-    if isinstance(y, dict):
-        return {key: map_labels(function, value) for key, value in y.items()}
-    if isinstance(y, (tuple, list)):
-        items = [map_labels(function, value) for value in y]
-        return type(y)(*items) if hasattr(y, "_fields") else type(y)(items)
-    return y
+def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
+    """Apply a function to every tensor of a tree of dicts, tuples, lists and dataclasses.
+
+    Example:
+        >>> map_tensors(lambda x: x + 1, {"a": torch.zeros(1), "b": (None, torch.ones(1))})
+        {'a': tensor([1.]), 'b': (None, tensor([2.]))}
+    """
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, Mapping):
+        return {key: map_tensors(function, value) for key, value in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        items = [map_tensors(function, value) for value in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        fields = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+        return replace(tree, **{key: map_tensors(function, v) for key, v in fields.items()})
+    return tree
+
+
+def tensors_in(tree: Any) -> list[Tensor]:
+    """Return the tensors of a tree, in order."""
+    found: list[Tensor] = []
+    map_tensors(found.append, tree)
+    return found
+
+
+def as_generator_output(output: Any) -> GeneratorOutput:
+    """Return what a generator made as a GeneratorOutput."""
+    return output if isinstance(output, GeneratorOutput) else GeneratorOutput(output)
+
+
+def as_discriminator_output(output: Any) -> DiscriminatorOutput:
+    """Return what a discriminator said as a DiscriminatorOutput, in float32 or wider throughout.
+
+    Raises:
+        InputError: It is neither logits, a sequence of them, nor a DiscriminatorOutput.
+    """
+    if isinstance(output, Tensor):
+        return DiscriminatorOutput(widened(output))
+    if not isinstance(output, DiscriminatorOutput):
+        output = DiscriminatorOutput(output)
+    logits = output.logits
+    if isinstance(logits, Tensor):
+        logits = widened(logits)
+    elif isinstance(logits, (list, tuple)) and logits and all(map(torch.is_tensor, logits)):
+        logits = [widened(each) for each in logits]
+    else:
+        raise InputError(
+            "a discriminator must return logits, a sequence of logits, or a DiscriminatorOutput of "
+            f"either, got {describe(logits)}"
+        )
+    return DiscriminatorOutput(
+        logits,
+        None if output.class_logits is None else widened(output.class_logits),
+        map_tensors(widened, output.features),
+        map_tensors(widened, output.extra) if output.extra else output.extra,
+    )
+
+
+def describe(value: Any) -> str:
+    """Return what a value is, for a sentence about one that was not expected."""
+    if isinstance(value, Tensor):
+        return f"a tensor of {value.dtype} and shape {tuple(value.shape)}"
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)} ({', '.join(map(describe, value))})"
+    if isinstance(value, Mapping):
+        return f"a {type(value).__name__} of {', '.join(map(str, value)) or 'nothing'}"
+    return type(value).__name__

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import os
+import shutil
 import subprocess
 import sys
 import textwrap
 
 import pytest
+import torch
 
 from lightning_gan import PluginError
 from lightning_gan.components import registry
+from lightning_gan.components.spec import build, encode
 
 
 @pytest.fixture
@@ -48,7 +54,7 @@ LOSS = """
 
 def test_every_component_of_ours_is_an_entry_point_that_loads():
     for kind in registry.KINDS:
-        assert registry.names(kind), kind
+        assert registry.names(kind) or kind == "optimizer", kind
         for entry in registry.entries(kind):
             if entry.ours:
                 assert registry.load_entry(entry).__module__.startswith("lightning_gan.")
@@ -146,8 +152,6 @@ def test_keyword_only_parameters_are_checked(install):
 
 
 def test_a_reexported_class_is_saved_under_its_entry_point(install):
-    from lightning_gan.components.spec import build
-
     folder = install("gan-re", "[lightning_gan.losses]\nre = plug_re:Loss")
     (folder / "plug_re_impl.py").write_text(textwrap.dedent(LOSS))
     (folder / "plug_re.py").write_text("from plug_re_impl import Loss")
@@ -155,6 +159,214 @@ def test_a_reexported_class_is_saved_under_its_entry_point(install):
     spec = loss.spec()
     assert (spec["class_path"], spec["distribution"]) == ("plug_re.Loss", "gan-re")
     assert isinstance(build(spec), registry.load("loss", "re"))
+
+
+TOOLS = """
+    import torch
+
+    class Optimizer(torch.optim.Adam):
+        def __init__(self, params, lr=0.1, slack=0.0):
+            super().__init__(params, lr=lr)
+            self.slack = slack
+
+    class Decay(torch.optim.lr_scheduler.LRScheduler):
+        def __init__(self, optimizer, decay=0.5):
+            self.decay = decay
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return [rate * self.decay**self.last_epoch for rate in self.base_lrs]
+"""
+TOOL_POINTS = """
+    [lightning_gan.optimizers]
+    theirs = plug_tools:Optimizer
+    [lightning_gan.lr_schedulers]
+    decay = plug_tools:Decay
+"""
+
+
+def test_optimizers_and_schedulers_are_those_of_torch(install):
+    install("gan-tools", TOOL_POINTS, TOOLS, "plug_tools")
+    assert issubclass(registry.load("optimizer", "theirs"), torch.optim.Adam)
+    assert registry.load("lr_scheduler", "decay").__name__ == "Decay"
+    assert registry.load("lr_scheduler", "inverse_time_decay").__name__ == "InverseTimeDecay"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("class Odd: pass", "is class Odd, expected a subclass of torch.optim.Optimizer"),
+        (
+            "from torch.optim.lr_scheduler import LRScheduler as Odd",
+            "is class LRScheduler, expected a subclass of torch.optim.Optimizer",
+        ),
+        (
+            "import torch\nclass Odd(torch.optim.Optimizer): pass",
+            r"optimizer 'odd' from gan-odd 1.0 \(plug_odd:Odd\) does not define step\(self",
+        ),
+        (
+            "import torch\nclass Odd(torch.optim.Optimizer):\n    def step(self): pass",
+            r"defines step\(self\), expected step\(self, closure",
+        ),
+    ],
+)
+def test_a_loaded_optimizer_is_checked(install, source, message):
+    install("gan-odd", "[lightning_gan.optimizers]\nodd = plug_odd:Odd", source, "plug_odd")
+    with pytest.raises(PluginError, match=message):
+        registry.load("optimizer", "odd")
+
+
+def test_every_optimizer_and_scheduler_of_torch_would_pass():
+    for kind, module in (
+        ("optimizer", torch.optim),
+        ("lr_scheduler", torch.optim.lr_scheduler),
+    ):
+        base = registry.KINDS[kind].load_base()
+        for name, cls in vars(module).items():
+            # LBFGS has to be called with a closure, and nobody does.
+            if (
+                isinstance(cls, type)
+                and issubclass(cls, base)
+                and cls not in (base, torch.optim.LBFGS)
+            ):
+                registry.check(registry.Entry(kind, name, "x:y", "gan-torch", "1.0"), cls)
+
+
+GUIDES = """
+    import torch
+    from torch.optim.lr_scheduler import LRScheduler
+    from lightning_gan.averages.base import Average
+    from lightning_gan.balances.base import Balance
+    from lightning_gan.schedules.base import Schedule
+
+    class Follow(Average):
+        def __init__(self, share=0.5):
+            super().__init__()
+            self.share = share
+
+        @torch.no_grad()
+        def update(self, averaged, source, images, batch):
+            for ours, theirs in zip(averaged.parameters(), source.parameters()):
+                ours.lerp_(theirs, self.share)
+
+    class Steps(Schedule):
+        def __init__(self, values):
+            super().__init__()
+            self.values = values
+
+        def at(self, images):
+            return self.values[min(images // 1000, len(self.values) - 1)]
+
+    class Half(Balance):
+        def __init__(self, names=()):
+            super().__init__()
+            self.names = names
+
+        def weights(self, player, terms, step):
+            return {name: 0.5 for name in self.names if name in terms}
+
+    class Optimizer(torch.optim.SGD):
+        pass
+
+    class Decay(LRScheduler):
+        def __init__(self, optimizer, decay=0.5):
+            self.decay = decay
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return [rate * self.decay**self.last_epoch for rate in self.base_lrs]
+"""
+GUIDE_POINTS = """
+    [lightning_gan.averages]
+    follow = plug_guides:Follow
+    [lightning_gan.schedules]
+    steps = plug_guides:Steps
+    [lightning_gan.balances]
+    half = plug_guides:Half
+    [lightning_gan.optimizers]
+    theirs = plug_guides:Optimizer
+    [lightning_gan.lr_schedulers]
+    decay = plug_guides:Decay
+"""
+REBUILD = """
+import json, sys
+from functools import partial
+import torch
+from lightning_gan.components import spec
+
+assert "plug_guides" not in sys.modules
+found = spec.build(json.loads(sys.argv[1]))
+import plug_guides
+
+assert type(found["ema"]) is plug_guides.Follow and found["ema"].share == 0.25
+assert found["schedules"]["loss.weight"].at(1500) == 2.0
+assert found["balance"].names == ("adversarial",)
+made = found["optimizer"]
+assert isinstance(made, partial) and made.func is plug_guides.Optimizer
+optimizer = made([torch.nn.Parameter(torch.ones(1))])
+assert optimizer.param_groups[0]["lr"] == 0.5
+assert found["bare"] is plug_guides.Optimizer
+assert found["lr_scheduler"](optimizer).decay == 0.125
+assert found["ours"].func.__name__ == "InverseTimeDecay"
+"""
+
+
+def guides():
+    """The spec of what an installed plugin's average, schedule, balance and optimizers make."""
+    average, schedule = registry.load("average", "follow"), registry.load("schedule", "steps")
+    balance, optimizer = registry.load("balance", "half"), registry.load("optimizer", "theirs")
+    scheduler = registry.load("lr_scheduler", "decay")
+    ours = registry.load("lr_scheduler", "inverse_time_decay")
+    return encode(
+        {
+            "ema": average(share=0.25),
+            "schedules": {"loss.weight": schedule(values=[1.0, 2.0])},
+            "balance": balance(names=("adversarial",)),
+            "optimizer": functools.partial(optimizer, lr=0.5),
+            "bare": optimizer,
+            "lr_scheduler": functools.partial(scheduler, decay=0.125),
+            "ours": functools.partial(ours, decay=0.1),
+        }
+    )
+
+
+def test_what_an_installed_plugin_registers_is_rebuilt_in_a_fresh_process(install):
+    folder = install("gan-guides", GUIDE_POINTS, GUIDES, "plug_guides")
+    text = json.dumps(guides())
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", REBUILD, text], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_plugin_registered_that_is_not_installed_any_more_is_named(install):
+    folder = install("gan-guides", GUIDE_POINTS, GUIDES, "plug_guides")
+    spec = guides()["dict"]
+    shutil.rmtree(next(folder.glob("*.dist-info")))
+    registry.clear_cache()
+    del sys.modules["plug_guides"]
+    for key in ("ema", "balance", "optimizer", "bare", "lr_scheduler"):
+        with pytest.raises(PluginError, match=r"from gan-guides 1.0, .* Try: pip install gan-gui"):
+            build(spec[key])
+
+
+def test_an_optimizer_that_nobody_registered_is_not_imported(install):
+    install("gan-none", "", TOOLS, "plug_none")
+    for node in ({"partial": "plug_none.Optimizer", "keywords": {}}, {"import": "plug_none.Decay"}):
+        with pytest.raises(
+            PluginError, match="neither a registered optimizer or scheduler nor one"
+        ):
+            build(node)
+    assert "plug_none" not in sys.modules
+
+
+def test_a_reexported_optimizer_is_saved_under_its_entry_point(install):
+    folder = install("gan-re", "[lightning_gan.optimizers]\nre = plug_re:Optimizer")
+    (folder / "plug_re_impl.py").write_text(textwrap.dedent(TOOLS))
+    (folder / "plug_re.py").write_text("from plug_re_impl import Optimizer")
+    found = encode(functools.partial(registry.load("optimizer", "re"), lr=1.0))
+    assert (found["partial"], found["distribution"]) == ("plug_re.Optimizer", "gan-re")
 
 
 def test_config_packages_begin_with_ours(install):
@@ -169,7 +381,7 @@ def test_listing_needs_neither_torch_nor_any_plugin():
     code = (
         "import sys, lightning_gan\n"
         "from lightning_gan.components import registry\n"
-        "assert all(registry.names(kind) for kind in registry.KINDS)\n"
+        "assert all(registry.names(kind) or kind == 'optimizer' for kind in registry.KINDS)\n"
         "assert lightning_gan.__version__\n"
         "assert 'torch' not in sys.modules, 'torch was imported'"
     )

@@ -244,7 +244,7 @@ def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):
 
 @pytest.mark.parametrize("step", [None, "3", 2.5, torch.ones(1)])
 def test_a_step_that_is_none(step, tmp_path):
-    ours = {"format": 1, "version": "0", "spec": {}, "random": None}
+    ours = {"format": 2, "version": "0", "spec": {}, "ranks": None}
     torch.save({"lightning_gan": ours, "state_dict": {}, "global_step": step}, tmp_path / "x")
     assert refusal(read_checkpoint, tmp_path / "x").endswith(
         "is damaged: what describes the GANModule is incomplete"

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from lightning_gan.components.spec import Component
-from lightning_gan.types import Feedback, Player, Progress
+from lightning_gan.components.part import Part
+from lightning_gan.types import Player, Progress
 
 
-class Alternation(Component):
+class Alternation(Part):
     """Decides which players step on a batch. The base class itself: D, then G, on every batch.
 
     Attributes:
         simultaneous: Compute all phases' gradients before any step.
-        observes: Whether :meth:`observe` wants to be called.
-        measures: Players to be measured for :meth:`observe` in batches in which they do not step.
     """
 
     simultaneous: bool = False
-    observes: bool = False
-    measures: frozenset[Player] = frozenset()
 
     def phases(self, progress: Progress) -> tuple[Player, ...]:
         """Return the players that step on this batch, in order; equal on all ranks.
@@ -26,6 +22,3 @@ class Alternation(Component):
             progress: The counts before this batch.
         """
         return (Player.DISCRIMINATOR, Player.GENERATOR)
-
-    def observe(self, feedback: Feedback) -> None:
-        """Take note of the batch that just ended; see :class:`~lightning_gan.types.Feedback`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lightning_gan.alternations.base import Alternation
@@ -58,8 +59,8 @@ class LossThreshold(Alternation):
 
     def observe(self, feedback: Feedback) -> None:
         """Count a step of the turn, and end the turn where the threshold or the limit says so."""
-        assert feedback.discriminator_loss is not None  # measured, where it does not step
-        loss = feedback.discriminator_loss.item()
+        found = feedback.discriminator_loss  # None where its weight is 0: the limit alone counts
+        loss = math.nan if found is None else found.item()
         self._steps += 1
         if self._player is Player.DISCRIMINATOR:
             ends = loss < self.d_below or self._steps >= self.max_d_steps

@@ -58,10 +58,19 @@ def _changes(gan: GANModule) -> Iterator[str]:
         yield "augment=identity"
     if gan.loss.needs_real_logits_for_generator:
         yield "loss=non_saturating"
+    if gan.balance is not None:
+        yield "balance=null"
     wanted = {"micro_batches": 1, "generator_batch": 1, "fake_labels": "real"}
-    clips = [f"{player.value}_clip_{kind}" for player in Player for kind in ("norm", "value")]
-    for name, value in {**wanted, **dict.fromkeys(clips)}.items():
+    for name, value in wanted.items():
         if getattr(gan, name) != value:
-            yield f"model.{name}={'null' if value is None else value}"
+            yield f"model.{name}={value}"
+    for settings in (gan.generator_settings, gan.discriminator_settings):
+        for name, found, value in (
+            ("clip_norm", settings.clip_norm, None),
+            ("clip_value", settings.clip_value, None),
+            ("weight", settings.weight, 1.0),
+        ):
+            if found != value:
+                yield f"model.{settings.named(name)}={'null' if value is None else value}"
     if gan.schedules:
         yield "model.schedules=null"

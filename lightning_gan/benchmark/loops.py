@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.imitation import d_steps
 from lightning_gan.training.module import GANModule
-from lightning_gan.types import DiscriminatorOutput, Player
+from lightning_gan.types import Player, as_discriminator_output
 
 
 class HandLoop(ABC):
@@ -49,11 +49,9 @@ class HandLoop(ABC):
         self.images = 0
         self.optimizers: dict[Player, Optimizer] = {}
         self.lr_schedulers: dict[Player, LRScheduler] = {}
-        arguments = gan.arguments()
-        for player in Player:
-            make = arguments.get(f"{player.value}_optimizer")
-            self.optimizers[player] = self.make_optimizer(player, make)
-            scheduler = arguments.get(f"{player.value}_lr_scheduler")
+        for settings in (gan.generator_settings, gan.discriminator_settings):
+            player, scheduler = settings.player, settings.make_lr_scheduler
+            self.optimizers[player] = self.make_optimizer(player, settings.make_optimizer)
             if scheduler is not None:
                 self.lr_schedulers[player] = scheduler(self.optimizers[player])
 
@@ -69,6 +67,11 @@ class HandLoop(ABC):
             player: Whose optimizer.
             make: Takes parameters and returns an optimizer, or None.
         """
+
+    def network(self, player: Player) -> nn.Module:
+        """Return a player's network."""
+        gan = self.gan
+        return gan.generator if player is Player.GENERATOR else gan.discriminator
 
     @abstractmethod
     def step(self) -> None:
@@ -95,7 +98,7 @@ class HandLoop(ABC):
     def logits(self, x: Tensor, y: Any) -> Tensor:
         """Judge images (N, C, H, W); logits in float32 or wider, N first."""
         output = self.gan.discriminator(self.gan.augment(x), y)
-        logits: Tensor = output.logits if isinstance(output, DiscriminatorOutput) else output
+        (logits,) = as_discriminator_output(output).heads
         return logits.to(self.dtype)
 
     def is_generators_turn(self) -> bool:

@@ -28,7 +28,7 @@ class PlainLoop(HandLoop):
 
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:
         """Build an optimizer with torch's default implementation."""
-        parameters = getattr(self.gan, player.value).parameters()
+        parameters = self.network(player).parameters()
         optimizer: Optimizer = (make or default_optimizer)(
             [parameter for parameter in parameters if parameter.requires_grad]
         )

@@ -41,8 +41,8 @@ class TunedLoop(HandLoop):
 
     def make_optimizer(self, player: Player, make: Any) -> Optimizer:
         """Build an optimizer, fused where torch has that."""
-        network = getattr(self.gan, player.value)
-        optimizer: Optimizer = make_optimizer(player, network, make, None)["optimizer"]
+        optimizer = make_optimizer(player, self.network(player), (), make)
+        assert optimizer is not None  # checked
         return optimizer
 
     def step(self) -> None:

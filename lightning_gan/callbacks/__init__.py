@@ -1,4 +1,4 @@
-"""Callbacks for any GANModule: pictures, loss curves, the summary of a run, predictions."""
+"""Callbacks for any GANModule: pictures, curves, metrics, the summary of a run, predictions."""
 
 from lightning_gan.callbacks.class_grid import ClassGrid
 from lightning_gan.callbacks.evaluation import Evaluation
@@ -10,6 +10,7 @@ from lightning_gan.callbacks.latent_manifold import LatentManifold
 from lightning_gan.callbacks.loss_curves import LossCurves
 from lightning_gan.callbacks.mixture_picture import MixturePicture
 from lightning_gan.callbacks.neighbor_grid import NeighborGrid
+from lightning_gan.callbacks.paired_metrics import PairedMetrics
 from lightning_gan.callbacks.prediction_writer import PredictionWriter
 from lightning_gan.callbacks.round_limit import RoundLimit
 from lightning_gan.callbacks.sample_grid import SampleGrid
@@ -27,6 +28,7 @@ __all__ = [
     "LossCurves",
     "MixturePicture",
     "NeighborGrid",
+    "PairedMetrics",
     "PredictionWriter",
     "RoundLimit",
     "RunSummary",

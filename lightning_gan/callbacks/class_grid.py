@@ -20,6 +20,8 @@ from lightning_gan.callbacks.picture import (
 )
 from lightning_gan.callbacks.real_images import RealImages
 from lightning_gan.errors import InputError
+from lightning_gan.game.conditions import class_entry
+from lightning_gan.metrics.features import Bounds, from_uint8
 
 SEEN = 1000  # images of data modules that are not ours, among which all classes should be found
 
@@ -68,9 +70,11 @@ class ClassGrid(Picture):
         """Refuse a module without classes."""
         check_takes_latents("ClassGrid", module)
         if not count_classes(module):
+            entry = class_entry(module.generator)
+            got = "num_classes=None" if entry is None else f"classes in the entry {entry!r} of y"
             raise InputError(
-                "ClassGrid expects a class-conditional generator, got num_classes=None; use "
-                "SampleGrid for an unconditional one"
+                f"ClassGrid expects a class-conditional generator, got {got}; use SampleGrid for "
+                "an unconditional one, or one with other conditions"
             )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -106,6 +110,10 @@ class ClassGrid(Picture):
         picture = grid(torch.cat([samples.float().cpu(), real]), classes)
         yield None, separated(picture, dim=1, cells=rows, after=self.rows)
 
+    def bounds(self, module: Any, samples: Tensor) -> Bounds:
+        """Return which values are black and white: those of the real images below the samples."""
+        return self._real.bounds or super().bounds(module, samples)
+
     def _real_rows(self, trainer: pl.Trainer, classes: int) -> Tensor | None:
         """Return real images row by row, (real_rows * classes, C, H, W) in [-1, 1]."""
         images, labels = self._real.get(trainer) or (None, None)
@@ -114,5 +122,5 @@ class ClassGrid(Picture):
         real = torch.ones(self.real_rows, classes, *images.shape[1:])
         for k in range(classes):
             first = images[labels.eq(k).nonzero().flatten()[: self.real_rows]]
-            real[: len(first), k] = first.float().div(127.5).sub(1)
+            real[: len(first), k] = from_uint8(first)
         return real.flatten(0, 1)

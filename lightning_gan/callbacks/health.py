@@ -26,8 +26,8 @@ from lightning_gan.callbacks.health_rules import (
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
-from lightning_gan.game.checks import split_batch
 from lightning_gan.game.gan import GAN
+from lightning_gan.game.side import Side
 
 ACTIONS = ("warn", "stop", "restart")
 LOGGED = ("spread", "duplicates", "d_accuracy")
@@ -176,7 +176,7 @@ class HealthMonitor(pl.Callback):
 
     def _take(self, trainer: pl.Trainer, module: Any, batch: Any) -> Check:
         """Bring everything to the host in one transfer, averaged over ranks."""
-        real, y = split_batch(batch)
+        real, y, _ = module.read(batch)
         seed = randomness.derive(trainer.global_rank, trainer.global_step)
         points = [*self._pending, measure(module, real, y, self.n, seed)]
         *logged, measured = _to_host(trainer, points, real.device)
@@ -250,13 +250,18 @@ def _to_host(
 
 
 def _settings(trainer: pl.Trainer, module: Any) -> Settings:
-    generator, discriminator = trainer.optimizers
+    generator, discriminator = module.session.game.sides
     return Settings(
-        generator_lr=float(generator.param_groups[0]["lr"]),
-        discriminator_lr=float(discriminator.param_groups[0]["lr"]),
+        generator_lr=_rate(generator),
+        discriminator_lr=_rate(discriminator),
         penalties={n: r.weight for n, r in module.regularizers.items() if r.differentiates},
         g_above=getattr(module.alternation, "g_above", None),
     )
+
+
+def _rate(side: Side) -> float:
+    """Return the learning rate of a player; 0 where all of it is frozen."""
+    return 0.0 if side.optimizer is None else float(side.optimizer.param_groups[0]["lr"])
 
 
 def _class_count(trainer: pl.Trainer, module: Any) -> dict[str, float]:

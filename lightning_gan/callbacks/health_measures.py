@@ -6,19 +6,21 @@ training uses is touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from lightning_gan.game import randomness
-from lightning_gan.game.feedback import preserved_buffers
+from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.game.gan import GAN
+from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.sampling import generate, slice_labels
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.types import AdversarialStep, Player, map_labels
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player, map_tensors
 
 FEATURES = 1024  # coordinates at most; distances need no more
 # Up to so many coordinates, distances come from differences. Products of vectors are twenty times
@@ -44,17 +46,20 @@ def measure(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[str, Tens
         the weights.
     """
     real, y = real[:n], slice_labels(y, slice(0, n))
-    index = torch.arange(n, device=gan.device) % len(real)
-    fake_y = map_labels(lambda labels: labels[index.to(labels.device)], y)
-    fake = generate(gan.generator, gan.prior, n, fake_y, seed, gan.device)
-    conditional = isinstance(y, Tensor) and getattr(gan.generator, "num_classes", None) is not None
-    groups = (fake_y, y) if conditional else (None, None)
-    numbers = contest(*_logits(gan, real, y, fake[: len(real)]), gan.loss)
+    index = torch.arange(n, device=real.device) % len(real)
+    fake_y = map_tensors(lambda labels: labels[index.to(labels.device)], y)
+    fake = generate(
+        gan.generator, gan.prior, n, fake_y, seed, real.device, conditions=gan.conditions
+    )
+    entry = class_entry(gan.generator)
+    groups = (classes_of(fake_y, entry), classes_of(y, entry))
+    if getattr(gan.generator, "num_classes", None) is None or not isinstance(groups[0], Tensor):
+        groups = (None, None)
+    numbers = contest(*_heads(gan, real, y, fake[: len(real)]), gan.loss)
     if len(real) > 1 and gan.generator.latent_dim > 0:
         numbers.update(compare(_features(fake), _features(real), *groups))
-    for player in Player:
-        weights = [p.detach() for p in getattr(gan, player.value).parameters()]
-        numbers[f"weights/{player.value}"] = get_total_norm(weights)
+    for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
+        numbers[f"weights/{name}"] = get_total_norm([p.detach() for p in network.parameters()])
     return numbers
 
 
@@ -89,13 +94,14 @@ def compare(
     return {"spread": spread, "duplicates": duplicates}
 
 
-@torch.enable_grad()
-def contest(real_logits: Tensor, fake_logits: Tensor, loss: AdversarialLoss) -> dict[str, Tensor]:
+def contest(
+    real_heads: Sequence[Tensor], fake_heads: Sequence[Tensor], loss: AdversarialLoss
+) -> dict[str, Tensor]:
     """Measure who is ahead, in terms that do not depend on where a loss has its zero.
 
     Args:
-        real_logits: Logits of real samples, shape (N, ...).
-        fake_logits: Logits of fakes, the same shape.
+        real_heads: Logits of real samples, shape (N, ...), of each head of the discriminator.
+        fake_heads: Logits of fakes, the same shapes.
         loss: Both halves of the objective.
 
     Returns:
@@ -103,8 +109,17 @@ def contest(real_logits: Tensor, fake_logits: Tensor, loss: AdversarialLoss) -> 
         the higher logit, 0.5 by chance; ``d_signal`` and ``g_signal``, the mean size of the
         gradient of a player's loss with respect to the logits, over that at logits of 0: what a
         player has left to learn on these samples, 0 where its loss has saturated; and
-        ``chance/discriminator`` and ``chance/generator``, the losses at logits of 0.
+        ``chance/discriminator`` and ``chance/generator``, the losses at logits of 0. Means over
+        the heads.
     """
+    each = [_contest(*pair, loss) for pair in zip(real_heads, fake_heads, strict=True)]
+    if len(each) == 1:
+        return each[0]
+    return {name: torch.stack([numbers[name] for numbers in each]).mean() for name in each[0]}
+
+
+@torch.enable_grad()
+def _contest(real_logits: Tensor, fake_logits: Tensor, loss: AdversarialLoss) -> dict[str, Tensor]:
     now = [logits.detach().requires_grad_() for logits in (real_logits, fake_logits)]
     zero = [torch.zeros_like(logits).requires_grad_() for logits in now]
     per_sample = (x.reshape(len(x), -1).mean(1) for x in (real_logits, fake_logits))
@@ -136,7 +151,9 @@ def _signal(
     return signal, losses[1].detach()
 
 
-def _logits(gan: GAN, real: Tensor, y: Any, fake: Tensor) -> tuple[Tensor, Tensor]:
+def _heads(
+    gan: GAN, real: Tensor, y: Any, fake: Tensor
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Return what D says in training of real samples and of as many fakes with their labels."""
     step = AdversarialStep(
         Player.DISCRIMINATOR,
@@ -152,10 +169,10 @@ def _logits(gan: GAN, real: Tensor, y: Any, fake: Tensor) -> tuple[Tensor, Tenso
     )
     with (
         torch.no_grad(),
-        randomness.preserved(gan.device),
-        preserved_buffers(nn.ModuleList([gan.discriminator, gan.augment])),
+        randomness.preserved(real.device),
+        preserved_state(gan.discriminator, gan.augment),
     ):
-        return step.real_output.logits, step.fake_output.logits
+        return step.real_output.heads, step.fake_output.heads
 
 
 def _features(x: Tensor) -> Tensor:

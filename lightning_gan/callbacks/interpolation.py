@@ -13,7 +13,7 @@ from lightning_gan.callbacks.cadence import Cadence, check_positive
 from lightning_gan.callbacks.picture import (
     Picture,
     check_takes_latents,
-    count_classes,
+    conditions_of,
     draw_latents,
     grid,
 )
@@ -26,7 +26,8 @@ class Interpolation(Picture):
     The way is spherical (White 2016, "Sampling Generative Networks", section 2.2): under a normal
     prior its points are as long as typical latents, where those of a straight line are shorter.
     Under a uniform prior it is the same arc, whose points may lie outside the prior's cube. All
-    samples of a row have the same class: row r the class r modulo the number of classes.
+    samples of a row have the same class, row r the class r modulo the number of classes, or the
+    same condition of a held-out sample.
 
     Pictures go to ``samples/interpolation-<step>.png``.
 
@@ -71,10 +72,8 @@ class Interpolation(Picture):
         """Make the rows."""
         starts, ends = draw_latents(module, 2 * self.rows, self.seed).chunk(2)
         z = slerp(starts, ends, torch.linspace(0, 1, self.columns)).flatten(0, 1)
-        classes, labels = count_classes(module), None
-        if classes:
-            labels = (torch.arange(self.rows) % classes).repeat_interleave(self.columns)
-            labels = labels.to(module.device)
+        rows = torch.arange(self.rows).repeat_interleave(self.columns)
+        labels = conditions_of(module, rows)
         samples = self.sample(module, len(z), labels, z)
         if samples is not None:
             yield None, grid(samples, self.columns)

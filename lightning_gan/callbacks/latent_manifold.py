@@ -14,6 +14,7 @@ from lightning_gan.callbacks.picture import (
     Picture,
     Sample,
     check_takes_latents,
+    conditions_of,
     count_classes,
     grid,
 )
@@ -29,7 +30,8 @@ class LatentManifold(Picture):
     same points. The first latent grows to the right, the second downwards.
 
     An unconditional generator gives ``samples/manifold-<step>.png``, a conditional one
-    ``samples/manifold-class<k>-<step>.png`` for each class (the first 20 if there are more).
+    ``samples/manifold-class<k>-<step>.png`` for each class (the first 20 if there are more). Where
+    conditions are no classes, all points have that of one held-out sample.
 
     Args:
         size: Points on each axis.
@@ -91,7 +93,7 @@ def manifolds(module: Any, size: int, sample: Sample) -> Iterator[tuple[int | No
     """
     z = plane(size)
     for shown in range(count_classes(module)) or (None,):
-        labels = None if shown is None else torch.full((len(z),), shown, device=module.device)
+        labels = conditions_of(module, torch.full((len(z),), shown or 0))
         samples = sample(module, len(z), labels, z)
         if samples is None:
             return

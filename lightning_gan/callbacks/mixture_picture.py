@@ -17,12 +17,12 @@ from lightning_gan.callbacks.cadence import Cadence, check_positive
 from lightning_gan.callbacks.figures import figure_pixels, new_figure
 from lightning_gan.callbacks.picture import Picture
 from lightning_gan.data.mixtures import Mixture
-from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import generate
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.game.statistics import evaluating
+from lightning_gan.types import as_discriminator_output
 
 HIGH_QUALITY = 3.0  # standard deviations between a good sample and its mode
 SHOWN_POINTS = 500  # of each kind; more of them hide the panel
@@ -147,7 +147,8 @@ def compare(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -> Comp
         resolution: Cells on either axis of [-1, 1]^2, R.
         seed: Seed of the samples.
     """
-    fake = generate(gan.generator, gan.prior, n, None, seed, gan.device)
+    device = next(gan.generator.parameters()).device
+    fake = generate(gan.generator, gan.prior, n, None, seed, device, conditions=gan.conditions)
     # Not the seed alone, from which a data module of that seed drew the training points.
     source = randomness.seeded(randomness.derive(seed, 1), torch.device("cpu"))
     real, _ = data.sample(n, source)
@@ -280,8 +281,9 @@ def _logits(discriminator: nn.Module, x: Tensor) -> Tensor:
     """Return the logits of points (N, 2) in float64 on the CPU, shape (N,)."""
     with torch.inference_mode(), evaluating(discriminator):
         outputs = [discriminator(part, None) for part in torch.split(x, BATCH)]
-    logits = [o.logits if isinstance(o, DiscriminatorOutput) else o for o in outputs]
-    return torch.cat(logits).cpu().double().reshape(len(x), -1).mean(1)
+    heads = [as_discriminator_output(output).heads for output in outputs]
+    joined = [torch.stack([h.reshape(len(h), -1).mean(1) for h in each]).mean(0) for each in heads]
+    return torch.cat(joined).cpu().double()
 
 
 def _data(trainer: pl.Trainer) -> Any:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import Picture, count_classes, grid, separated
+from lightning_gan.callbacks.picture import Picture, conditions_of, grid, separated
 from lightning_gan.callbacks.real_images import RealImages
-from lightning_gan.metrics.features import FeatureExtractor, extract, to_uint8
+from lightning_gan.metrics.features import Bounds, FeatureExtractor, extract, from_uint8, to_uint8
 from lightning_gan.metrics.neighbors import nearest
 
 AT_ONCE = 4096  # training images; bounds the memory of their features
@@ -24,7 +24,7 @@ class NeighborGrid(Picture):
     A row is a sample, a white line, and its ``neighbors`` nearest images, the nearest first. The
     distance is Euclidean, between pixels or, with an ``extractor``, between features, in which a
     copy that is shifted or recolored is still near. Of a conditional generator, row r has the class
-    r modulo the number of classes.
+    r modulo the number of classes, or the condition of a held-out sample.
 
     All training images that our data modules hold in memory are searched; otherwise those that
     training has seen, up to ``max_images``, so that there is no picture before training. Each
@@ -86,17 +86,20 @@ class NeighborGrid(Picture):
 
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the rows."""
-        classes = count_classes(module)
-        labels = torch.arange(self.rows, device=module.device) % classes if classes else None
+        labels = conditions_of(module, torch.arange(self.rows))
         samples = self.sample(module, self.rows, labels)
         found = self._real.get(trainer)
         if samples is None or found is None:
             return
         samples, images = samples.float().cpu(), found[0][: self.max_images]
-        neighbors = images[self._nearest(samples, images)].float().div(127.5).sub(1)
+        neighbors = from_uint8(images[self._nearest(samples, images)])
         cells = torch.cat([samples.unsqueeze(1), neighbors], dim=1)
         picture = grid(cells.flatten(0, 1), cells.shape[1])
         yield None, separated(picture, dim=2, cells=cells.shape[1], after=1)
+
+    def bounds(self, module: Any, samples: Tensor) -> Bounds:
+        """Return which values are black and white: those of the real images beside the samples."""
+        return self._real.bounds or super().bounds(module, samples)
 
     def _nearest(self, samples: Tensor, images: Tensor) -> Tensor:
         """Return the places in ``images`` of each sample's neighbors, (rows, k), nearest first."""

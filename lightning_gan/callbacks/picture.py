@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_info
@@ -17,14 +18,19 @@ from torchvision.utils import make_grid
 from lightning_gan.callbacks.cadence import Cadence
 from lightning_gan.callbacks.sink import write_image
 from lightning_gan.errors import InputError
+from lightning_gan.game.conditions import Held, NoConditionError
+from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import draw_inputs
+from lightning_gan.metrics.features import SYMMETRIC, Bounds, pixel_bounds
+from lightning_gan.types import map_tensors
 
 MAX_CLASSES = 20  # more are too many to look at
 MIN_WIDTH = 300  # pixels; below it an 8x8 digit is not readable
 PADDING = 2  # pixels around each sample
 SEPARATOR = 8  # pixels of white between generated and real
 
-# (module, n, labels, z) -> images (N, C, H, W) in [-1, 1], or None where samples are not images.
+# (module, n, labels, z) -> images (N, C, H, W) in [-1, 1], whatever the samples' own range; None
+# where samples are not images, or cannot be drawn yet.
 Sample = Callable[..., Tensor | None]
 
 
@@ -32,7 +38,13 @@ class Picture(pl.Callback, ABC):
     """Draws pictures of samples: before training, at every period, and at the end.
 
     A subclass defines :meth:`pictures`, and :meth:`check` where it asks more of the module. Where
-    samples are not images (C, H, W), nothing is drawn.
+    samples are not images (C, H, W), nothing is drawn; nor is it before the first validation where
+    the generator asks for conditions and the data have none to show before.
+
+    The declared ``sample_range`` is what goes from black to white, [-1, 1] where none is declared.
+    Of a range that is "free" it is what lies between the least and the largest value of the
+    held-out real samples or, where none are held, between the 1st and the 99th percentile of the
+    samples themselves.
 
     Args:
         name: What the pictures show, a word fit for a file's name.
@@ -46,6 +58,7 @@ class Picture(pl.Callback, ABC):
         self.seed = seed
         self._drawn_at = 0
         self._can_draw = True
+        self._told = False
 
     @abstractmethod
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
@@ -65,20 +78,30 @@ class Picture(pl.Callback, ABC):
             )
 
     def sample(
-        self, module: Any, n: int, labels: Tensor | None = None, z: Tensor | None = None
+        self, module: Any, n: int, labels: Any = None, z: Tensor | None = None
     ) -> Tensor | None:
-        """Draw n images (N, C, H, W) in [-1, 1]; None, said once, where they are not images."""
+        """Draw n images (N, C, H, W), their range mapped to [-1, 1]; None, said once, without."""
         given = {} if z is None else {"z": z}  # a module that is not ours may not take latents
-        with torch.no_grad():
-            samples: Tensor = module.sample(n, labels=labels, seed=self.seed, **given)
+        try:
+            with torch.no_grad():
+                samples: Tensor = module.sample(n, labels=labels, seed=self.seed, **given)
+        except NoConditionError as error:
+            self._say(f"nothing before the first validation: {error}")
+            return None
         if samples.ndim == 4:
-            return samples
-        if self._can_draw:
-            shape = tuple(samples.shape[1:])
-            who = type(self).__name__
-            rank_zero_info(f"{who} draws nothing: samples of shape {shape} are not images")
+            return mapped(samples, self.bounds(module, samples))
+        self._say(f"nothing: samples of shape {tuple(samples.shape[1:])} are not images")
         self._can_draw = False
         return None
+
+    def bounds(self, module: Any, samples: Tensor) -> Bounds:
+        """Return which values of samples are black and white."""
+        return shown_bounds(module, samples)
+
+    def _say(self, what: str) -> None:
+        if not self._told:
+            rank_zero_info(f"{type(self).__name__} draws {what}")
+        self._told = True
 
     def write(self, trainer: pl.Trainer, shown: int | None, picture: Tensor) -> None:
         """Write one picture; ``shown`` is its class, or None."""
@@ -92,7 +115,7 @@ class Picture(pl.Callback, ABC):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw that from which training starts."""
-        self._can_draw = True
+        self._can_draw, self._told = True, False
         self.cadence.start(trainer, pl_module)
         self._draw(trainer, pl_module)
 
@@ -122,8 +145,53 @@ class Picture(pl.Callback, ABC):
 
 
 def count_classes(module: Any) -> int:
-    """Return the number of classes to show, MAX_CLASSES at most; 0 for an unconditional module."""
+    """Return the number of classes to show, MAX_CLASSES at most; 0 where a class is not all."""
+    if isinstance(module, GAN):
+        return min(module.conditions.classes or 0, MAX_CLASSES)
     return min(getattr(getattr(module, "generator", None), "num_classes", None) or 0, MAX_CLASSES)
+
+
+def held_conditions(module: Any) -> Held | None:
+    """Return held-out samples whose conditions are not classes; None where there are none."""
+    held = module.conditions.held if isinstance(module, GAN) else None
+    return held if held is not None and module.conditions.hands_on(held.y) else None
+
+
+def conditions_of(module: Any, groups: Tensor) -> Any:
+    """Return a condition for each sample, the same one for equal numbers; None where none is asked.
+
+    Args:
+        module: What is going to be sampled from.
+        groups: Whole numbers from 0, shape (n,).
+    """
+    classes, held = count_classes(module), held_conditions(module)
+    if classes:
+        return (groups % classes).to(module.device)
+    if held is None:
+        return None
+    index = groups % len(held.real)
+    return map_tensors(lambda x: x[index], held.y)
+
+
+def shown_bounds(module: Any, samples: Tensor) -> Bounds:
+    """Return which values of samples are black and white, as :class:`Picture` says."""
+    declared = getattr(module, "sample_range", None)
+    if declared != "free":
+        return pixel_bounds(declared, samples)
+    held = module.conditions.held if isinstance(module, GAN) else None
+    if held is not None:
+        return pixel_bounds(declared, held.real)
+    finite = samples[samples.isfinite()].float().cpu().numpy()
+    low, high = np.percentile(finite, [1, 99]).tolist() if finite.size else SYMMETRIC
+    return (low, high) if low < high else (low, low + 1.0)
+
+
+def mapped(images: Tensor, bounds: Bounds) -> Tensor:
+    """Map values from bounds to [-1, 1], as :func:`grid` takes them."""
+    low, high = bounds
+    if bounds == SYMMETRIC:
+        return images
+    return images.float().sub(low).mul(2 / (high - low)).sub(1)
 
 
 def check_takes_latents(owner: str, module: Any) -> None:
@@ -144,7 +212,8 @@ def check_takes_latents(owner: str, module: Any) -> None:
 
 def draw_latents(module: Any, n: int, seed: int) -> Tensor:
     """Draw latents of the module's prior, shape (n, Z), on the CPU; the same for the same seed."""
-    return draw_inputs(module.generator, module.prior, n, torch.Generator().manual_seed(seed))[0]
+    source = torch.Generator().manual_seed(seed)
+    return draw_inputs(module.generator, module.prior, module.conditions, n, source)[0]
 
 
 def grid(samples: Tensor, columns: int) -> Tensor:

@@ -12,15 +12,23 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from lightning_gan.callbacks.picture import mapped, shown_bounds
+from lightning_gan.callbacks.reading import read
 from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown, write_png
 from lightning_gan.errors import InputError
+from lightning_gan.game.conditions import class_entry, classes_of
+from lightning_gan.metrics.features import SYMMETRIC
+from lightning_gan.types import range_bounds
 
 
 class PredictionWriter(BasePredictionWriter):
     """Write every predicted sample to a fresh folder ``predictions`` in the run's folder.
 
-    An image of one or three channels, in [-1, 1], becomes ``<index>[-class<y>].png``; anything
-    else becomes one array ``batch-<index>.npy`` for each batch. The index counts samples (batches)
+    An image of one or three channels becomes ``<index>[-class<y>].png``; anything else becomes one
+    array ``batch-<index>.npy`` for each batch. Where ``sample_range`` is declared and another than
+    [-1, 1], a PNG is only for looking at: its range goes from black to white, that of a "free" one
+    as in :class:`~lightning_gan.callbacks.picture.Picture`, and the arrays are written beside it
+    with the samples' own values. The index counts samples (batches)
     from 0; where Lightning knows a sample's place in its data set, that is its index. With several
     processes the rank, with several data loaders the loader is part of the name. Where there are
     predictions already, the folder is ``predictions-1``, ``predictions-2``, ...
@@ -70,14 +78,18 @@ class PredictionWriter(BasePredictionWriter):
         suffix = f"-rank{trainer.global_rank}" if trainer.world_size > 1 else ""
         if trainer.predict_loop.num_dataloaders > 1:
             suffix += f"-loader{dataloader_idx}"
-        if prediction.ndim != 4 or prediction.shape[1] not in (1, 3):
+        declared = getattr(pl_module, "sample_range", None)
+        is_image = prediction.ndim == 4 and prediction.shape[1] in (1, 3)
+        if not is_image or (declared is not None and range_bounds(declared) != SYMMETRIC):
             _write_array(prediction, self._folder / f"batch-{batches:06d}{suffix}.npy")
+        if not is_image:
             return
         known = batch_indices or ()
         indices = known if len(known) == n else range(samples, samples + n)
-        classes = _classes(batch, n)
+        classes = _classes(pl_module, batch, n)
         names = [f"{index:06d}{suffix}{y}.png" for index, y in zip(indices, classes, strict=True)]
-        for name, image in zip(names, as_uint8((prediction.float() + 1) / 2), strict=True):
+        seen = mapped(prediction.float(), shown_bounds(pl_module, prediction))
+        for name, image in zip(names, as_uint8((seen + 1) / 2), strict=True):
             write_png(image, self._folder / name)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -101,9 +113,13 @@ def _make_fresh(parent: Path, name: str) -> Path:
             path = parent / f"{name}-{number}"
 
 
-def _classes(batch: Any, n: int) -> list[str]:
+def _classes(module: Any, batch: Any, n: int) -> list[str]:
     """Return the part of each name that tells the class: empty where the batch has no labels."""
-    y = batch[1] if isinstance(batch, (tuple, list)) and len(batch) == 2 else None
+    try:
+        y = read(module, batch).y
+    except InputError:  # predict_step may take what training does not
+        y = None
+    y = classes_of(y, class_entry(getattr(module, "generator", module)))
     if not isinstance(y, Tensor) or y.shape != (n,) or y.is_floating_point():
         return [""] * n
     return [f"-class{label}" for label in y.tolist()]

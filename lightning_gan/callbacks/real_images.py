@@ -8,9 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from lightning_gan.callbacks.reading import read
 from lightning_gan.data.base import ImageData
-from lightning_gan.game.checks import split_batch
-from lightning_gan.metrics.features import to_uint8
+from lightning_gan.game.conditions import class_entry, classes_of
+from lightning_gan.metrics.features import Bounds, pixel_bounds, to_uint8
 
 Images = tuple[Tensor, Tensor | None]
 ROOM = 10**9  # bytes, one for each pixel and channel
@@ -19,10 +20,15 @@ ROOM = 10**9  # bytes, one for each pixel and channel
 class RealImages:
     """The training images that a data module holds in memory; else the first that pass by.
 
-    A loader that is not ours is never iterated: its next batches would be others.
+    A loader that is not ours is never iterated: its next batches would be others. Nor does memory
+    tell what a module's ``prepare_batch`` makes of the images.
 
     Args:
         limit: Images to keep of those that pass by, within one epoch and ``ROOM`` bytes.
+
+    Attributes:
+        bounds: Which values of samples became black and white, where a first batch decided it: that
+            of samples whose range is "free".
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,29 +36,37 @@ class RealImages:
         self._epoch: int | None = None
         self._x: list[Tensor] = []
         self._y: list[Tensor] = []
+        self.bounds: Bounds | None = None
 
     def start(self) -> None:
         """Forget the images of an earlier run."""
-        self._epoch, self._x, self._y = None, [], []
+        self._epoch, self._x, self._y, self.bounds = None, [], [], None
 
     def see(self, trainer: pl.Trainer, batch: Any) -> None:
-        """Keep the images of a training batch ``(x, y)`` or ``x`` where they are needed."""
-        if _holds_images(trainer.datamodule):  # type: ignore[attr-defined]
+        """Keep the images of a training batch where they are needed."""
+        if _in_memory(trainer) is not None:
             return
         if self._epoch is None:
             self._epoch = trainer.current_epoch
-        x, y = split_batch(batch)
+        module: Any = trainer.lightning_module
+        x, y, _ = read(module, batch)
         limit = min(self.limit, ROOM // x[0].numel())
         room = limit - sum(map(len, self._x))
         if room > 0 and trainer.current_epoch == self._epoch:
-            self._x.append(to_uint8(x[:room].detach()).cpu())
-            if isinstance(y, Tensor):
-                self._y.append(y[:room].cpu())
+            declared = getattr(module, "sample_range", None)
+            if declared == "free" and self.bounds is None:
+                self.bounds = pixel_bounds(declared, x)
+            self._x.append(
+                to_uint8(x[:room].detach(), self.bounds or pixel_bounds(declared, x)).cpu()
+            )
+            labels = classes_of(y, class_entry(getattr(module, "generator", module)))
+            if isinstance(labels, Tensor):
+                self._y.append(labels[:room].cpu())
 
     def get(self, trainer: pl.Trainer) -> Images | None:
         """Return images, uint8 (N, C, H, W), and labels, N first, or None; None while N is 0."""
-        data = trainer.datamodule  # type: ignore[attr-defined]
-        if _holds_images(data):
+        data = _in_memory(trainer)
+        if data is not None:
             images: Images = data.images("train")
             return images
         if not self._x:
@@ -60,6 +74,8 @@ class RealImages:
         return torch.cat(self._x), torch.cat(self._y) if self._y else None
 
 
-def _holds_images(data: Any) -> bool:
-    """Whether all training images are in memory."""
-    return isinstance(data, ImageData) and not data.from_files
+def _in_memory(trainer: pl.Trainer) -> ImageData | None:
+    """Return the data module where all images are in memory as they are trained on."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    prepared = vars(trainer.lightning_module).get("prepare_batch") is not None
+    return data if isinstance(data, ImageData) and not (data.from_files or prepared) else None

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import Picture, Sample, count_classes, grid
+from lightning_gan.callbacks.picture import (
+    Picture,
+    Sample,
+    count_classes,
+    grid,
+    held_conditions,
+)
+from lightning_gan.callbacks.side_by_side import side_by_side
 
 
 class SampleGrid(Picture):
@@ -18,14 +25,22 @@ class SampleGrid(Picture):
 
     Grids go to ``samples/grid-<step>.png`` in the run's folder and, as ``samples/grid``, to
     TensorBoard, Weights & Biases and MLflow where these run. A conditional generator gets one
-    column for each class, 0 to K-1 from the left (the first 20 if there are more). Of samples with
-    two channels the first is shown, of more than three the first three. Small samples are enlarged
-    by whole factors. Where samples are not images (C, H, W), nothing is drawn.
+    column for each class, 0 to K-1 from the left (the first 20 if there are more). A generator with
+    another condition (an image, a text, attributes) gets those of held-out samples: source, fake
+    and real stand side by side, the source where the condition is or has an image of the samples'
+    proportions. Conditions are there from the start where a data module has a ``val_dataloader``,
+    else after the first validation.
+
+    Of samples with two channels the first is shown, of more than three the first three. Small
+    samples are enlarged by whole factors. What is black and white: see
+    :class:`~lightning_gan.callbacks.picture.Picture`. Where samples are not images (C, H, W),
+    nothing is drawn.
 
     Args:
         every_n_steps: Batches between grids; None: only the first and the last.
         rows: Rows of the grid.
-        columns: Columns of an unconditional generator's grid.
+        columns: Columns of an unconditional generator's grid, and about as many of one with
+            conditions that are no classes.
         seed: Seed of the latents, the same for every grid.
         every_n_rounds: Rounds between grids, in place of steps.
         every_n_epochs: Epochs between grids, in place of steps.
@@ -58,7 +73,7 @@ class SampleGrid(Picture):
 def sample_grid(
     module: Any, rows: int, columns: int, sample: Sample
 ) -> Iterator[tuple[None, Tensor]]:
-    """Make a grid of samples, a column for each class where the module is conditional.
+    """Make a grid of samples, a column for each class, or triples for other conditions.
 
     Args:
         module: What to sample from.
@@ -69,6 +84,11 @@ def sample_grid(
     Yields:
         The grid, (3, H, W) in [0, 1]; nothing where samples are not images.
     """
+    if held_conditions(module) is not None:
+        picture = side_by_side(module, rows, columns, sample)
+        if picture is not None:
+            yield None, picture
+        return
     classes = count_classes(module)
     columns = classes or columns
     labels = torch.arange(classes, device=module.device).repeat(rows) if classes else None

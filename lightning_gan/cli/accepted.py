@@ -100,7 +100,8 @@ def _describe(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(repr(choice) for choice in inner)
     if origin is collections.abc.Callable:
-        return f"a class of {describe(inner[1])}" if inner else "a function"
+        made = describe(inner[1]) if inner else "Any"
+        return "a function" if made == "Any" else f"a class of {made}"
     if origin is tuple and Ellipsis not in inner:
         return f"[{', '.join(describe(item) for item in inner)}]"
     if origin is not None and issubclass(origin, collections.abc.Mapping):

@@ -62,9 +62,10 @@ class RunCheckpoint(ModelCheckpoint):
         After that batch Lightning counts the epoch as finished, wherever in it training ends.
         """
         super().on_train_batch_end(trainer, pl_module, *batch)
-        enough = trainer.global_step >= (trainer.min_steps or 0)  # Lightning goes on below it
+        step = trainer.global_step
+        enough = step >= (trainer.min_steps or 0)  # Lightning goes on below it
         stops = trainer.should_stop and enough and not trainer.min_epochs
-        if stops or trainer.global_step == trainer.max_steps:
+        if stops or step == trainer.max_steps:
             self._save_very_last(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

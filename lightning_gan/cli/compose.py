@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from inspect import signature
 from typing import Any
 
 import yaml
@@ -27,7 +28,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_gan.cli import tree
-from lightning_gan.cli.names import normalise, put
+from lightning_gan.cli.names import SLOTS, normalise, put
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
@@ -47,7 +48,7 @@ TOP = (
     "summary",
     "predictions",
 )
-KIND_GROUPS = {kind if kind != "regularizer" else "regularizers": kind for kind in registry.KINDS}
+KIND_GROUPS = {**{kind: kind for kind in SLOTS}, "regularizers": "regularizer"}
 # Where the choice of a group lands; another choice replaces what stands there.
 GROUP_PATHS: dict[str, tuple[str, ...]] = {
     **{group: (f"model.{group}",) for group in KIND_GROUPS},
@@ -142,8 +143,11 @@ def check(override: Override) -> None:
 
 def nested(name: str) -> str:
     """Return ``", did you mean 'trainer.max_steps'?"`` for the last part of a usual setting."""
+    from lightning_gan.training.module import GANModule
+
     defaults = settings([])
-    found = [key for key in ("model", "data", "trainer") if name in defaults[key]]
+    known = {**defaults, "model": {**defaults["model"], **signature(GANModule).parameters}}
+    found = [key for key in ("model", "data", "trainer") if name in known[key]]
     return f", did you mean '{found[0]}.{name}'?" if found else ""
 
 

@@ -14,14 +14,25 @@ from lightning_gan.components import registry
 from lightning_gan.errors import PluginError
 
 MODULE = "lightning_gan.training.module.GANModule"
-SLOTS = tuple(name for name in registry.KINDS if name != "regularizer")
+# Arguments of the module that hold one component of the kind of their name.
+SLOTS = ("generator", "discriminator", "loss", "alternation", "augment", "prior", "balance")
+# Other arguments that hold one object, by kind.
+OTHERS = {
+    "ema": "average",
+    "generator_optimizer": "optimizer",
+    "discriminator_optimizer": "optimizer",
+    "generator_lr_scheduler": "lr_scheduler",
+    "discriminator_lr_scheduler": "lr_scheduler",
+}
+BY_CLASS = frozenset({*OTHERS.values(), "schedule"})  # kinds whose classes go by their names too
 
 
 def normalise(settings: Any) -> Any:
     """Return settings (short form) with the class path of every component written out.
 
     A component may be ``"dcgan"``, ``{"class_path": "dcgan", ...}`` or a dotted class path;
-    ``regularizers`` may be a list of names.
+    ``regularizers`` may be a list of names. Names of classes stay where averages, schedules,
+    optimizers and learning-rate schedulers stand.
 
     Raises:
         PluginError: An unknown or ambiguous name.
@@ -39,6 +50,15 @@ def normalise(settings: Any) -> Any:
         for slot in SLOTS:
             if slot in model:
                 model[slot] = _component(slot, f"model.{slot}", model[slot])
+        for key, kind in OTHERS.items():
+            if key in model:
+                model[key] = _other(kind, f"model.{key}", model[key])
+        schedules = model.get("schedules")
+        if isinstance(schedules, Mapping):
+            model["schedules"] = {
+                path: _other("schedule", f"model.schedules.{path}", item)
+                for path, item in schedules.items()
+            }
         if "regularizers" in model:
             model["regularizers"] = _regularizers(model["regularizers"])
         result["model"] = model
@@ -62,10 +82,13 @@ def put(settings: dict[str, Any], path: str, value: Any, *, append: bool = False
 def class_path(kind: str, where: str, name: str) -> str:
     """Return the class path of a registered name; a dotted path returns as it is.
 
+    So does the name of a class where those are understood, as those of torch's optimizers.
+
     Raises:
         PluginError: The name is unknown or ambiguous.
     """
-    if "." in name and ":" not in name:
+    named = kind in BY_CLASS and name not in registry.names(kind)
+    if ":" not in name and ("." in name or named):
         return name
     try:
         return registry.find(kind, name).class_path
@@ -79,6 +102,13 @@ def _component(kind: str, where: str, value: Any) -> Any:
     if isinstance(value, Mapping) and isinstance(value.get("class_path"), str):
         return {**value, "class_path": class_path(kind, where, value["class_path"])}
     return value
+
+
+def _other(kind: str, where: str, value: Any) -> Any:
+    name = value.get("class_path") if isinstance(value, Mapping) else value
+    if isinstance(name, str) and class_path(kind, where, name) != name:
+        return _component(kind, where, value)
+    return value  # an interpolation, the name of a class, or arguments alone
 
 
 def _regularizers(value: Any) -> Any:

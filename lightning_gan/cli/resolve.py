@@ -12,7 +12,7 @@ import enum
 import importlib
 import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
@@ -30,6 +30,7 @@ OUTPUT_ROOT = "runs"
 LISTED = 15  # settings of a class that an error lists
 VALUE_MODULES = ("builtins", "datetime", "os", "pathlib", "typing")
 FROM_DATA = ("sample_shape", "num_classes")
+FUNCTION: tuple[type] = (cast(type, collections.abc.Callable),)  # or objects called like one
 # Top-level callbacks, in the order in which they act; Lightning moves checkpoints to the end.
 CALLBACKS = {
     "checkpoint": f"{RunCheckpoint.__module__}.{RunCheckpoint.__qualname__}",
@@ -41,6 +42,7 @@ CALLBACKS = {
     "summary": "lightning_gan.callbacks.RunSummary",
     "predictions": "lightning_gan.callbacks.PredictionWriter",
 }
+DEFAULTS = {"average": "ema"}  # what is meant where the arguments stand without a class
 ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
 REFUSED = {
     "gradient_clip_val": "model.generator_clip_norm and model.discriminator_clip_norm",
@@ -136,9 +138,13 @@ def _node(path: str, value: Any, *bases: type, skip: int = 0) -> dict[str, Any]:
     if not isinstance(value.get("class_path", ""), str):
         raise InputError(f"{path}.class_path: got {value['class_path']!r}; {expected}")
     if "class_path" not in value:
-        if len(bases) > 1 or inspect.isabstract(bases[0]) or _kind(bases[0]) is not None:
-            raise InputError(f"{path}.class_path is missing; {expected}")
-        value = {**value, "class_path": f"{bases[0].__module__}.{bases[0].__qualname__}"}
+        kind = _kind(bases[0])
+        default = f"{bases[0].__module__}.{bases[0].__qualname__}"
+        if len(bases) > 1 or inspect.isabstract(bases[0]) or kind is not None:
+            if kind is None or kind.name not in DEFAULTS:
+                raise InputError(f"{path}.class_path is missing; {expected}")
+            default = DEFAULTS[kind.name]
+        value = {**value, "class_path": default}
     cls, class_path = _load(path, value["class_path"], bases)
     if not issubclass(cls, bases):
         kind = _kind(cls)
@@ -190,6 +196,8 @@ def _value(path: str, value: Any, cls: type, skip: int, argument: Argument) -> A
 def _nested(path: str, value: Any, hint: Any) -> Any:
     """Return the long form of a value that is or holds classes, or None if it is a plain value."""
     classes = _classes(hint)
+    if not classes and _takes_functions(hint) and _says_class(value):
+        return _node(path, value, *FUNCTION)
     bases = tuple(cls for cls, _ in classes)
     others = [m for m in accepted.members(hint) if m is not type(None) and not _classes(m)]
     plain = value is None or (isinstance(value, str) and any(m in others for m in (str, Any, None)))
@@ -223,6 +231,21 @@ def _classes(hint: Any) -> list[tuple[type, int]]:
     return found
 
 
+def _takes_functions(hint: Any) -> bool:
+    return any(FUNCTION[0] in (each, get_origin(each)) for each in accepted.members(hint))
+
+
+def _says_class(value: Any) -> bool:
+    """Whether a value names a class with its arguments, or just a class, and no function."""
+    if not isinstance(value, str):
+        return isinstance(value, Mapping) and "class_path" in value
+    module, _, attribute = value.rpartition(".")
+    try:
+        return isinstance(getattr(importlib.import_module(module), attribute), type)
+    except Exception:  # whatever is wrong with it is said where functions are checked
+        return False
+
+
 def _is_value(cls: type) -> bool:
     """Whether an instance is written as a plain value, not as a class with arguments."""
     return (
@@ -246,10 +269,10 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
     if "." not in name:
         known = {cls.__name__: cls for base in bases for cls in _subclasses(base)}
         if name not in known:
-            raise InputError(
-                f"{path}: got {name!r}; expected {_a(bases)}"
-                f"{nearest(name, known) or ', by its name or its class path'}"
-            )
+            choices = [*known, *(registry.names(kind.name) if kind is not None else ())]
+            by = "" if bases == FUNCTION else "its name or "
+            hint = nearest(name, choices) or f", by {by}its class path"
+            raise InputError(f"{path}: got {name!r}; expected {_a(bases)}{hint}")
         return known[name], f"{known[name].__module__}.{known[name].__qualname__}"
     return _import(path, name), name
 
@@ -282,16 +305,17 @@ def _kind(cls: type) -> registry.Kind | None:
 
 
 def _a(bases: tuple[type, ...]) -> str:
-    names = " or ".join(base.__name__ for base in bases)
+    names = " or ".join("function" if (b,) == FUNCTION else b.__name__ for b in bases)
     return f"{'an' if names[0] in 'AEIOU' else 'a'} {names}"
 
 
 def _choices(bases: tuple[type, ...]) -> str:
     """Return what may be written where a class is expected."""
     kind = _kind(bases[0])
-    if kind is None:
+    registered = registry.names(kind.name) if kind is not None else []
+    if not registered:
         return " (class_path and init_args)"
-    return f" ({', '.join(registry.names(kind.name))}, or a class path)"
+    return f" ({', '.join(registered)}, or a class path)"
 
 
 def _subclasses(base: type) -> Iterator[type]:

@@ -30,13 +30,13 @@ from lightning_gan.cli.building import Building, short
 from lightning_gan.cli.quiet import quiet, silent
 from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
 from lightning_gan.components import registry
-from lightning_gan.ema import EMA
 from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.game import randomness
-from lightning_gan.schedules import Schedule
 from lightning_gan.training.module import GANModule
 
 CONFIG = "config.yaml"
+# Where in the model components stand that are not called after their kind.
+PLACES = {"regularizer": "regularizers", "average": "ema", "schedule": "schedules"}
 UNHEALTHY = 3  # exit code where HealthMonitor or updates that are not finite ended training
 
 
@@ -190,10 +190,8 @@ class GANCLI(LightningCLI):
         watch = functools.partial(self._building.watch, self.parser)
         watch("model", GANModule, _build_module)
         for kind in registry.KINDS.values():
-            slot = "regularizers" if kind.name == "regularizer" else kind.name
-            watch(f"model.{slot}", kind.load_base())
-        watch("model.ema", EMA)
-        watch("model.schedules", Schedule)
+            if kind.home is None:  # torch's are made later, by the module
+                watch(f"model.{PLACES.get(kind.name, kind.name)}", kind.load_base())
         for key in CALLBACKS:
             if self.config[key] is not None:
                 watch(key, load_class(self.config[key].class_path), strict=True)

@@ -1,4 +1,4 @@
-"""Entry-point registry of the seven kinds of component; standard library only.
+"""Entry-point registry of whatever a GAN is made of and a checkpoint names; standard library only.
 
 Listing reads package metadata and imports nothing. A plugin is imported when its name is used, and
 checked at that moment against the base class of its kind.
@@ -23,21 +23,36 @@ CONFIG_GROUP = "lightning_gan.configs"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of component: its entry-point group, base class, and what a plugin must define."""
+    """One kind of component: its entry-point group, base class, and what a plugin must define.
+
+    Attributes:
+        name: What it is called, for example ``loss``.
+        folder: Last part of its entry-point group, and our folder of such components.
+        base: Name of the base class.
+        required: Methods that the base class does not define.
+        home: Module of a base class that is torch's; None for our own.
+    """
 
     name: str
     folder: str
     base: str
     required: tuple[str, ...]
+    home: str | None = None
 
     @property
     def group(self) -> str:
         """Entry-point group, for example ``lightning_gan.losses``."""
         return f"lightning_gan.{self.folder}"
 
+    @property
+    def public_base(self) -> str:
+        """The base class as users write it, for example ``lightning_gan.AdversarialLoss``."""
+        return f"{self.home or 'lightning_gan'}.{self.base}"
+
     def load_base(self) -> type:
         """Import and return the base class."""
-        base: type = _resolve(f"lightning_gan.{self.folder}.base:{self.base}")
+        home = self.home or f"lightning_gan.{self.folder}.base"
+        base: type = _resolve(f"{home}:{self.base}")
         return base
 
 
@@ -51,6 +66,11 @@ KINDS: dict[str, Kind] = {
         Kind("alternation", "alternations", "Alternation", ("phases",)),
         Kind("augment", "augments", "Augment", ("forward",)),
         Kind("prior", "priors", "Prior", ("sample",)),
+        Kind("average", "averages", "Average", ("update",)),
+        Kind("schedule", "schedules", "Schedule", ("at",)),
+        Kind("balance", "balances", "Balance", ("weights",)),
+        Kind("optimizer", "optimizers", "Optimizer", ("step",), home="torch.optim"),
+        Kind("lr_scheduler", "lr_schedulers", "LRScheduler", (), home="torch.optim.lr_scheduler"),
     )
 }
 
@@ -197,15 +217,15 @@ def check(entry: Entry, component: Any) -> None:
     base = required.load_base()
     if not (isinstance(component, type) and issubclass(component, base)):
         what = f"class {component.__name__}" if isinstance(component, type) else repr(component)
-        raise PluginError(
-            f"{entry} is {what}, expected a subclass of lightning_gan.{base.__name__}"
-        )
+        raise PluginError(f"{entry} is {what}, expected a subclass of {required.public_base}")
     for method in required.required:
         if getattr(component, method) is getattr(base, method):
             raise PluginError(f"{entry} does not define {method}{_signature(base, method)}")
     for method, declared in vars(base).items():
         if method.startswith("_") or not inspect.isfunction(declared):
             continue
+        if required.home is not None and method not in required.required:
+            continue  # of torch's many methods these are the ones that are called
         theirs = getattr(component, method)
         if theirs is not declared and not _callable_like(theirs, declared):
             raise PluginError(

@@ -4,7 +4,8 @@ A spec is plain JSON. Every mapping in it is one of these nodes, with exactly th
 
 - ``{"class_path", "init_args"}``: an object, with ``distribution`` and ``version`` of its plugin
 - ``{"partial", "keywords"}``: a partial of an importable function or class
-- ``{"import"}``: an importable function or class
+- ``{"import"}``: an importable function or class; both with ``distribution`` and ``version`` where
+  it is a plugin's optimizer or learning-rate scheduler
 - ``{"tuple"}`` and ``{"dict"}``: what JSON cannot tell from a list and from a node
 - ``{"unportable"}``: what none of these can say (a lambda, a bare nn.Module); it trains, and
   loading says which argument to pass again
@@ -28,7 +29,6 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gan import lr_schedulers
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
@@ -39,6 +39,7 @@ SAFE_FUNCTIONS = frozenset(
 )
 DEEPEST = 40
 SHOWN = 300  # characters of somebody else's text
+TOOLS = ("optimizer", "lr_scheduler")  # kinds that are named, and made when the module is known
 MOST = 300_000  # parts of a spec; a small pickle can stand for billions
 # What a file may put into a sentence, since people paste what an error tells them to.
 IMPORT_PATH = re.compile(r"[\w.<>]{1,300}")
@@ -48,7 +49,9 @@ _NODES = (
     {"class_path", "init_args"},
     {"class_path", "init_args", "distribution", "version"},
     {"partial", "keywords"},
+    {"partial", "keywords", "distribution", "version"},
     {"import"},
+    {"import", "distribution", "version"},
     {"tuple"},
     {"dict"},
     {"unportable"},
@@ -116,15 +119,11 @@ class Specified:
             "class_path": _class_path(type(self)),
             "init_args": {name: encode(value) for name, value in self.arguments().items()},
         }
-        entry = registry.find_class(spec["class_path"])
-        if entry is not None:
-            spec["distribution"] = entry.distribution
-            spec["version"] = entry.version
-        return spec
+        return {**spec, **_origin(registry.find_class(spec["class_path"]))}
 
 
 class Component(Specified, nn.Module):
-    """Base of the seven kinds of plugin: an nn.Module that can be rebuilt from its spec.
+    """Base of every kind of plugin that is ours: an nn.Module that can be rebuilt from its spec.
 
     Tensors of state live in buffers, Python numbers in ``get_extra_state``. Only networks have
     parameters. Constructors take named arguments: JSON values, other components, importable
@@ -160,9 +159,24 @@ def encode(value: Any) -> Any:
         path = _import_path(value.func)
         if path is not None:
             keywords = {key: encode(item) for key, item in value.keywords.items()}
-            return {"partial": path, "keywords": keywords}
+            return {"partial": path, "keywords": keywords, **_origin(_tool(path))}
     path = _import_path(value)
-    return {"unportable": repr(value)[:200]} if path is None else {"import": path}
+    if path is None:
+        return {"unportable": repr(value)[:200]}
+    return {"import": path, **_origin(_tool(path))}
+
+
+def _origin(entry: registry.Entry | None) -> dict[str, str]:
+    """Return what a node says of the distribution that its class is from."""
+    if entry is None:
+        return {}
+    return {"distribution": entry.distribution, "version": entry.version}
+
+
+def _tool(path: str) -> registry.Entry | None:
+    """Return the entry that registers an optimizer or scheduler at a dotted path, or None."""
+    entry = registry.find_class(path)
+    return entry if entry is not None and entry.kind in TOOLS else None
 
 
 def _class_path(cls: type) -> str:
@@ -178,6 +192,10 @@ def _class_path(cls: type) -> str:
 
 def _import_path(value: Any) -> str | None:
     """Return the dotted path under which a function or class can be imported, or None."""
+    if isinstance(value, type) and issubclass(value, (Optimizer, LRScheduler)):
+        path = _class_path(value)
+        if _tool(path) is not None:
+            return path
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if module is None or name is None:
         return None
@@ -215,9 +233,9 @@ def build(
 
     Args:
         spec: What :func:`encode` or :meth:`Specified.spec` returned.
-        trust: Import any path that the spec names, not only registered components, torch's
-            networks, functions, optimizers and schedulers, and component classes that the running
-            program has imported already.
+        trust: Import any path that the spec names, not only registered components, optimizers and
+            schedulers, torch's networks, functions, optimizers and schedulers, and component
+            classes that the running program has imported already.
         where: Name of the place for error messages.
         given: Arguments of the outermost object that replace those of the spec, as objects.
 
@@ -301,7 +319,7 @@ def _check_origin(spec: Mapping[str, Any], where: str) -> None:
 
 
 def _check_path(spec: Mapping[str, Any], path: str, where: str, trust: bool) -> None:
-    if trust or (_is_component(path) if "class_path" in spec else _is_harmless(path)):
+    if trust or (_is_component(path) if "class_path" in spec else _may_be_named(path)):
         return
     if "distribution" in spec:
         raise PluginError(
@@ -314,9 +332,9 @@ def _check_path(spec: Mapping[str, Any], path: str, where: str, trust: bool) -> 
             "by this program. Import its module first, or, if you trust the file, pass trust=True"
         )
     raise PluginError(
-        f"{_place(where)} names {path}, which is neither a component nor one of torch's functions, "
-        "networks, optimizers or schedulers. Pass that argument again, as an object, or, if you "
-        "trust the file, pass trust=True"
+        f"{_place(where)} names {path}, which is neither a registered optimizer or scheduler nor "
+        "one of torch's functions, networks, optimizers or schedulers. Pass that argument again, "
+        "as an object, or, if you trust the file, pass trust=True"
     )
 
 
@@ -327,8 +345,13 @@ def _is_component(path: str) -> bool:
     return imported or registry.find_class(path) is not None
 
 
+def _may_be_named(path: str) -> bool:
+    """Whether a path names a registered optimizer or scheduler, or something harmless of torch."""
+    return _is_harmless(path) or _tool(path) is not None
+
+
 def _is_harmless(path: str) -> bool:
-    """Whether a path names a function, network, optimizer or scheduler of torch, or ours.
+    """Whether a path names a function, network, optimizer or scheduler of torch.
 
     None of these reads, writes or runs anything when it is called.
     """
@@ -345,8 +368,7 @@ def _is_harmless(path: str) -> bool:
 
 
 def _in_optim(home: str) -> bool:
-    ours = home == lr_schedulers.__name__
-    return ours or home == "torch.optim" or home.startswith("torch.optim.")
+    return home == "torch.optim" or home.startswith("torch.optim.")
 
 
 def _already_imported(path: str) -> Any:
@@ -410,7 +432,7 @@ def _construct(
 
 def _import(spec: Mapping[str, Any], where: str) -> Any:
     path = _path(spec)
-    entry = registry.find_class(path) if "class_path" in spec else None
+    entry = registry.find_class(path) if "class_path" in spec else _tool(path)
     if entry is not None:
         return registry.load_entry(entry)
     found = _already_imported(path)

@@ -16,6 +16,7 @@ from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorL
 from lightning_gan.data.memory import available_memory, gigabytes
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
 from lightning_gan.errors import InputError
+from lightning_gan.types import SampleRange
 
 Split = Literal["train", "test"]
 Images = tuple[Tensor, Tensor | None]
@@ -36,7 +37,9 @@ class ImageData(LightningDataModule, ABC):
 
     Any LightningDataModule that yields ``(x, y)`` or ``x`` can take the place of this one. The
     command reads two properties, both optional, to fit the networks to the data: ``sample_shape``
-    (shape of one sample) and ``num_classes`` (K, or None without labels), before ``setup``.
+    (shape of one sample) and ``num_classes`` (K, or None without labels), before ``setup``. Where
+    its samples lie elsewhere than in [-1, 1], an attribute ``sample_range`` says so: "unit" for
+    [0, 1], a pair such as (0.0, 50.0), or "free".
 
     Args:
         batch_size: Images in a batch, on each process.
@@ -49,12 +52,14 @@ class ImageData(LightningDataModule, ABC):
 
     Attributes:
         num_workers: Processes that read ahead from a :meth:`source`, beside this one.
+        sample_range: Between which values samples lie, as they are served.
 
     Raises:
         InputError: ``batch_size`` or ``image_size`` is below 1, or ``seed`` below 0.
     """
 
     num_workers: int = 0
+    sample_range: SampleRange = "symmetric"
 
     def __init__(
         self,

@@ -37,6 +37,8 @@ class Mixture(ImageData):
         InputError: A number is out of range, or a mode reaches beyond [-1, 1]^2.
     """
 
+    sample_range = None  # Gaussians have no bounds: now and then a point lies outside
+
     def __init__(
         self,
         modes: Sequence[Sequence[float]],

@@ -18,6 +18,7 @@ from lightning_gan.evaluation.extractors import feature_extractor
 from lightning_gan.evaluation.measures import Facts, Inputs, choose
 from lightning_gan.evaluation.plan import Plan
 from lightning_gan.evaluation.processes import rank, together, world_size
+from lightning_gan.evaluation.reader import reader_of
 from lightning_gan.evaluation.reals import (
     Reals,
     fingerprint,
@@ -25,11 +26,13 @@ from lightning_gan.evaluation.reals import (
     real_images,
     set_up,
 )
-from lightning_gan.evaluation.subject import about, check_fit, num_labels, sample_shape
+from lightning_gan.evaluation.subject import Asked, about, check_fit, sample_shape
 from lightning_gan.game import randomness
+from lightning_gan.game.conditions import NoConditionError
 from lightning_gan.metrics.cache import kept
-from lightning_gan.metrics.features import Features, extract
+from lightning_gan.metrics.features import SYMMETRIC, Bounds, Features, extract
 from lightning_gan.metrics.row_statistics import let_last
+from lightning_gan.types import map_tensors, range_bounds
 
 CHUNK = 500  # samples; each chunk has latents of its own, whoever draws it
 _VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
@@ -38,9 +41,15 @@ _VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
 def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
     """Score a generator against real images.
 
-    Samples come from ``gan.sample``, that is from the averaged generator where there is one. With
-    several processes each draws and looks at its share; the card is the same on all of them, and
-    the same for any number of them. No random state is changed.
+    Samples come from ``gan.sample``, that is from the averaged generator where there is one: of
+    each class equally many where there are classes, otherwise with the conditions of the real
+    samples where the data have some. With several processes each draws and looks at its share; the
+    card is the same on all of them, and the same for any number of them. No random state is
+    changed.
+
+    Batches of the data are read as the module reads them. Samples and real images become 8-bit
+    pictures: the declared ``sample_range`` of each is mapped to 0..255, [-1, 1] where none is
+    declared, and what lies between the least and the largest real value where it is "free".
 
     Args:
         gan: A GANModule, or any module with ``sample(n, labels=None, seed=None)``,
@@ -98,27 +107,32 @@ class Evaluator:
     def __init__(self, gan: Any, data: LightningDataModule, plan: Plan) -> None:
         sample_shape(gan)
         with randomness.preserved(gan.device):
-            real = real_images(data, plan.split, plan.n_real)
+            reader = reader_of(gan, data)
+            real = real_images(data, plan.split, plan.n_real, reader, conditions=plan.n_fake)
+            reader = reader._replace(sample_range=real.bounds)
             num_classes = number_of_classes(data, real)
             check_fit(gan, real, num_classes)
             self.plan = plan
             self._device = scoring_device(gan.device)
-            self.extractor = feature_extractor(plan, data, num_classes).to(gan.device)
+            extractor = feature_extractor(plan, data, num_classes, reader)
+            self.extractor = extractor.to(gan.device)
             tells_them_apart = num_classes is not None and self.extractor.num_classes == num_classes
+            self._bounds = real.bounds
+            self._asked = Asked(gan, real, plan.split)
             self.facts = Facts(
                 n_fake=plan.n_fake,
                 n_real=len(real.images),
                 feature_dim=self.extractor.feature_dim,
                 num_logits=self.extractor.num_classes,
                 num_classes=num_classes if tells_them_apart else None,
-                conditional=num_labels(gan) is not None,
+                conditional=self._asked.classes(torch.arange(plan.n_fake)) is not None,
             )
             self.measures = choose(plan, self.facts)
             self.protocol = self._describe(data, real, num_classes)
             self._real = self._of_real(real.images, self.protocol["data"]["sha256"])
             self._train: Features | None = None
             if "memorization" in self.measures:
-                train = real_images(data, "train", plan.n_train)
+                train = real_images(data, "train", plan.n_train, reader)
                 sha256 = fingerprint(train.images)
                 self._train = self._of_real(train.images, sha256)
                 self.protocol["metrics"]["memorization"] |= {
@@ -139,18 +153,26 @@ class Evaluator:
         Raises:
             InputError: A metric cannot be computed from these samples; they are not finite, say.
         """
-        n, classes = self.plan.n_fake, num_labels(gan)
-        labels = None if classes is None else torch.arange(n) % classes
+        index = torch.arange(self.plan.n_fake)
+        bounds = range_bounds(getattr(gan, "sample_range", None)) or self._bounds
 
         def draw(chunk: slice) -> Tensor:
-            asked = None if labels is None else labels[chunk].to(gan.device)
+            labels = map_tensors(lambda x: x.to(gan.device), self._asked.labels(index[chunk]))
             seed = randomness.derive(self.plan.seed, chunk.start // CHUNK)
-            samples: Tensor = gan.sample(chunk.stop - chunk.start, labels=asked, seed=seed)
+            try:
+                samples: Tensor = gan.sample(chunk.stop - chunk.start, labels=labels, seed=seed)
+            except NoConditionError as error:
+                raise InputError(
+                    f"evaluation: {type(gan.generator).__name__} asks for a condition, and the "
+                    f"data yield none on the split {self.plan.split!r}: name what the generator "
+                    "gets with prepare_batch, or choose the split that has it"
+                ) from error
             return samples
 
-        fake = together(lambda: self._features(n, draw))
-        asked = None if labels is None else torch.cat([labels[c] for c in _share(n)])
-        inputs = Inputs(fake, asked, self._real, self._train)
+        self._asked.hold(gan, self._bounds)
+        fake = together(lambda: self._features(len(index), draw, bounds))
+        classes = self._asked.classes(torch.cat([index[c] for c in _share(len(index))]))
+        inputs = Inputs(fake, classes, self._real, self._train)
         scores: dict[str, float] = {}
         details: dict[str, Any] = {}
         for name, measure in self.measures.items():
@@ -169,7 +191,7 @@ class Evaluator:
             found = found if isinstance(found, dict) else {name: found}
             scores.update({key: float(value) for key, value in found.items()})
             details.update(more)
-        protocol = {**self.protocol, "generator": about(gan)}
+        protocol = {**self.protocol, "generator": about(gan, self._asked, bounds)}
         images = getattr(getattr(gan, "progress", None), "images", None)
         return ScoreCard(scores, protocol, details, {**checkpoint, "images": images})
 
@@ -204,14 +226,17 @@ class Evaluator:
             let_last(features.features)
         return features
 
-    def _features(self, n: int, images: Callable[[slice], Tensor]) -> Features:
+    def _features(
+        self, n: int, images: Callable[[slice], Tensor], bounds: Bounds = SYMMETRIC
+    ) -> Features:
         """Extract the features of this process's share of n images.
 
         Args:
             n: Number of images.
             images: Returns those of one chunk, shape (CHUNK or fewer, C, H, W).
+            bounds: Range of float images.
         """
-        found = [extract(self.extractor, images(c)) for c in _share(n)]
+        found = [extract(self.extractor, images(c), CHUNK, bounds) for c in _share(n)]
         # More processes than chunks: one without samples has none to add, but takes part.
         none = torch.empty(0, self.facts.feature_dim, device=self._device)
         features = torch.cat([none, *(chunk.features.to(none) for chunk in found)])
@@ -239,6 +264,7 @@ class Evaluator:
                 "sample_shape": list(real.images.shape[1:]),
                 "num_classes": num_classes,
                 "order": real.order,
+                "range": list(real.bounds),
                 "sha256": fingerprint(real.images),
             },
             "features": self.extractor.protocol(),

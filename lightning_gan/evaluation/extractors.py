@@ -7,12 +7,13 @@ from pytorch_lightning import LightningDataModule
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.plan import Plan
 from lightning_gan.evaluation.processes import one_after_the_other
+from lightning_gan.evaluation.reader import Reader
 from lightning_gan.evaluation.reals import real_images
 from lightning_gan.metrics.features import FeatureExtractor
 
 
 def feature_extractor(
-    plan: Plan, data: LightningDataModule, num_classes: int | None
+    plan: Plan, data: LightningDataModule, num_classes: int | None, reader: Reader
 ) -> FeatureExtractor:
     """Return the extractor that a plan asks for.
 
@@ -22,6 +23,7 @@ def feature_extractor(
         plan: The plan.
         data: The labeled data that the judge learns from.
         num_classes: Classes of the data, or None without labels.
+        reader: How their batches are read.
 
     Raises:
         InputError: The plan asks for what the data do not have, or weights are missing.
@@ -40,7 +42,8 @@ def feature_extractor(
         raise _no_labels(data)
     from lightning_gan.metrics.judge import judge_for
 
-    train, test = real_images(data, "train"), real_images(data, "test")
+    train = real_images(data, "train", reader=reader)
+    test = real_images(data, "test", reader=reader)
     if train.labels is None or test.labels is None:
         raise _no_labels(data)
     learned = (train.images, train.labels, test.images, test.labels, num_classes)

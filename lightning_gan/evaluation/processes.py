@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch.distributed
 
 from lightning_gan.errors import InputError
-from lightning_gan.training.seams.strategy import gather_objects
+from lightning_gan.game.ranks import gather_objects
 
 T = TypeVar("T")
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.reals import Reals
+from lightning_gan.game.conditions import ROOM, class_entry, classes_of
+from lightning_gan.game.gan import GAN
+from lightning_gan.metrics.features import Bounds, from_uint8
+from lightning_gan.types import fits, map_tensors, tensors_in
 
 
 def sample_shape(gan: Any) -> tuple[int, ...]:
@@ -41,7 +47,7 @@ def check_fit(gan: Any, real: Reals, num_classes: int | None) -> None:
     """
     shape, classes = sample_shape(gan), num_labels(gan)
     found = tuple(real.images.shape[1:])
-    if found != shape:
+    if not fits(found, shape):
         raise InputError(
             f"the generator makes images of shape {shape}, the data have images of shape {found}: "
             "evaluate it on the data that it was trained on"
@@ -54,18 +60,73 @@ def check_fit(gan: Any, real: Reals, num_classes: int | None) -> None:
 
 
 def num_labels(gan: Any) -> int | None:
-    """Return the number of classes that samples can be asked for by, or None."""
+    """Return the number of classes of the generator, or None."""
     classes: int | None = getattr(gan.generator, "num_classes", None)
     return classes
 
 
-def about(gan: Any) -> dict[str, Any]:
+class Asked:
+    """What the samples of an evaluation are asked for by: classes, conditions of data, or nothing.
+
+    Args:
+        gan: The module.
+        real: Real images, with conditions where there are some to hand on.
+
+    Attributes:
+        described: What that is, for the card; None: nothing.
+    """
+
+    def __init__(self, gan: Any, real: Reals, split: str) -> None:
+        self._entry = class_entry(gan.generator) if isinstance(gan, GAN) else None
+        self._classes = num_labels(gan) if self._entry is None else None
+        self._conditions = None if self._classes else real.conditions
+        tensors = tensors_in(self._conditions)
+        self._count = len(tensors[0]) if tensors else 0
+        self._images = real.images[: min(self._count, ROOM)]
+        self._known = _classes(self._conditions, self._entry)
+        self.described: str | None = None
+        if self._classes:
+            self.described = f"arange(n) % {self._classes}"
+        elif self._count:
+            self.described = f"conditions of {self._count:,} {split} samples"
+
+    def labels(self, index: Tensor) -> Any:
+        """Return the condition of each sample, by the numbers of the samples, shape (n,)."""
+        if self._classes:
+            return index % self._classes
+        if not self._count:
+            return None
+        return map_tensors(lambda x: x[index % self._count], self._conditions)
+
+    def classes(self, index: Tensor) -> Tensor | None:
+        """Return the class of each sample, int64, shape (n,); None where not every one has one."""
+        if self._classes:
+            return index % self._classes
+        return None if self._known is None else self._known[index % self._count]
+
+    def hold(self, gan: Any, bounds: Bounds) -> None:
+        """Let statistics be re-estimated with these conditions, where the module holds none."""
+        if self._count and gan.conditions.held is None:
+            y = map_tensors(lambda x: x[: len(self._images)], self._conditions)
+            gan.conditions.hold(from_uint8(self._images, bounds), y)
+
+
+def _classes(conditions: Any, entry: str | None) -> Tensor | None:
+    """Return the classes among conditions that are dicts, int64; None where some have none."""
+    found = classes_of(conditions, entry) if entry is not None else None
+    if not isinstance(found, Tensor) or found.dim() != 1 or found.is_floating_point():
+        return None
+    return found.long() if bool((found >= 0).all()) else None
+
+
+def about(gan: Any, asked: Asked, bounds: Bounds) -> dict[str, Any]:
     """Return what a card says about the generator itself, JSON values."""
-    prior, classes = getattr(gan, "prior", None), num_labels(gan)
+    prior = getattr(gan, "prior", None)
     spec = {} if prior is None else prior.spec()
     return {
         "weights": "trained" if getattr(gan, "generator_ema", None) is None else "averaged",
-        "labels": None if classes is None else f"arange(n) % {classes}",
+        "labels": asked.described,
+        "range": list(bounds),
         "prior": {key: spec[key] for key in ("class_path", "init_args") if key in spec},
         "truncation": None,
     }

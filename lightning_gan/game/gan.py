@@ -1,48 +1,122 @@
-"""A GAN at rest: its parts, its averaged generator, sampling, saving and loading."""
+"""A GAN at rest: its parts put together and checked, its averaged generator, sampling."""
 
 from __future__ import annotations
 
 import copy
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+import warnings
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Any, Literal, TypeVar, cast
 
 import torch
-from pytorch_lightning import LightningModule
-from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.augments.base import Augment
-from lightning_gan.components.spec import Specified, build, is_portable, printable
+from lightning_gan.averages.base import Average
+from lightning_gan.balances.base import Balance
+from lightning_gan.components.part import Part
+from lightning_gan.components.spec import Specified
 from lightning_gan.discriminators.base import Discriminator
-from lightning_gan.ema import EMA, reestimate_statistics
 from lightning_gan.errors import InputError
-from lightning_gan.game import randomness
-from lightning_gan.game.checks import check_options, check_parts, split_batch
-from lightning_gan.game.guard import Guard
-from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable, make_optimizer
+from lightning_gan.game import freezing, randomness
+from lightning_gan.game.batches import PrepareBatch, read_batch
+from lightning_gan.game.checks import (
+    check_labels,
+    check_range,
+    check_samples,
+    is_compiled,
+)
+from lightning_gan.game.conditions import Conditions, NoConditionError, class_entry, classes_of
+from lightning_gan.game.fitting import check_owner, check_parts
+from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
+from lightning_gan.game.references import Referenced
 from lightning_gan.game.sampling import class_labels, draw_inputs, generate
+from lightning_gan.game.scheduling import Scheduled
+from lightning_gan.game.side import Side, SideSettings
+from lightning_gan.game.statistics import reestimate_statistics
 from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.schedules import Schedule, apply_schedules
-from lightning_gan.training.checkpoint import FORMAT, KEY, read_checkpoint
-from lightning_gan.training.graphs.steps import GraphedSteps
-from lightning_gan.training.meter import Meter
-from lightning_gan.training.seams.strategy import gather_objects
-from lightning_gan.types import Player, Progress
+from lightning_gan.schedules.base import Schedule
+from lightning_gan.types import Batch, Player, Progress, SampleRange, map_tensors, range_bounds
 
 Self = TypeVar("Self", bound="GAN")
 STATISTICS_BATCH = 256
 
 
-class GAN(Specified, LightningModule):
-    """The parts of a GAN, put together and checked; GANModule adds their training.
+class GAN(Specified, nn.Module):
+    """A GAN composed of parts: at rest in itself, trained by Game or, as a GANModule, by Lightning.
 
-    Arguments and errors are those of :class:`~lightning_gan.training.module.GANModule`.
+    Args:
+        generator: The generator network.
+        discriminator: The discriminator network.
+        loss: Both halves of the adversarial objective.
+        regularizers: Further terms of the players' objectives, by name.
+        alternation: Which players step on a batch. None: D, then G, on every batch.
+        augment: Applied to real samples and fakes before the discriminator. None: nothing.
+        prior: Distribution of the latents. None: standard normal.
+        balance: Sets factors of a player's terms from their gradients. None: all are 1.
+        generator_optimizer: Makes the generator's optimizer from its parameters.
+            None: Adam, learning rate 2e-4, betas 0.5 and 0.999 (Radford et al. 2016, section 4).
+        discriminator_optimizer: The same for the discriminator.
+        generator_lr_scheduler: Makes a scheduler, stepped after every step of the optimizer.
+        discriminator_lr_scheduler: The same for the discriminator.
+        generator_clip_norm: Largest norm of the generator's gradient; None = do not clip.
+        generator_clip_value: Largest absolute value of its entries; None = do not clip.
+        discriminator_clip_norm: The same for the discriminator.
+        discriminator_clip_value: The same for the discriminator.
+        generator_weight: Factor of the adversarial term in the generator's objective. At 0 it is
+            not computed: the generator is trained by its other terms alone (pretraining). A
+            schedule of ``generator_weight`` lets it start late, or grow.
+        discriminator_weight: The same for the discriminator, which rests at 0 where it has no other
+            term.
+        heads: How the losses of a discriminator with several heads are joined.
+        head_weights: A factor for each head; None: all are 1.
+        ema: How the averaged generator follows the trained one. None: there is none.
+        micro_batches: Pieces into which every batch is split to save memory; gradients are
+            accumulated over the pieces and each player still steps once.
+        generator_batch: Latents of a generator update, in multiples of the batch.
+        share_fakes: Let a generator update that follows a discriminator update on the same batch
+            use the same fakes; False draws new latents.
+        fake_labels: Labels of fakes: "real" takes those of the batch, "uniform" draws classes.
+        prepare_batch: Reads a batch of the data: returns a Batch, a pair (samples, condition) or
+            samples. None: batches are such already. See BatchKeys for dicts and longer tuples.
+        freeze: Parameters that are not trained, by name or pattern: ``"discriminator.blocks.0"``
+            is all below it, ``"generator.*.bias"`` a pattern.
+        schedules: Numbers that change with the images seen, by path:
+            ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``.
+        max_skipped: Updates with NaN or infinite losses or gradients are left out, on all ranks
+            alike, and counted as ``skipped/<player>``. This many of one player in a row end
+            training with NotFiniteError, at the next log (every 50 batches where there is none);
+            None: nothing ends it.
+        generator_compile: Compile the generator with torch.compile when training starts; it takes
+            a minute and, on CPUs, seldom pays.
+        discriminator_compile: The same for the discriminator, which then cannot have a regularizer
+            that differentiates it twice.
+        graph: On a GPU, capture the steps on a batch as a CUDA graph and replay it: the same
+            updates, without Python's time for each kernel. Batches that are logged and the first
+            of each kind are computed step by step. Python code of the parts runs when a graph is
+            captured and not again. One process, fused Adam or AdamW; the graphs keep memory of
+            their own for activations and gradients.
+
+    Attributes:
+        progress: How far training has come.
+        conditions: Where conditions are drawn from that nobody names.
+
+    Raises:
+        InputError: Parts do not fit each other, or a number is out of range.
+
+    Example:
+        >>> from lightning_gan import GAN, create_discriminator, create_generator, create_loss
+        >>> gan = GAN(
+        ...     generator=create_generator("mlp", sample_shape=(1, 8, 8)),
+        ...     discriminator=create_discriminator("mlp", sample_shape=(1, 8, 8)),
+        ...     loss=create_loss("non_saturating"),
+        ... )
+        >>> gan.sample(4, seed=0).shape
+        torch.Size([4, 1, 8, 8])
     """
 
     def __init__(
@@ -54,6 +128,7 @@ class GAN(Specified, LightningModule):
         alternation: Alternation | None = None,
         augment: Augment | None = None,
         prior: Prior | None = None,
+        balance: Balance | None = None,
         generator_optimizer: OptimizerCallable | None = None,
         discriminator_optimizer: OptimizerCallable | None = None,
         generator_lr_scheduler: LRSchedulerCallable | None = None,
@@ -62,11 +137,17 @@ class GAN(Specified, LightningModule):
         generator_clip_value: float | None = None,
         discriminator_clip_norm: float | None = None,
         discriminator_clip_value: float | None = None,
-        ema: EMA | None = None,
+        generator_weight: float = 1.0,
+        discriminator_weight: float = 1.0,
+        heads: Literal["mean", "sum"] = "mean",
+        head_weights: list[float] | None = None,
+        ema: Average | None = None,
         micro_batches: int = 1,
         generator_batch: int = 1,
         share_fakes: bool = True,
         fake_labels: Literal["real", "uniform"] = "real",
+        prepare_batch: PrepareBatch | None = None,
+        freeze: list[str] | None = None,
         schedules: dict[str, Schedule] | None = None,
         max_skipped: int | None = 10,
         generator_compile: bool = False,
@@ -74,19 +155,19 @@ class GAN(Specified, LightningModule):
         graph: bool = False,
     ) -> None:
         super().__init__()
-        self.automatic_optimization = False
         alternation = Alternation() if alternation is None else alternation
         augment = Augment() if augment is None else augment
         prior = Prior() if prior is None else prior
         for name, value in (("regularizers", regularizers), ("schedules", schedules)):
             if value is not None and not isinstance(value, dict):
                 raise InputError(f"{name} must be a dict of names and objects, got {value!r}")
-        parts = {
+        parts: dict[str, tuple[Any, type]] = {
             "loss": (loss, AdversarialLoss),
             "alternation": (alternation, Alternation),
             "augment": (augment, Augment),
             "prior": (prior, Prior),
-            **({"ema": (ema, EMA)} if ema is not None else {}),
+            **({"balance": (balance, Balance)} if balance is not None else {}),
+            **({"ema": (ema, Average)} if ema is not None else {}),
             **{
                 f"regularizers.{name}": (r, Regularizer) for name, r in (regularizers or {}).items()
             },
@@ -100,62 +181,83 @@ class GAN(Specified, LightningModule):
         self.alternation = alternation
         self.augment = augment
         self.prior = prior
+        self.balance = balance
         self.ema = ema
         self.schedules = dict(schedules or {})
-        self._make_optimizer = {
-            Player.GENERATOR: (generator_optimizer, generator_lr_scheduler),
-            Player.DISCRIMINATOR: (discriminator_optimizer, discriminator_lr_scheduler),
-        }
-        self.generator_clip_norm = generator_clip_norm
-        self.generator_clip_value = generator_clip_value
-        self.discriminator_clip_norm = discriminator_clip_norm
-        self.discriminator_clip_value = discriminator_clip_value
+        self.generator_settings = SideSettings(
+            Player.GENERATOR,
+            generator_optimizer,
+            generator_lr_scheduler,
+            generator_clip_norm,
+            generator_clip_value,
+            generator_weight,
+            generator_compile,
+        )
+        self.discriminator_settings = SideSettings(
+            Player.DISCRIMINATOR,
+            discriminator_optimizer,
+            discriminator_lr_scheduler,
+            discriminator_clip_norm,
+            discriminator_clip_value,
+            discriminator_weight,
+            discriminator_compile,
+        )
+        self.heads = heads
+        self.head_weights = None if head_weights is None else [float(w) for w in head_weights]
         self.micro_batches = micro_batches
         self.generator_batch = generator_batch
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
         self.max_skipped = max_skipped
-        self.generator_compile = generator_compile
-        self.discriminator_compile = discriminator_compile
         self.graph = graph
-        check_options(self)
-        for player, makers in self._make_optimizer.items():  # a wrong learning rate fails here
-            if any(p.requires_grad for p in getattr(self, player.value).parameters()):
-                make_optimizer(player, getattr(self, player.value), *makers)
-        apply_schedules(self, self.schedules, images=0)
+        self.__dict__["prepare_batch"] = prepare_batch  # a component of it has no state
+        self._check_options()
+        freezing.freeze(generator, discriminator, freeze or [])
+        for name, part in self.parts().items():
+            part.bind(generator, discriminator)
+            check_owner(name, part)
+        for side in self.sides():  # a wrong learning rate fails here
+            side.configure()
+        settings = (self.generator_settings, self.discriminator_settings)
+        self._scheduled = Scheduled(self, self.schedules, *settings)
+        self._scheduled.apply(images=0)
 
         self.generator_ema: nn.Module | None = None
         if ema is not None:
             self.generator_ema = copy.deepcopy(generator).requires_grad_(False).eval()
         self._statistics_stale = True
+        self._referenced = Referenced(self.parts())
         self.progress = Progress()
-        self.latest_metrics: dict[str, Tensor] = {}
-        self.latest_metrics_step = 0
-        self._meter = Meter()
-        self._trainable: dict[Player, list[nn.Parameter]] = {}
-        self._lr_schedulers: dict[Player, Any] = {}
-        self._first_batch_checked = False
-        self._noise: torch.Generator | None = None
-        self._warned = False
-        self._guard = Guard()
-        self._saved_ranks: list[dict[str, Any]] | None = None
-        self._saved_seed: int | None = None
-        self._made: dict[Player, dict[str, Any]] = {}
-        self._configured: dict[str, Any] = {}
-        self._configured_then: dict[str, Any] | None = None
-        self._global_random: dict[str, Tensor] | None = None
-        self._graphs: GraphedSteps | None = None
-        self._captures = False
+        self.conditions = Conditions(generator)
+        self._sample_range: SampleRange = getattr(generator, "sample_range", None)
+        range_bounds(self._sample_range)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; the hook's name, which Lightning notes 30 times a step, the short way.
+    def parts(self) -> dict[str, Part]:
+        """Return the parts besides the networks, by the names that reports go by."""
+        found: dict[str, Part] = {
+            "loss": self.loss,
+            "alternation": self.alternation,
+            "augment": self.augment,
+            "prior": self.prior,
+        }
+        if self.balance is not None:
+            found["balance"] = self.balance
+        return {**found, **{f"regularizer/{name}": r for name, r in self.terms().items()}}
 
-        ``nn.Module`` first asks of every value whether it is a parameter, module or buffer.
-        """
-        if name == "_current_fx_name":
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
+    def terms(self) -> dict[str, Regularizer]:
+        """Return the regularizers by name."""
+        return cast(dict[str, Regularizer], dict(self.regularizers.items()))
+
+    def sides(self) -> tuple[Side, Side]:
+        """Return two new sides, generator and discriminator, without optimizers."""
+
+        def owned(player: Player) -> list[nn.Module]:
+            return [part for part in self.parts().values() if part.trained_by is player]
+
+        return (
+            Side(self.generator_settings, self.generator, owned(Player.GENERATOR)),
+            Side(self.discriminator_settings, self.discriminator, owned(Player.DISCRIMINATOR)),
+        )
 
     def train(self: Self, mode: bool = True) -> Self:
         """Set the training mode; the averaged generator stays in eval mode."""
@@ -164,18 +266,64 @@ class GAN(Specified, LightningModule):
             self.generator_ema.eval()  # type: ignore[union-attr]
         return self
 
-    def forward(self, z: Tensor, y: Any = None) -> Tensor:
+    def forward(self, z: Tensor, y: Any = None) -> Any:
         """Run the generator that sampling uses on latents (N, Z), as it stands, with gradient."""
-        samples: Tensor = self.sampling_generator()(z, y)
-        return samples
+        return self.sampling_generator()(z, y)
+
+    # What is known of the data ------------------------------------------------------------------
+
+    def read(self, batch: Any) -> Batch:
+        """Read a batch of the data as ``prepare_batch`` says.
+
+        Raises:
+            InputError: The batch is of another kind.
+        """
+        return read_batch(self.__dict__["prepare_batch"], batch)
+
+    @property
+    def sample_range(self) -> SampleRange:
+        """The range of samples that generator or data declare; None where neither does."""
+        return self._sample_range
+
+    def declare_range(self, of_data: SampleRange) -> None:
+        """Take over the range that the data declare; where both do, ``prepare_batch`` may convert.
+
+        Raises:
+            InputError: The generator declares another, and batches are taken as they are.
+        """
+        own = getattr(self.generator, "sample_range", None)
+        as_is = self.__dict__["prepare_batch"] is None
+        if as_is and None not in (own, of_data) and range_bounds(own) != range_bounds(of_data):
+            raise InputError(
+                f"the data declare sample_range={of_data!r}, and {type(self.generator).__name__} "
+                f"{own!r}: give both the same"
+            )
+        if own is None and of_data is not None:
+            range_bounds(of_data)
+            self._sample_range = of_data
+
+    def check_samples(self, batch: Batch) -> None:
+        """Check samples and labels before anything is done with them.
+
+        Raises:
+            InputError: They do not fit the networks, or the declared range.
+        """
+        networks: list[nn.Module] = [self.discriminator]
+        if self.fake_labels == "real":  # otherwise the generator never sees the data's labels
+            networks.append(self.generator)
+        shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
+        dtype = next((p.dtype for p in self.discriminator.parameters()), batch.real.dtype)
+        check_samples(batch.real, shape, dtype)
+        for network in networks:
+            classes = getattr(network, "num_classes", None)
+            if classes is not None:
+                labels = classes_of(batch.y, class_entry(network))
+                unlabeled = getattr(network, "takes_unlabeled", False)
+                check_labels(labels, len(batch.real), classes, unlabeled)
+                break
+        check_range(batch.real, self.sample_range)
 
     # Sampling -----------------------------------------------------------------------------------
-
-    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Return one sample for each element of the batch, with its labels where it has any."""
-        x, y = split_batch(batch)
-        parts = (self.trainer.global_rank, 2, batch_idx, dataloader_idx)
-        return self._generate(len(x), y, randomness.derive(randomness.base_seed(), *parts))
 
     def sample(
         self,
@@ -192,8 +340,8 @@ class GAN(Specified, LightningModule):
         Args:
             n: Number of samples.
             labels: A class, or n classes as a sequence or int64 tensor; whatever else the
-                generator takes is passed on. None draws classes uniformly where the generator is
-                conditional.
+                generator takes, N first, is passed on. None draws classes uniformly where the
+                generator has classes, and otherwise conditions of held-out samples.
             seed: Seed of the latents and drawn classes, the same samples on every call; None for
                 other samples every time.
             z: Latents, shape (n, Z), such as the points of an interpolation. None draws them.
@@ -202,11 +350,13 @@ class GAN(Specified, LightningModule):
                 generates in the network's own.
 
         Returns:
-            Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1].
+            Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1] unless
+            ``sample_range`` says otherwise.
 
         Raises:
             InputError: ``n`` is negative, labels or latents are of another number or range, or
-                ``autocast`` is another type.
+                ``autocast`` is another type; or the generator asks for a condition and none is
+                there to draw.
         """
         if not isinstance(n, int) or n < 0:
             raise InputError(f"n must be a whole number from 0, got {n!r}")
@@ -217,10 +367,12 @@ class GAN(Specified, LightningModule):
         if seed is None:
             seed = torch.Generator().seed()
         if labels is not None:
-            labels = class_labels(labels, n, getattr(self.generator, "num_classes", None))
-        return self._generate(n, labels, seed, z, autocast)
+            classes = getattr(self.generator, "num_classes", None)
+            unlabeled = getattr(self.generator, "takes_unlabeled", False)
+            labels = class_labels(labels, n, classes, unlabeled)
+        return self.generate(n, labels, seed, z, autocast)
 
-    def _generate(
+    def generate(
         self,
         n: int,
         y: Any,
@@ -228,8 +380,18 @@ class GAN(Specified, LightningModule):
         z: Tensor | None = None,
         autocast: torch.dtype | None = None,
     ) -> Tensor:
-        generator = self.sampling_generator()
-        return generate(generator, self.prior, n, y, seed, self.device, z, autocast)
+        """Draw samples as :meth:`sample` does, from arguments that are right."""
+        return generate(
+            self.sampling_generator(),
+            self.prior,
+            n,
+            y,
+            seed,
+            self._home(),
+            conditions=self.conditions,
+            z=z,
+            autocast=autocast,
+        )
 
     def sampling_generator(self) -> nn.Module:
         """Return the averaged generator, its statistics re-estimated where that is due."""
@@ -238,107 +400,119 @@ class GAN(Specified, LightningModule):
         if self._statistics_stale and self.ema.reestimates:
             source = randomness.seeded(0, torch.device("cpu"))
 
-            def draw() -> tuple[Tensor, Any]:
-                z, y = draw_inputs(self.generator, self.prior, STATISTICS_BATCH, source)
-                return z.to(self.device), None if y is None else y.to(self.device)
+            device = self._home()
 
-            with randomness.preserved(self.device):
+            def draw() -> tuple[Tensor, Any]:
+                drawn = draw_inputs(
+                    self.generator, self.prior, self.conditions, STATISTICS_BATCH, source
+                )
+                return cast(tuple[Tensor, Any], map_tensors(lambda x: x.to(device), drawn))
+
+            # Without conditions they stay as they are, for samples whose conditions are given.
+            with randomness.preserved(device), suppress(NoConditionError):
                 reestimate_statistics(self.generator_ema, draw)
-            self._statistics_stale = False
+                self._statistics_stale = False
         return self.generator_ema
 
-    # Checkpoints --------------------------------------------------------------------------------
+    def follow_schedules(self) -> None:
+        """Set every scheduled number to its value at the images seen."""
+        self._scheduled.apply(self.progress.images)
+
+    def weights_changed(self) -> None:
+        """Note that statistics of the averaged generator are to be re-estimated at the next use."""
+        self._statistics_stale = True
+
+    def _home(self) -> torch.device:
+        return next((p.device for p in self.generator.parameters()), torch.device("cpu"))
+
+    # State --------------------------------------------------------------------------------------
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the counts, those of updates left out among them."""
+        """Return the counts, the range of samples, and where frozen weights come from."""
+        declared = self._sample_range
         return {
             "progress": self.progress.state_dict(),
-            "skipped": self._guard.state_dict(),
+            "sample_range": list(declared) if isinstance(declared, tuple) else declared,
+            "references": self._referenced.describe(),
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_extra_state` returned."""
         self.progress = Progress.from_state_dict(state["progress"])
-        if "skipped" in state:  # not in checkpoints from before updates were left out
-            self._guard.load_state_dict(state["skipped"])
-        apply_schedules(self, self.schedules, self.progress.images)
+        declared = state["sample_range"]
+        self._sample_range = tuple(declared) if isinstance(declared, list) else declared
+        range_bounds(self._sample_range)
+        self._referenced.check(state["references"])
+        self._scheduled.apply(self.progress.images)
+        self.weights_changed()
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the spec that rebuilds the module, and the random states and means of all ranks."""
-        states = None
-        if self._noise is not None:
-            own = randomness.get_states(self.device, self._noise)
-            states = gather_objects({**own, "meter": self._meter.state_dict()})
-        spec = self.spec()
-        missing = sorted(n for n, value in spec["init_args"].items() if not is_portable(value))
-        if missing and not self._warned:
-            self._warned = True
-            again = ", ".join(f"{name}=..." for name in missing)
-            rank_zero_warn(
-                "the checkpoint's weights are complete, but these arguments cannot be saved; pass "
-                f"them again: load_from_checkpoint(path, {again})"
-            )
-        checkpoint[KEY] = {
-            "format": FORMAT,
-            "version": version("lightning-gan"),
-            "spec": spec,
-            "random": states,
-            "seed": randomness.chosen_seed(),
-            "configured": self._configured,
-        }
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return weights and states, without frozen weights that come from somewhere else."""
+        state = super().state_dict(*args, **kwargs)
+        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
+        for name in self._referenced.names(self):
+            state.pop(prefix + name, None)
+        return state
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep random states and settings until training starts, where that is what comes next."""
-        resumes = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
-        saved = checkpoint.get(KEY, {}) if resumes else {}
-        self._saved_ranks, self._saved_seed = saved.get("random"), saved.get("seed")
-        self._configured_then = saved.get("configured")
-        self._statistics_stale = True
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Take over what :meth:`state_dict` returned; what it leaves out stays as it is."""
+        left_out = self._referenced.names(self)
+        if left_out:
+            own, metadata = super().state_dict(), getattr(state_dict, "_metadata", None)
+            state_dict = OrderedDict({**{name: own[name] for name in left_out}, **state_dict})
+            state_dict._metadata = metadata  # versions of layers, by which torch converts
+        return super().load_state_dict(state_dict, strict, assign)
 
-    @classmethod
-    def load_from_checkpoint(  # type: ignore[override]
-        cls: type[Self],
-        checkpoint_path: str | Path,
-        map_location: str | torch.device | None = None,
-        *,
-        strict: bool = True,
-        trust: bool = False,
-        weights_only: bool = True,
-        **arguments: Any,
-    ) -> Self:
-        """Rebuild a GANModule from a file alone, with ``weights_only=True``.
+    # Checks -------------------------------------------------------------------------------------
 
-        Args:
-            checkpoint_path: A checkpoint that Lightning wrote.
-            map_location: Device of the module. None: the CPU.
-            strict: Whether the weights must fit exactly.
-            trust: Import whatever class or function the file names. Without it only registered
-                components, torch's own, and component classes this program has imported already.
-            weights_only: Always True: nothing but tensors and plain values is read.
-            **arguments: Constructor arguments that replace those of the file, as objects, such as
-                ``generator=net`` for a network that could not be saved by its spec.
+    def _check_options(self) -> None:
+        """Check the numbers and choices against the parts.
 
         Raises:
-            InputError: The file is missing, damaged or foreign, its weights do not fit, or an
-                argument must be passed.
-            PluginError: A component is not installed or not trusted.
+            InputError: A number is out of range, or an option does not go with a part.
         """
-        if not weights_only:
+        for name, number in (
+            ("micro_batches", self.micro_batches),
+            ("generator_batch", self.generator_batch),
+        ):
+            if type(number) is not int or number < 1:
+                raise InputError(f"{name} must be a whole number from 1, got {number!r}")
+        limit = self.max_skipped
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise InputError(f"max_skipped must be a whole number from 1, or null, got {limit!r}")
+        if self.fake_labels not in ("real", "uniform"):
+            raise InputError(f"fake_labels must be 'real' or 'uniform', got {self.fake_labels!r}")
+        if self.fake_labels == "uniform" and getattr(self.generator, "num_classes", None) is None:
+            raise InputError("fake_labels='uniform' needs a generator with num_classes")
+        if self.heads not in ("mean", "sum"):
+            raise InputError(f"heads must be 'mean' or 'sum', got {self.heads!r}")
+        for settings in (self.generator_settings, self.discriminator_settings):
+            settings.check()
+        if self.loss.needs_real_logits_for_generator and self.generator_batch > 1:
             raise InputError(
-                "weights_only=False is refused: a GANModule's checkpoint needs no code"
+                f"{type(self.loss).__name__} pairs real samples with fakes: generator_batch must "
+                f"be 1, got {self.generator_batch}"
             )
-        checkpoint = read_checkpoint(checkpoint_path, map_location="cpu")
-        with randomness.preserved(torch.device("cpu")):
-            module = build(checkpoint[KEY]["spec"], trust=trust, given=arguments)
-        if not isinstance(module, cls):
-            raise InputError(
-                f"{checkpoint_path} holds a {type(module).__name__}, not a {cls.__name__}"
+        self.check_compiled()
+        parts = (self.generator, self.discriminator, self.loss)
+        coupled = [type(part).__name__ for part in parts if getattr(part, "couples_samples", False)]
+        if self.micro_batches > 1 and coupled:
+            warnings.warn(
+                f"{', '.join(coupled)} couples the samples of a batch: with micro_batches="
+                f"{self.micro_batches} it sees only those of a piece",
+                stacklevel=3,
             )
-        try:
-            module.load_state_dict(checkpoint["state_dict"], strict=strict)
-        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+
+    def check_compiled(self) -> None:
+        """Refuse a compiled discriminator that a regularizer differentiates twice.
+
+        Raises:
+            InputError: There is one; torch.compile has no second derivative.
+        """
+        compiled = self.discriminator_settings.compile or is_compiled(self.discriminator)
+        twice = [name for name, each in self.terms().items() if each.differentiates]
+        if compiled and twice:
             raise InputError(
-                f"{checkpoint_path}: its state does not fit: {printable(error)}"
-            ) from error
-        module.on_load_checkpoint(checkpoint)
-        return module if map_location is None else module.to(map_location)
+                f"regularizers {', '.join(twice)} differentiate the discriminator twice, which "
+                "torch.compile cannot: leave discriminator_compile false, or leave them out"
+            )

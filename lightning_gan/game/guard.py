@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
-from torch.optim import Optimizer
 
-from lightning_gan.errors import NotFiniteError
 from lightning_gan.game.optimization import dense
-from lightning_gan.types import Player
+from lightning_gan.game.side import Side
+
+# What the check of torch's gradient scaler takes.
+TAKEN = frozenset({torch.float16, torch.float32, torch.float64})
+TAKEN_ON_CPU = TAKEN | {torch.bfloat16}
+SMALL = 2**16  # elements; smaller buffers are copied whether they changed or not
 
 
 class Guard:
@@ -17,125 +23,146 @@ class Guard:
 
     The verdict stays on the device where the optimizer is torch's fused Adam or AdamW, which take
     it as they take that of a gradient scaler; for others the host reads it once a step. What the
-    batch did to floating buffers (batch-norm statistics, spectral norm, running means) is undone
-    with it. The gradient is averaged over ranks before, so that all ranks come to one verdict.
+    batch did to buffers (batch-norm statistics, spectral norm, queues, counters) and to the extra
+    state of parts is undone with it. The gradient is averaged over ranks before, so that all ranks
+    come to one verdict.
+
+    A copy of each buffer is kept and renewed where the buffer changed. Of large ones torch's
+    version counter tells: a part must change them in place, and not through ``.data``.
+
+    Attributes:
+        verdicts: Of this batch: whose update, and 1.0 where it was left out.
     """
 
     def __init__(self) -> None:
-        self._places: list[tuple[nn.Module, str]] = []
-        self._kept: list[Tensor] = []
-        self.verdicts: list[tuple[Player, Tensor]] = []  # of this batch
-        self._new: dict[str, list[Tensor]] = {}  # verdicts that are in no count yet
-        self._skipped: dict[str, int] = {}
-        self._in_a_row: dict[str, int] = {}
-        self._most_in_a_row: dict[str, int] = {}
-        self._lost: str | None = None
+        self._places: list[_Place] = []
+        self._layers: list[nn.Module] = []
+        self._states: list[Any] = []
+        self.verdicts: list[tuple[Side, Tensor]] = []
 
     def watch(self, *modules: nn.Module) -> None:
-        """Choose the modules whose buffers are put back."""
+        """Choose the modules whose buffers and extra state are put back."""
         layers = {id(layer): layer for module in modules for layer in module.modules()}
         self._places = [
-            (layer, name)
+            _Place(layer, name)
             for layer in layers.values()
-            for name, buffer in layer.named_buffers(recurse=False)
-            if buffer.is_floating_point()
+            for name, _ in layer.named_buffers(recurse=False)
         ]
+        plain = nn.Module.get_extra_state
+        self._layers = [e for e in layers.values() if type(e).get_extra_state is not plain]
 
-    @torch.no_grad()
     def begin(self) -> None:
-        """Remember the buffers as they are before a batch."""
-        self._kept = [getattr(layer, name).clone() for layer, name in self._places]
+        """Remember buffers and extra state as they are before a batch."""
         self.verdicts = []
+        self._keep([place for place in self._places if place.may_have_changed()])
+        if self._layers:
+            self._states = [copy.deepcopy(layer.get_extra_state()) for layer in self._layers]
 
-    @torch.no_grad()
-    def judge(self, player: Player, optimizer: Optimizer, parameters: list[nn.Parameter]) -> None:
-        """Keep the optimizer from stepping where a gradient of its parameters is not finite."""
-        skip = not_finite([p.grad for p in parameters if p.grad is not None])
-        fused = all(group.get("fused") for group in optimizer.param_groups)
+    def judge(self, side: Side, gradients: list[Tensor]) -> None:
+        """Keep a player's optimizer from stepping where a gradient is not finite."""
+        optimizer = side.optimizer
+        assert optimizer is not None
+        skip = not_finite(gradients)
+        fused = False not in [bool(group.get("fused")) for group in optimizer.param_groups]
         # Fused SGD, told to skip its first step, keeps a momentum that it never initialized.
         if fused and isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
             optimizer.found_inf = skip  # type: ignore[attr-defined]
         elif skip.item():
             optimizer.zero_grad(set_to_none=True)  # an optimizer passes over what has no gradient
-        self.verdicts.append((player, skip))
+        self.verdicts.append((side, skip))
 
-    @torch.no_grad()
-    def settle(self) -> None:
-        """Put the buffers back as they were before the batch, if any of its steps was left out.
+    def settle(self, asks: bool = True) -> None:
+        """Put everything back as it was before the batch, if any of its steps was left out.
 
-        At the end of the batch, when no graph needs them any more.
+        At the end of the batch, when no graph needs the buffers any more.
+
+        Args:
+            asks: Whether the host may read the verdict where that costs no wait, on a CPU.
         """
-        if self.verdicts and self._places:
-            skipped = torch.stack([skip for _, skip in self.verdicts]).any()
-            for (layer, name), kept in zip(self._places, self._kept, strict=True):
-                buffer = getattr(layer, name)
-                buffer.copy_(torch.where(skipped, kept, buffer))
+        if not self.verdicts or not (self._places or self._layers):
+            return
+        skipped = torch.stack([skip for _, skip in self.verdicts]).any()
+        asks = asks and skipped.device.type == "cpu"
+        if asks and not skipped.item():
+            return
+        for place in self._places:
+            if place.may_have_changed():
+                place.restore(
+                    place.kept if asks else torch.where(skipped, place.kept, place.buffer)
+                )
+                if not asks and place.is_large():  # what is captured renews its copy itself
+                    place.kept.copy_(place.buffer)
+        if self._layers and self._states_changed() and skipped.item():
+            for layer, state in zip(self._layers, self._states, strict=True):
+                layer.set_extra_state(state)
+
+    def _states_changed(self) -> bool:
+        try:
+            return bool(self._states != [layer.get_extra_state() for layer in self._layers])
+        except RuntimeError:  # tensors among them
+            return True
+
+    def _keep(self, places: list[_Place]) -> None:
+        known = [place for place in places if place.fits()]
+        if known:
+            torch._foreach_copy_([p.kept for p in known], [p.buffer for p in known])
+        for place in places:
+            place.keep()
 
     def note(self) -> None:
         """Keep the verdicts of a batch until they are counted."""
-        for player, skip in self.verdicts:
-            self._new.setdefault(player.value, []).append(skip)
+        for side, skip in self.verdicts:
+            side.skipped.waiting.append(skip)
         self.verdicts = []
 
-    def counts(self) -> dict[str, Tensor]:
-        """Return how many updates of each player have been left out, as scalars for the log."""
-        self._count()
-        return {f"skipped/{name}": torch.tensor(float(n)) for name, n in self._skipped.items()}
 
-    def _count(self) -> None:
-        """Read the verdicts that are in no count yet; here the host waits for the device."""
-        for name, verdicts in self._new.items():
-            self._skipped.setdefault(name, 0)
-            row, most = self._in_a_row.get(name, 0), self._most_in_a_row.get(name, 0)
-            for skip in torch.stack(verdicts).tolist():
-                row = row + 1 if skip else 0
-                most = max(most, row)
-                self._skipped[name] += int(skip)
-            self._in_a_row[name], self._most_in_a_row[name] = row, most
-        self._new = {}
+class _Place:
+    """A buffer of a layer and the copy that is kept of it."""
 
-    def is_lost(self, limit: int | None) -> bool:
-        """Whether too many updates in a row have been left out since the last check.
+    def __init__(self, layer: nn.Module, name: str) -> None:
+        self.layer, self.name = layer, name
+        self.kept = torch.empty(0)
+        self._original: Tensor | None = None
+        self._version = -1
 
-        Args:
-            limit: How many are too many; None: none are.
-        """
-        self._count()
-        most, self._most_in_a_row = self._most_in_a_row, {}
-        if most:  # training may have gone on, and recovered
-            self._lost = None
-        for name, count in most.items():
-            if limit is not None and count >= limit:
-                self._lost = f"{count} updates of the {name} in a row"
-        return self._lost is not None
+    @property
+    def buffer(self) -> Tensor:
+        """What the layer has under this name now."""
+        return self.layer._buffers[self.name]  # type: ignore[return-value]
 
-    def raise_if_lost(self, advice: str) -> None:
-        """End training for the reason that was found.
+    def is_large(self) -> bool:
+        """Whether the version counter tells if the buffer changed."""
+        return self.buffer.numel() > SMALL
 
-        Args:
-            advice: Where training ends and what to try.
+    def may_have_changed(self) -> bool:
+        """Whether the buffer differs from the copy, as far as can be told without reading it."""
+        buffer = self.buffer
+        if buffer is not self._original or not self.is_large():
+            return buffer is not None  # kernels of batch norm change without a new version
+        return _version(buffer) != self._version
 
-        Raises:
-            NotFiniteError: There was one.
-        """
-        lost, self._lost = self._lost, None
-        if lost is not None:
-            raise NotFiniteError(
-                f"NaN or infinite losses or gradients: {lost} were left out, and the weights are "
-                f"as before them; {advice}"
-            )
+    def fits(self) -> bool:
+        """Whether the copy can take the buffer's values."""
+        buffer, kept = self.buffer, self.kept
+        return (buffer.shape, buffer.dtype, buffer.device) == (kept.shape, kept.dtype, kept.device)
 
-    def state_dict(self) -> dict[str, dict[str, int]]:
-        """Return the counts."""
-        self._count()
-        return {"skipped": dict(self._skipped), "in_a_row": dict(self._in_a_row)}
+    def keep(self) -> None:
+        """Note what the copy, renewed where it fits, is of."""
+        buffer = self.buffer
+        if not self.fits():
+            self.kept = buffer.clone()
+        self._original, self._version = buffer, _version(buffer)
 
-    def load_state_dict(self, state: dict[str, dict[str, int]]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        # int: tensors in checkpoints of before
-        self._skipped = {name: int(count) for name, count in state["skipped"].items()}
-        self._in_a_row = {name: int(count) for name, count in state["in_a_row"].items()}
-        self._new = {}
+    def restore(self, value: Tensor) -> None:
+        """Give the buffer a value, be it the same object as before or another in its place."""
+        assert self._original is not None
+        self._original.data.copy_(value)  # a graph that waits for its backward pass may hold it
+        if self.buffer is not self._original:
+            setattr(self.layer, self.name, self._original)
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def not_finite(tensors: list[Tensor]) -> Tensor:
@@ -150,18 +177,15 @@ def not_finite(tensors: list[Tensor]) -> Tensor:
     """
     if not tensors:
         return torch.zeros((), dtype=torch.float32)
-    found, one = (
-        torch.full((), value, dtype=torch.float32, device=tensors[0].device) for value in (0.0, 1.0)
-    )
-    plain = [tensor for tensor in tensors if _scaler_takes(tensor)]
+    device = tensors[0].device
+    found = torch.zeros((), dtype=torch.float32, device=device)
+    one = torch.ones((), dtype=torch.float32, device=device)
+    taken = TAKEN_ON_CPU if device.type == "cpu" else TAKEN
+    plain = [t for t in tensors if t.dtype in taken and t.layout is torch.strided]
     if plain:
         torch._amp_foreach_non_finite_check_and_unscale_(plain, found, one)
     if len(plain) < len(tensors):
-        norm = get_total_norm([dense(tensor) for tensor in tensors if not _scaler_takes(tensor)])
+        known = set(map(id, plain))
+        norm = get_total_norm([dense(tensor) for tensor in tensors if id(tensor) not in known])
         found = torch.maximum(found, norm.isfinite().logical_not().float())
     return found
-
-
-def _scaler_takes(tensor: Tensor) -> bool:
-    plain = tensor.layout is torch.strided and tensor.is_floating_point()
-    return plain and (tensor.dtype is not torch.bfloat16 or tensor.device.type == "cpu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_gan.errors import InputError
-from lightning_gan.types import Player
+from lightning_gan.types import ParameterGroup, Player
 
 OptimizerCallable = Callable[[Iterable[Any]], Optimizer]
 LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
@@ -26,28 +26,54 @@ default_optimizer = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
 def make_optimizer(
     player: Player,
     network: nn.Module,
+    parts: Sequence[nn.Module],
     make: OptimizerCallable | None,
-    make_lr_scheduler: LRSchedulerCallable | None,
-) -> dict[str, Any]:
-    """Build one player's optimizer and scheduler, in the form Lightning expects.
+) -> Optimizer | None:
+    """Build one player's optimizer.
+
+    Args:
+        player: Whose, for the sentences.
+        network: The player's network.
+        parts: What the player trains besides, such as an encoder.
+        make: Makes the optimizer from parameters or groups of them. None: Adam.
+
+    Returns:
+        The optimizer; None where everything is frozen.
 
     Raises:
-        InputError: The network has nothing to train, optimizer or scheduler refuse their
-            arguments, or the scheduler waits for a metric.
+        InputError: The optimizer refuses its arguments, or groups of parameters overlap.
     """
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    if not parameters:
-        raise InputError(f"the {player.value} has no parameter that requires a gradient")
+    groups = _groups(player, network, parts)
+    if not groups:
+        return None
+    plain = len(groups) == 1 and groups[0].rate == 1
+    parameters: Any = list(groups[0].parameters)
+    if not plain:
+        parameters = [{"params": list(g.parameters), "name": g.name} for g in groups]
     try:
         optimizer = (make or default_optimizer)(parameters)
     except (TypeError, ValueError) as error:
         raise InputError(f"{player.value}_optimizer: {error}") from error
+    if not plain:
+        for group, own in zip(optimizer.param_groups, groups, strict=True):
+            group["lr"] = group["lr"] * own.rate
     _prefer_fused(optimizer)
     optimizer.register_load_state_dict_post_hook(_follow_strides)
-    if make_lr_scheduler is None:
-        return {"optimizer": optimizer}
+    return optimizer
+
+
+def make_scheduler(
+    player: Player, optimizer: Optimizer | None, make: LRSchedulerCallable | None
+) -> LRScheduler | None:
+    """Build one player's learning-rate scheduler.
+
+    Raises:
+        InputError: The scheduler refuses its arguments, or waits for a metric.
+    """
+    if make is None or optimizer is None:
+        return None
     try:
-        scheduler = make_lr_scheduler(optimizer)
+        scheduler = make(optimizer)
     except (TypeError, ValueError) as error:
         raise InputError(f"{player.value}_lr_scheduler: {error}") from error
     if isinstance(scheduler, ReduceLROnPlateau):
@@ -55,7 +81,28 @@ def make_optimizer(
             f"{player.value}_lr_scheduler is ReduceLROnPlateau, which waits for a metric; use a "
             "scheduler that counts steps, such as torch.optim.lr_scheduler.CosineAnnealingLR"
         )
-    return {"optimizer": optimizer, "lr_scheduler": scheduler}
+    return scheduler
+
+
+def _groups(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> list[ParameterGroup]:
+    """Return the groups of trainable parameters: the network's own, the rest of it, the parts."""
+    declared: Iterable[Any] = getattr(network, "parameter_groups", tuple)()
+    groups = [ParameterGroup(*each) for each in declared]
+    rest = ParameterGroup(player.value, list(network.parameters()))
+    others = [ParameterGroup(type(part).__name__, list(part.parameters())) for part in parts]
+    taken: set[int] = set()
+    found = []
+    for group in [*groups, rest, *others]:
+        own = [p for p in group.parameters if id(p) not in taken and p.requires_grad]
+        if group in groups and len({id(p) for p in group.parameters} & taken):
+            raise InputError(
+                f"{type(network).__name__}.parameter_groups names a parameter of the group "
+                f"{group.name!r} twice"
+            )
+        taken |= {id(p) for p in own}
+        if own:
+            found.append(ParameterGroup(group.name, own, group.rate))
+    return found
 
 
 def clip(
@@ -78,9 +125,9 @@ def clip(
         clip_grads_with_norm_(parameters, max_norm, norm)
 
 
-def gradient_norm(parameters: list[nn.Parameter]) -> Tensor:
-    """Return the total Euclidean norm of the gradients, a scalar on their device."""
-    return get_total_norm([dense(p.grad) for p in parameters if p.grad is not None])
+def gradient_norm(gradients: list[Tensor]) -> Tensor:
+    """Return the total Euclidean norm of gradients, a scalar on their device."""
+    return get_total_norm([dense(gradient) for gradient in gradients])
 
 
 def dense(tensor: Tensor) -> Tensor:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+import random
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import torch
@@ -38,6 +40,21 @@ def preserved(device: torch.device) -> AbstractContextManager[None]:
     if device.type == "cpu":
         return torch.random.fork_rng(devices=[])
     return torch.random.fork_rng(devices=[device], device_type=device.type)
+
+
+@contextmanager
+def all_preserved(device: torch.device, own: torch.Generator | None = None) -> Iterator[None]:
+    """Restore Python's, NumPy's and torch's global random states afterwards, and a generator's."""
+    python, numpy = random.getstate(), np.random.get_state()
+    state = None if own is None else own.get_state()
+    try:
+        with preserved(device):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+        if own is not None and state is not None:
+            own.set_state(state)
 
 
 def get_states(device: torch.device, noise: torch.Generator | None = None) -> dict[str, Tensor]:

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lightning_gan.ema import evaluating
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
 from lightning_gan.game.checks import check_generated, check_labels
+from lightning_gan.game.conditions import Conditions, generated
+from lightning_gan.game.statistics import evaluating
 from lightning_gan.priors.base import Prior
-from lightning_gan.types import map_labels
+from lightning_gan.types import as_generator_output, map_tensors
 
 CPU = torch.device("cpu")
 BATCH = 256
@@ -27,6 +28,8 @@ def generate(
     y: Any,
     seed: int,
     device: torch.device,
+    *,
+    conditions: Conditions,
     z: Tensor | None = None,
     autocast: torch.dtype | None = None,
 ) -> Tensor:
@@ -36,26 +39,31 @@ def generate(
         generator: Network with ``latent_dim``, on ``device``.
         prior: Distribution of the latents.
         n: Number of samples.
-        y: Labels with N first, or None: drawn uniformly where the generator has ``num_classes``.
-        seed: Seed of latents and drawn labels.
+        y: Conditions with N first, or None: drawn.
+        seed: Seed of latents and drawn conditions.
         device: Where to generate.
+        conditions: Where conditions are drawn from.
         z: Latents, shape (n, Z), or None: drawn from ``prior``.
         autocast: Type of mixed precision, torch.bfloat16 or torch.float16; None: as the caller is.
 
     Returns:
         Samples, shape (n, *sample_shape).
+
+    Raises:
+        NoConditionError: The generator asks for a condition, and there is none to draw.
     """
-    z_drawn, drawn = draw_inputs(generator, prior, n, randomness.seeded(seed, CPU))
+    z_drawn, drawn = draw_inputs(generator, prior, conditions, n, randomness.seeded(seed, CPU))
     z = z_drawn if z is None else z
-    dtype = next((p.dtype for p in generator.parameters() if p.is_floating_point()), z.dtype)
+    dtype = floating_dtype(generator) or z.dtype
     z = z.to(dtype)
     mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
-    y = map_labels(lambda labels: labels.to(device), drawn if y is None else y)
+    y = map_tensors(lambda labels: labels.to(device), drawn if y is None else y)
     pieces = []
     with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
             part = slice(start, start + BATCH)
-            samples = generator(z[part].to(device), slice_labels(y, part))
+            output = generated(generator, z[part].to(device), slice_labels(y, part))
+            samples = as_generator_output(output).samples
             check_generated(generator, samples)
             # Mixed precision ends in half precision; its rounding has happened by now.
             pieces.append(samples.to(dtype) if samples.is_floating_point() else samples)
@@ -63,16 +71,26 @@ def generate(
 
 
 def draw_inputs(
-    generator: nn.Module, prior: Prior, n: int, source: torch.Generator
-) -> tuple[Tensor, Tensor | None]:
-    """Draw n latents (n, Z) and, for a class-conditional generator, classes (n,), on the CPU."""
+    generator: nn.Module, prior: Prior, conditions: Conditions, n: int, source: torch.Generator
+) -> tuple[Tensor, Any]:
+    """Draw n latents (n, Z) and n conditions, on the CPU."""
     z = prior.sample(n, generator.latent_dim, generator=source, device=CPU)  # type: ignore[arg-type]
-    classes: int | None = getattr(generator, "num_classes", None)
-    return z, None if classes is None else torch.randint(classes, (n,), generator=source)
+    return z.to(floating_dtype(generator) or z.dtype), conditions.draw(n, source)
 
 
-def class_labels(labels: Any, n: int, num_classes: int | None) -> Any:
+def floating_dtype(network: nn.Module) -> torch.dtype | None:
+    """Return the type of a network's weights, as far as they are floating point; None without."""
+    return next((p.dtype for p in network.parameters() if p.is_floating_point()), None)
+
+
+def class_labels(labels: Any, n: int, num_classes: int | None, unlabeled: bool = False) -> Any:
     """Return classes as int64 (n,): from one class, a sequence or a tensor; pass on all else.
+
+    Args:
+        labels: What was asked for.
+        n: Number of samples.
+        num_classes: K of the generator, or None.
+        unlabeled: Whether -1 is a class, too.
 
     Raises:
         InputError: The generator takes no classes, or they are of another number or out of range.
@@ -83,7 +101,7 @@ def class_labels(labels: Any, n: int, num_classes: int | None) -> Any:
     if num_classes is None:
         raise InputError("labels were given, but the generator is not conditional")
     y = y.to(torch.int64).expand(n) if y.dim() == 0 else y.to(torch.int64)
-    check_labels(y, n, num_classes)
+    check_labels(y, n, num_classes, unlabeled)
     return y
 
 
@@ -100,5 +118,5 @@ def _as_array(labels: Any) -> Tensor | None:
 
 
 def slice_labels(y: Any, part: slice) -> Any:
-    """Return a part of labels of any kind, N first."""
-    return map_labels(lambda labels: labels[part], y)
+    """Return a part of conditions of any kind, N first."""
+    return map_tensors(lambda labels: labels[part], y)

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor
 
-from lightning_gan.components.spec import Component
+from lightning_gan.components.part import Part
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player
 
 
-class AdversarialLoss(Component, ABC):
-    """Both halves of one adversarial objective, as functions of logits alone.
+class AdversarialLoss(Part, ABC):
+    """Both halves of one adversarial objective, as functions of logits.
 
-    Nothing here runs a network, a backward pass or an optimizer, and nothing is reduced: the module
-    takes the mean. Logits are float32 or wider, of shape (N, ...) with any trailing shape.
+    The two halves run no network, no backward pass and no optimizer, and reduce nothing: the game
+    takes the mean. Logits are float32 or wider, of shape (N, ...) with any trailing shape; of a
+    discriminator with several heads they see one head at a time.
+
+    A loss that needs more than logits overrides :meth:`play` and gets the whole step: labels,
+    by-products, other samples in the place of real ones or fakes (``step.replace``), the networks.
 
     Attributes:
         needs_real_logits_for_generator: Whether the generator's half uses ``real_logits``
             (relativistic losses).
         couples_samples: Whether one sample's loss depends on the others of the batch.
+        directed: Whether the halves tell high logits from low ones. False: their logits are
+            features without a direction, as those of a kernel are (MMD).
+        requires: Names the loss needs: fields that the discriminator's output must fill
+            ("class_logits", "features"), names of its ``extra`` or of the generator's, or methods
+            of the generator ("mapping").
     """
 
     needs_real_logits_for_generator: bool = False
     couples_samples: bool = False
+    directed: bool = True
+    requires: frozenset[str] = frozenset()
 
     @abstractmethod
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
@@ -48,3 +62,28 @@ class AdversarialLoss(Component, ABC):
         Returns:
             Unreduced loss, N first.
         """
+
+    @property
+    def plays(self) -> bool:
+        """Whether this class sees the step, and not its logits alone."""
+        return type(self).play is not AdversarialLoss.play
+
+    def play(self, step: AdversarialStep) -> Tensor | Sequence[Tensor]:
+        """Return the loss of ``step.player``: its half, of the logits of each head.
+
+        Args:
+            step: The update. Outputs are computed when they are read: a loss that reads none costs
+                no pass of the discriminator.
+
+        Returns:
+            Unreduced loss, N first, or a scalar; or a sequence of such, one for each head.
+        """
+        if step.player is Player.DISCRIMINATOR:
+            real, fake = step.real_output.heads, step.fake_output.heads
+            losses = [self.discriminator(*pair) for pair in zip(real, fake, strict=True)]
+        elif self.needs_real_logits_for_generator:
+            real, fake = step.real_output.heads, step.fake_output.heads
+            losses = [self.generator(f, r) for r, f in zip(real, fake, strict=True)]
+        else:
+            losses = [self.generator(logits, None) for logits in step.fake_output.heads]
+        return losses[0] if len(losses) == 1 else losses

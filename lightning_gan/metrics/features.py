@@ -13,6 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
+from lightning_gan.types import SampleRange, range_bounds
+
+Bounds = tuple[float, float]
+SYMMETRIC: Bounds = (-1.0, 1.0)
 
 
 class Features(NamedTuple):
@@ -62,7 +66,12 @@ class FeatureExtractor(nn.Module, ABC):
 
 
 @torch.inference_mode()
-def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 500) -> Features:
+def extract(
+    extractor: FeatureExtractor,
+    images: Tensor,
+    batch_size: int = 500,
+    bounds: Bounds = SYMMETRIC,
+) -> Features:
     """Run an extractor over images of any number, in eval mode and without gradient.
 
     Float images are rounded to the 256 values of a picture first, so that samples in memory score
@@ -72,6 +81,7 @@ def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 500) 
         extractor: Does the work on its own device; its training mode is put back afterwards.
         images: float in [-1, 1] or uint8 in 0..255, shape (N, C, H, W), on any device.
         batch_size: Images in one pass.
+        bounds: Range of float images where it is another; the extractor gets [-1, 1].
 
     Returns:
         Features and class logits of all images in order, on the extractor's device.
@@ -88,7 +98,7 @@ def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 500) 
     extractor.eval()
     try:
         parts = [
-            extractor(_as_float(to_uint8(part).to(weight.device)))
+            extractor(from_uint8(to_uint8(part, bounds).to(weight.device)))
             for part in torch.split(images, batch_size)
         ]
     finally:
@@ -99,11 +109,32 @@ def extract(extractor: FeatureExtractor, images: Tensor, batch_size: int = 500) 
     return Features(features, torch.cat(logits) if logits else None)
 
 
-def to_uint8(images: Tensor) -> Tensor:
-    """Round float images in [-1, 1] to 0..255, clipping what lies outside; uint8 stays itself."""
+def to_uint8(images: Tensor, bounds: Bounds = SYMMETRIC) -> Tensor:
+    """Round float images to 0..255, clipping what lies out of bounds; uint8 stays itself."""
     if images.dtype == torch.uint8:
         return images
-    return images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    low, high = bounds
+    scaled = images.float().sub(low).mul(255 / (high - low))
+    return scaled.round().clamp(0, 255).to(torch.uint8)
+
+
+def from_uint8(images: Tensor, bounds: Bounds = SYMMETRIC) -> Tensor:
+    """Return uint8 images as new float ones within bounds."""
+    low, high = bounds
+    return images.float().div_(255 / (high - low)).add_(low)
+
+
+def pixel_bounds(declared: SampleRange, samples: Tensor) -> Bounds:
+    """Return which values of samples are the pixels 0 and 255.
+
+    Args:
+        declared: Their range, as ``sample_range`` says; None is [-1, 1].
+        samples: Where the range is "free": what has the least and the largest value.
+    """
+    if declared != "free" or samples.numel() == 0:
+        return range_bounds(declared) or SYMMETRIC
+    low, high = samples.min().item(), samples.max().item()
+    return (low, high) if low < high else (low, low + 1.0)
 
 
 def weights_sha256(network: nn.Module) -> str:
@@ -138,10 +169,6 @@ def checked_logits(class_logits: Tensor, num_classes: int) -> Tensor:
     if not class_logits.isfinite().all():
         raise InputError("class_logits must be finite, got NaN or infinity")
     return class_logits.detach()
-
-
-def _as_float(images: Tensor) -> Tensor:
-    return images.float().div_(127.5).sub_(1)
 
 
 def _check_images(images: Tensor) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_gan.components.spec import Component
+from lightning_gan.components.part import Part
 
 
-class Prior(Component):
+class Prior(Part):
     """Distribution of the latents. The base class itself: the standard normal distribution."""
 
     def sample(

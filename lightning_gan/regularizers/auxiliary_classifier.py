@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.types import AdversarialStep, DiscriminatorOutput
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import DiscriminatorOutput
 
 
 class AuxiliaryClassifierRegularizer(Regularizer):

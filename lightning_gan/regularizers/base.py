@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from lightning_gan.components.spec import Component
+from lightning_gan.components.part import Part
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.types import AdversarialStep, Feedback, Player
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player
+
+Term = Tensor | Mapping[str, Tensor] | None
 
 
-class Regularizer(Component):
-    """Any further term of a player's objective.
+class Regularizer(Part):
+    """Any further term of a player's objective: a penalty, a reconstruction, a classifier.
 
-    Override :meth:`discriminator`, :meth:`generator` or both. The module takes the mean of what
-    they return, times ``weight``, times ``interval`` (lazy regularization, StyleGAN2, Karras et
-    al. 2020, appendix B: a term used every k-th update counts k-fold).
+    Override :meth:`discriminator`, :meth:`generator` or both. The game takes the mean of what they
+    return, times ``weight``, times ``interval`` (lazy regularization, StyleGAN2, Karras et al.
+    2020, appendix B: a term used every k-th update counts k-fold). At a weight of 0 the term is not
+    computed.
 
     Args:
-        weight: Factor of the term.
+        weight: Factor of the term; schedules reach it.
         interval: Use the term in every ``interval``-th update of its player, beginning with the
             first.
 
     Attributes:
         differentiates: Which inputs of the discriminator the term differentiates with respect to,
-            a subset of {"real", "fake"}. The logits of these inputs are computed once, with the
-            input in the graph, and shared with the loss. Where it is not empty, the discriminator
-            runs in float32 in the updates in which the term is due. A penalty at points of its own
+            a subset of {"real", "fake"}. The outputs on these inputs are computed once, with the
+            input in the graph, and shared with the loss. A penalty at points of its own
             (interpolates) names both.
+        full_precision: The players whose networks run without autocast in the updates in which the
+            term is due. None: the discriminator where ``differentiates`` is not empty.
         requires: Names the term needs: fields that the discriminator's output must fill
-            ("class_logits", "features") or methods of the generator ("mapping").
-        observes: Whether :meth:`observe` wants to be called.
-        measures: Players to be measured for :meth:`observe` in batches in which they do not step.
+            ("class_logits", "features"), names of its ``extra`` or of the generator's, or methods
+            of the generator ("mapping").
 
     Raises:
         InputError: ``interval`` is below 1.
     """
 
     differentiates: frozenset[str] = frozenset()
+    full_precision: frozenset[Player] | None = None
     requires: frozenset[str] = frozenset()
-    observes: bool = False
-    measures: frozenset[Player] = frozenset()
 
     def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
         super().__init__()
@@ -50,24 +55,41 @@ class Regularizer(Component):
         self.weight = weight
         self.interval = interval
 
-    def discriminator(self, step: AdversarialStep) -> Tensor | None:
-        """Return the term of the discriminator's objective: (N, ...), a scalar or None."""
+    def discriminator(self, step: AdversarialStep) -> Term:
+        """Return the term of the discriminator's objective.
+
+        Returns:
+            Unreduced, (N, ...), or a scalar; several by name, which are added and logged each by
+            itself; or None.
+        """
         return None
 
-    def generator(self, step: AdversarialStep) -> Tensor | None:
-        """Return the term of the generator's objective: (N, ...), a scalar or None."""
+    def generator(self, step: AdversarialStep) -> Term:
+        """Return the term of the generator's objective, as :meth:`discriminator` does."""
         return None
 
     def after_update(self, player: Player, network: Generator | Discriminator) -> None:
         """Change the network after its optimizer step, without gradient (weight clipping)."""
 
-    def observe(self, feedback: Feedback) -> None:
-        """Take note of the batch that just ended; see :class:`~lightning_gan.types.Feedback`."""
+    def term(self, step: AdversarialStep) -> Term:
+        """Return the term of ``step.player``'s objective."""
+        if step.player is Player.GENERATOR:
+            return self.generator(step)
+        return self.discriminator(step)
 
     def acts_on(self, player: Player) -> bool:
         """Whether this class has a term for a player."""
-        return getattr(type(self), player.value) is not getattr(Regularizer, player.value)
+        if player is Player.GENERATOR:
+            return type(self).generator is not Regularizer.generator
+        return type(self).discriminator is not Regularizer.discriminator
 
     def is_due(self, player: Player, updates: int) -> bool:
         """Whether the term is used in a player's update number ``updates`` (from 0)."""
-        return self.acts_on(player) and self.weight != 0 and updates % self.interval == 0
+        due = self.weight != 0 and updates % self.interval == 0
+        return due and (self.acts_on(player) or self.prepares)
+
+    def uncast(self) -> frozenset[Player]:
+        """Return the players whose networks run without autocast where the term is due."""
+        if self.full_precision is not None:
+            return self.full_precision
+        return frozenset({Player.DISCRIMINATOR} if self.differentiates else ())

@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.types import AdversarialStep
+from lightning_gan.step import AdversarialStep
 
 
 class R1Regularizer(Regularizer):
     r"""Zero-centred gradient penalty on real samples (Mescheder et al. 2018, equation 9).
 
     The term is :math:`\frac{1}{2} \lVert \nabla_x D(x) \rVert^2` for each real sample;
-    ``weight`` is the paper's gamma. Logits of trailing shape are summed for each sample.
+    ``weight`` is the paper's gamma. Logits of trailing shape and of several heads are
+    summed for each sample.
 
     Args:
         weight: gamma.
@@ -27,6 +28,7 @@ class R1Regularizer(Regularizer):
 
     def discriminator(self, step: AdversarialStep) -> Tensor:
         """Return half the squared gradient norm of each real sample, shape (N,)."""
-        logits = step.real_output.logits
-        (gradient,) = torch.autograd.grad(logits.sum(), step.real, create_graph=True)
-        return 0.5 * gradient.square().flatten(1).sum(1)
+        total = step.real_output.total()
+        (gradient,) = torch.autograd.grad(total, step.real, create_graph=True)
+        penalty: Tensor = 0.5 * gradient.square().flatten(1).sum(1)
+        return penalty

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.types import AdversarialStep
+from lightning_gan.step import AdversarialStep
 
 
 class WGANGPRegularizer(Regularizer):
@@ -36,7 +36,7 @@ class WGANGPRegularizer(Regularizer):
         real = step.real.detach()
         fake = step.fake.detach().to(real.dtype)  # autocast makes G's samples low precision
         between = torch.lerp(fake, real, epsilon.to(real.dtype)).requires_grad_()
-        logits = step.discriminate(between, step.y).logits
-        (gradient,) = torch.autograd.grad(logits.sum(), between, create_graph=True)
+        total = step.discriminate(between, step.y).total()
+        (gradient,) = torch.autograd.grad(total, between, create_graph=True)
         norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
         return (norms - 1).square()

@@ -2,43 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch import Tensor
 
 from lightning_gan.augments.base import Augment
-from lightning_gan.testing.base import (
-    ANY_SHAPE,
-    N,
-    check_any,
-    check_device,
-    check_double_backward,
-    check_rebuilding,
-    observe,
-)
-from lightning_gan.testing.expectations import expect, expect_tensor, own_randomness
-from lightning_gan.types import Player, Progress
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.generators.base import Generator
+from lightning_gan.testing.base import check_any, check_rebuilding
+from lightning_gan.testing.computing import check_device, check_double_backward, check_randomness
+from lightning_gan.testing.expectations import close, conformance, expect, expect_tensor, told
+from lightning_gan.testing.feedback import check_observing
+from lightning_gan.testing.inputs import ANY_SHAPE, samples_in
+from lightning_gan.testing.scene import make_scene
+from lightning_gan.testing.terms import check_preparing
+from lightning_gan.types import Player, SampleRange, describe
 
 
-def check_augment(augment: Augment, *, sample_shape: tuple[int, ...] = ANY_SHAPE) -> None:
+@conformance
+def check_augment(
+    augment: Augment,
+    *,
+    sample_shape: tuple[int, ...] = ANY_SHAPE,
+    sample_range: SampleRange = None,
+    reports: Mapping[str, float] | None = None,
+    networks: tuple[Generator, Discriminator] | None = None,
+    portable: bool = True,
+) -> None:
     """Check an augmentation.
 
     Args:
         augment: The augmentation.
         sample_shape: Shape of the samples to try it on.
+        sample_range: Where they lie; None: in [-1, 1].
+        reports: Numbers that parts report, by ``part/name``, for an augmentation that observes
+            them.
+        networks: Generator and discriminator that it is bound to in place of tiny ones.
+        portable: Whether its arguments can be saved; False: they are passed again to
+            ``load_from_checkpoint``.
 
     Raises:
         ConformanceError: The augmentation breaks its contract.
     """
-    with own_randomness():
-        check_any(augment, Augment)
-        for dtype in (torch.float32, torch.float64):
-            x = torch.rand(N, *sample_shape, dtype=dtype) * 2 - 1
-            before = x.clone()
-            expect_tensor(augment, augment(x), (N, *sample_shape), dtype)
-            expect(torch.equal(x, before), augment, "must not change its input in place")
-        meta = torch.zeros(N, *sample_shape, device="meta")
-        check_device(augment, lambda augment: augment(meta))
-        check_double_backward(augment, lambda x: augment(x) ** 3, x.float(), None)
-        for phases in ((), tuple(Player)):
-            observe(augment, Progress(batches=1), phases)
-            expect_tensor(augment, augment(x.float()), (N, *sample_shape), torch.float32)
-        check_rebuilding(augment)
+    shape = None if networks is not None else sample_shape
+    scene = make_scene(augment, networks=networks, sample_shape=shape, sample_range=sample_range)
+    own = check_any(augment, Augment, scene.networks, portable=portable)
+    with told(own, "is checked on samples of a range"):
+        x = samples_in(sample_range, sample_shape)
+    for dtype in (torch.float32, torch.float64):
+        _check_result(own, x.to(dtype))
+    meta = x.to("meta")
+    check_device(own, lambda augment: augment(meta))
+    check_double_backward(own, lambda x: own(x) ** 3, x, None)
+    check_randomness(own, lambda: own(x))
+    for player in Player:
+        with scene.update(player, own, "augment") as step:
+            check_preparing(own, step)
+    check_observing(own, reports)
+    _check_result(own, x)
+    twin = check_rebuilding(own, scene.networks, portable=portable)
+    expect(
+        close(_seeded(own, x), _seeded(twin, x)),
+        own,
+        "must go on after a resume as it would have, but one rebuilt from spec and state_dict "
+        "augments otherwise: keep what it remembers in buffers or in get_extra_state",
+    )
+
+
+def _seeded(augment: Augment, x: Tensor) -> Tensor:
+    torch.default_generator.manual_seed(0)
+    result: Tensor = augment(x)
+    return result
+
+
+def _check_result(augment: Augment, x: Tensor) -> None:
+    before = x.clone()
+    with told(augment, f"must augment {describe(x)}, but failed"):
+        result = augment(x)
+    expect_tensor(augment, result, tuple(x.shape), x.dtype)
+    expect(
+        torch.equal(x, before),
+        augment,
+        "must not change its input in place, but does: copy it first",
+    )

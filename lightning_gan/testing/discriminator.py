@@ -2,51 +2,101 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from lightning_gan.discriminators.base import Discriminator
-from lightning_gan.testing.base import ANY_SHAPE, N, check_any, check_double_backward
-from lightning_gan.testing.expectations import expect_tensor, own_randomness
+from lightning_gan.testing.base import check_any
+from lightning_gan.testing.computing import check_double_backward
+from lightning_gan.testing.expectations import conformance, expect, expect_tensor, told
+from lightning_gan.testing.gradients import check_gradients, check_training
+from lightning_gan.testing.inputs import SIZES, N, cases, samples_in
 from lightning_gan.testing.network import (
-    as_output,
     check_function,
-    check_gradients,
     check_labels,
     check_network_attributes,
     jittered,
-    labels_for,
+    run,
 )
+from lightning_gan.types import DiscriminatorOutput, SampleRange, describe, map_tensors
 
 
-def check_discriminator(discriminator: Discriminator, *, y: Any = None) -> None:
+@conformance
+def check_discriminator(
+    discriminator: Discriminator,
+    *,
+    y: Any = None,
+    sample_range: SampleRange = None,
+    sizes: Sequence[int] = SIZES,
+    reach: Callable[[Any], Any] | None = None,
+    portable: bool = True,
+) -> None:
     """Check a discriminator.
 
     Args:
         discriminator: The network.
-        y: Labels of 4 samples, for a discriminator that takes others than class labels.
+        y: Condition of 4 samples, for a discriminator that takes others than class labels; or,
+            where entries of its sample_shape are None, a function that makes one for a size.
+        sample_range: Where the samples lie that it is tried on; None: in [-1, 1].
+        sizes: What to put in the place of open entries of its sample_shape, one after the other.
+        reach: For parameters that only a method uses: returns, of the network, what terms compute
+            by it, such as ``lambda network: network.classify(samples)``.
+        portable: Whether its arguments can be saved; False: they are passed again to
+            ``load_from_checkpoint``.
 
     Raises:
         ConformanceError: The discriminator breaks its contract.
     """
-    with own_randomness():
-        check_any(discriminator, Discriminator)
-        check_network_attributes(discriminator)
-        x = torch.rand(N, *(discriminator.sample_shape or ANY_SHAPE)) * 2 - 1
-        labels = labels_for(discriminator, y)
-        for mode in (True, False):
-            discriminator.train(mode)
-            output = as_output(discriminator(x, labels))
-            expect_tensor(discriminator, output.logits, (N, ...), torch.float32)
-            if output.class_logits is not None:
-                classes = discriminator.num_classes
-                shape = (N, ...) if classes is None else (N, classes)
-                expect_tensor(discriminator, output.class_logits, shape, torch.float32)
-        check_function(discriminator, x, labels, couples_samples=discriminator.couples_samples)
-        check_labels(discriminator, x, y)
-        check_gradients(discriminator, x, labels)
-        network = jittered(discriminator).float().train()
-        check_double_backward(
-            discriminator, lambda x: as_output(network(x, labels)).logits, x, network
+    own = check_any(discriminator, Discriminator, portable=portable)
+    check_network_attributes(own)
+    coupled = own.couples_samples
+    expect(isinstance(coupled, bool), own, f"must have couples_samples, a bool, got {coupled!r}")
+    for shape, condition in cases(own, y, sizes):
+        with told(own, "is checked on samples of a range"):
+            x = samples_in(sample_range, shape)
+        _check_output(own, x, condition)
+        check_function(own, x, condition, couples_samples=coupled)
+        check_labels(own, x, condition, y)
+        check_training(own, x, condition)
+        check_gradients(own, x, condition, reach)
+        _check_double_backward(own, x, condition)
+
+
+def _check_output(own: Discriminator, x: Tensor, y: Any) -> None:
+    """Check shape and dtype of all heads in both modes, and the form of the rest."""
+    discriminator = copy.deepcopy(own)
+    for mode in (True, False):
+        discriminator.train(mode)
+        output: DiscriminatorOutput = run(discriminator, x, y)
+        for index, logits in enumerate(output.heads):
+            what = f"head {index}" if len(output.heads) > 1 else "its result"
+            expect_tensor(discriminator, logits, (N, ...), torch.float32, what)
+        if output.class_logits is not None:
+            classes = discriminator.num_classes
+            shape = (N, ...) if classes is None else (N, classes)
+            what = "class_logits"
+            expect_tensor(discriminator, output.class_logits, shape, torch.float32, what)
+        map_tensors(lambda t: _check_feature(discriminator, t), output.features)
+        expect(
+            isinstance(output.extra, Mapping),
+            discriminator,
+            f"must have further outputs by name, in a dict, got {describe(output.extra)}",
         )
+
+
+def _check_feature(discriminator: Discriminator, feature: Tensor) -> None:
+    expect(
+        feature.dim() > 0 and len(feature) == N,
+        discriminator,
+        f"features must be of {N} samples, N first, got {describe(feature)}: transpose it, or put "
+        "it into extra",
+    )
+
+
+def _check_double_backward(discriminator: Discriminator, x: Tensor, y: Any) -> None:
+    network = jittered(discriminator).float().train()
+    check_double_backward(discriminator, lambda x: run(network, x, y).total(), x, network)

@@ -2,83 +2,127 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from torch import Tensor
 
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.testing.base import N, check_any, check_device
-from lightning_gan.testing.expectations import close, expect, expect_tensor, own_randomness
-from lightning_gan.types import Player
+from lightning_gan.priors.base import Prior
+from lightning_gan.testing.base import check_any
+from lightning_gan.testing.expectations import conformance, expect
+from lightning_gan.testing.feedback import check_observing
+from lightning_gan.testing.halves import FEATURES, LOGITS, check_halves
+from lightning_gan.testing.scene import IMAGES, Scene, make_scene
+from lightning_gan.testing.terms import ORDER, check_batch_on_meta, check_resuming, check_term
+from lightning_gan.types import SampleRange, describe
+
+NAME = "loss"
 
 
-def check_loss(loss: AdversarialLoss) -> None:
+@conformance
+def check_loss(
+    loss: AdversarialLoss,
+    *,
+    networks: tuple[Generator, Discriminator] | None = None,
+    prior: Prior | None = None,
+    y: Any = None,
+    extra: Mapping[str, Any] | None = None,
+    sample_shape: tuple[int, ...] | None = None,
+    latent_dim: int | None = None,
+    sample_range: SampleRange = None,
+    logit_shapes: Sequence[tuple[int, ...]] | None = None,
+    reports: Mapping[str, float] | None = None,
+    portable: bool = True,
+) -> None:
     """Check an adversarial loss.
+
+    Its halves are checked on logits, and ``play`` in updates of both players. The halves of a loss
+    that overrides ``play`` are its own business, and are not asked. Which way they fall is not
+    checked where ``directed`` is False.
+
+    Args:
+        loss: The loss.
+        networks: Generator and discriminator to use in place of tiny ones, which are conditional
+            on 3 classes and have class logits, features and a ``mapping``.
+        prior: Distribution of the latents; None: standard normal.
+        y: Condition of 4 samples, where it is no class.
+        extra: Further entries of a batch that the loss asks for, ``step.extra``, of 4 samples.
+        sample_shape: Shape of the tiny networks' samples; None: (1, 8, 8).
+        latent_dim: Size of the tiny generator's latents; None: 5.
+        sample_range: Range of the samples; None: the generator's.
+        logit_shapes: Shapes of a sample's logits to try the halves on; the tiny discriminator has
+            the first, and then all as heads. None: (), (1,) and (1, 4, 4), or (8,) and (1, 4, 4)
+            where ``directed`` is False.
+        reports: Numbers that other parts report, by ``part/name``, for a loss that observes them.
+        portable: Whether its arguments can be saved; False: they are passed again to
+            ``load_from_checkpoint``.
 
     Raises:
         ConformanceError: The loss breaks its contract.
     """
-    with own_randomness():
-        check_any(loss, AdversarialLoss)
-        for shape in ((N,), (N, 1), (N, 1, 4, 4)):
-            for scale in (1.0, 50.0):
-                _check_loss_values(loss, shape, scale)
-        _check_loss_directions(loss)
-        for player in Player:
-            logits = torch.zeros(N, device="meta")
-            check_device(loss, lambda loss: _half(loss, player, logits, logits))  # noqa: B023
-        if not loss.couples_samples:
-            _check_loss_separates(loss)
+    directed, plays = getattr(loss, "directed", True), _overrides_play(loss)
+    shapes = (LOGITS if directed else FEATURES) if logit_shapes is None else tuple(logit_shapes)
 
-
-def _check_loss_values(loss: AdversarialLoss, shape: tuple[int, ...], scale: float) -> None:
-    """Check shape, dtype and finiteness of both halves and of their gradients."""
-    for sign in (1.0, -1.0):
-        real = (sign * scale * torch.rand(shape)).requires_grad_()
-        fake = (-sign * scale * torch.rand(shape)).requires_grad_()
-        for player in Player:
-            value = _half(loss, player, real, fake)
-            what = f"the {player.value}'s half"
-            expect_tensor(loss, value, (N, ...), torch.float32, what)
-            gradients = torch.autograd.grad(value.sum(), (real, fake), allow_unused=True)
-            expect(
-                all(g is None or bool(g.isfinite().all()) for g in gradients),
-                loss,
-                f"{what} must have finite gradients for logits up to {scale:g}",
-            )
-
-
-def _check_loss_directions(loss: AdversarialLoss) -> None:
-    """Check whom a change of the logits pleases, where the players have not yet got their way."""
-    low = (torch.rand(16) - 2).requires_grad_()
-    high = (torch.rand(16) + 1).requires_grad_()
-    real, fake = torch.autograd.grad(loss.discriminator(low, high).sum(), (low, high))
-    expect(real.sum() < 0, loss, "the discriminator's half must fall when logits of reals rise")
-    expect(fake.sum() > 0, loss, "the discriminator's half must fall when logits of fakes fall")
-    value = _half(loss, Player.GENERATOR, high, low).sum()
-    (fake,) = torch.autograd.grad(value, low)
-    expect(fake.sum() < 0, loss, "the generator's half must fall when logits of fakes rise")
-    if loss.needs_real_logits_for_generator:
-        other = _half(loss, Player.GENERATOR, high + torch.rand(16), low).sum()
-        expect(
-            not torch.equal(value, other),
+    def scene_of(logit_shapes: Sequence[tuple[int, ...]]) -> Scene:
+        return make_scene(
             loss,
-            "declares needs_real_logits_for_generator, but the generator's half ignores them",
+            networks=networks,
+            prior=prior,
+            y=y,
+            extra=extra,
+            sample_shape=sample_shape,
+            latent_dim=latent_dim,
+            sample_range=sample_range,
+            logit_shapes=logit_shapes,
         )
 
+    scene = scene_of(shapes[:1])
+    own = check_any(loss, AdversarialLoss, scene.networks, portable=portable)
+    for flag in ("needs_real_logits_for_generator", "couples_samples", "directed"):
+        value = getattr(own, flag)
+        expect(isinstance(value, bool), own, f"must have {flag}, a bool, got {value!r}")
+    scene.check_requirements(own)
+    check_batch_on_meta(own, scene, _played)
+    if not plays:
+        check_halves(own, shapes)
+    said = dict(reports or {})
+    for scene.images_seen in IMAGES:
+        said |= _check_play(own, scene)
+    check_observing(own, said)
+    check_resuming(own, scene, _played, portable=portable)
+    _check_play(own, scene)
+    if not plays and networks is None:
+        several = scene_of(shapes)
+        fresh = check_any(loss, AdversarialLoss, several.networks, portable=portable)
+        _check_play(fresh, several)
 
-def _check_loss_separates(loss: AdversarialLoss) -> None:
-    real, fake = torch.randn(N), torch.randn(N)
-    for player in Player:
-        together = _half(loss, player, real, fake)
-        alone = torch.cat([_half(loss, player, real[i, None], fake[i, None]) for i in range(N)])
-        expect(
-            close(together, alone),
-            loss,
-            f"must declare couples_samples: the {player.value}'s half depends on the batch",
-        )
+
+def _overrides_play(loss: Any) -> bool:
+    """Whether a loss gets the whole step; its halves are then its own business."""
+    return getattr(type(loss), "play", None) is not AdversarialLoss.play
 
 
-def _half(loss: AdversarialLoss, player: Player, real: Tensor, fake: Tensor) -> Tensor:
-    if player is Player.DISCRIMINATOR:
-        return loss.discriminator(real, fake)
-    return loss.generator(fake, real if loss.needs_real_logits_for_generator else None)
+def _check_play(loss: AdversarialLoss, scene: Scene) -> dict[str, float]:
+    """Check what the game gets of an update of each player."""
+    said: dict[str, float] = {}
+    for player in ORDER:
+        what = f"play, in an update of the {player.value},"
+        said |= check_term(loss, scene, player, _played, name=NAME, what=what)
+    return said
+
+
+def _played(loss: AdversarialLoss, step: Any) -> dict[str, Tensor]:
+    found = loss.play(step)
+    several = isinstance(found, (list, tuple)) and found
+    expect(
+        several or isinstance(found, Tensor),
+        loss,
+        "play must return a tensor, or a list of tensors, one for each head, got "
+        f"{describe(found)}",
+    )
+    if isinstance(found, Tensor):
+        return {"": found}
+    return {f"head {index}": each for index, each in enumerate(found)}

@@ -1,158 +1,219 @@
-"""What generators and discriminators both owe: their attributes, a function, labels, gradients."""
+"""What generators and discriminators both owe: attributes, a function, heeding of labels."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gan.components.spec import build
-from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.game.optimization import make_optimizer
 from lightning_gan.generators.base import Generator
-from lightning_gan.testing.base import C, N, check_device, same_state
-from lightning_gan.testing.expectations import close, expect
-from lightning_gan.types import DiscriminatorOutput, map_labels
+from lightning_gan.testing.base import passed_again, same_state
+from lightning_gan.testing.computing import check_device
+from lightning_gan.testing.expectations import close, expect, told
+from lightning_gan.testing.inputs import N, Network, described, rows, with_labels
+from lightning_gan.types import (
+    DiscriminatorOutput,
+    Player,
+    as_discriminator_output,
+    as_generator_output,
+    describe,
+    map_tensors,
+)
+
+W = TypeVar("W", bound=nn.Module)
 
 
-def check_network_attributes(network: Generator | Discriminator) -> None:
-    """Check sample_shape and num_classes, and that the constructor's arguments are attributes."""
+def check_network_attributes(network: Network) -> None:
+    """Check what a network says of itself, and that it is what it was built with."""
     shape, classes = getattr(network, "sample_shape", None), network.num_classes
     expect(
-        shape is None or (isinstance(shape, tuple) and all(isinstance(s, int) for s in shape)),
+        shape is None or (isinstance(shape, tuple) and all(map(_is_size, shape))),
         network,
-        f"must have an attribute sample_shape, a tuple of ints, got {shape!r}",
+        f"must have an attribute sample_shape, a tuple of ints, got {shape!r}; an entry may be "
+        "None, for any size",
     )
     expect(
         classes is None or (isinstance(classes, int) and classes > 0),
         network,
         f"must have an attribute num_classes, None or a positive int, got {classes!r}",
     )
+    entry, unlabeled = network.class_entry, network.takes_unlabeled
+    expect(
+        entry is None or (isinstance(entry, str) and classes is not None),
+        network,
+        f"must have a class_entry, the name of the entry of a condition in which its num_classes "
+        f"classes are, or None, got {entry!r} and num_classes={classes!r}",
+    )
+    expect(
+        isinstance(unlabeled, bool),
+        network,
+        f"must have takes_unlabeled, a bool, got {unlabeled!r}",
+    )
     parameters = inspect.signature(type(network)).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     for name, given in {**defaults, **network.arguments()}.items():
-        if name in ("latent_dim", "sample_shape", "num_classes"):
+        if name in ("sample_shape", "num_classes"):
             got = getattr(network, name, None)
-            expected = tuple(given) if name == "sample_shape" and given is not None else given
+            listed = isinstance(given, (list, tuple))
+            expected = tuple(given) if listed else given
             expect(
                 got == expected,
                 network,
-                f"must have the attribute {name} it was built with, {expected!r}, got {got!r}",
+                f"must have the attribute {name} it was built with, {expected!r}, got {got!r}: "
+                f"write self.{name} = {name} in the constructor",
             )
+    player = Player.GENERATOR if isinstance(network, Generator) else Player.DISCRIMINATOR
+    with told(network, "must have parameter_groups that an optimizer takes"):
+        make_optimizer(player, network, (), None)
 
 
-def check_function(
-    network: Generator | Discriminator, x: Tensor, y: Any, *, couples_samples: bool
-) -> None:
+def run(network: Network, x: Tensor, y: Any) -> Any:
+    """Return the output of a network, whole, in the form that the game reads.
+
+    Raises:
+        ConformanceError: The network fails, or returns something else.
+    """
+    with told(
+        network,
+        f"must compute an output of {describe(x)} and {described(y)}, but failed",
+        "a condition of another kind is given to the check with y=..., sizes with sizes=(...)",
+    ):
+        output = network(x, y)
+        if isinstance(network, Generator):
+            return as_generator_output(output)
+        as_discriminator_output(output)
+        return output if isinstance(output, DiscriminatorOutput) else DiscriminatorOutput(output)
+
+
+def main(output: Any) -> list[Tensor]:
+    """Return the tensors of an output that the game itself uses: samples, or all logits."""
+    if not isinstance(output, DiscriminatorOutput):
+        return [output.samples]
+    return [*output.heads, *([] if output.class_logits is None else [output.class_logits])]
+
+
+def check_function(network: Network, x: Tensor, y: Any, *, couples_samples: bool) -> None:
     """Check, in float64, that in eval mode the network is a function of each sample alone."""
-    twin = build(network.spec(), trust=True)
+    twin = build(network.spec(), trust=True, given=passed_again(network))
     network = jittered(network)
     twin.double().eval().load_state_dict(network.state_dict())
-    x, y = x.double(), map_labels(_widen, y)
-    before = copy.deepcopy(network)
-    output = _run(network, x, y)
+    x, y = x.double(), map_tensors(_widen, y)
+    before, seed = copy.deepcopy(network), torch.get_rng_state()
+    output, _, again = (_run(network, each, y) for each in (x, x.flip(0), x))
     expect(
-        output.dtype == torch.float64, network, f"must compute in its own dtype, got {output.dtype}"
-    )
-    _run(network, -x, y)
-    expect(
-        close(output, _run(network, x, y)),
+        all(tensor.dtype == torch.float64 for tensor in output),
         network,
-        "must be a function of its inputs alone in eval mode, but two calls differ",
+        f"must compute in its own dtype, got {output[0].dtype} from weights of torch.float64: "
+        "leave out float() and the like",
     )
-    expect(same_state(before, network), network, "must not change its state in eval mode")
     expect(
-        close(output, _run(twin, x, y)),
+        _all_close(output, again),
         network,
-        "must depend on its arguments and its state_dict alone, but one rebuilt from both differs",
+        "must be a function of its inputs alone in eval mode, but two calls differ: draw no noise "
+        "where self.training is False, take it from the latents, and remember nothing",
+    )
+    expect(
+        torch.equal(seed, torch.get_rng_state()),
+        network,
+        "must leave the global random state alone in eval mode, but draws from it or seeds it: do "
+        "neither where self.training is False",
+    )
+    expect(
+        same_state(before, network),
+        network,
+        "must not change its state in eval mode, but does: count and average where self.training "
+        "is True",
+    )
+    expect(
+        _all_close(output, _run(twin, x, y)),
+        network,
+        "must depend on its arguments and its state_dict alone, but one rebuilt from both differs: "
+        "keep what else it depends on in a buffer or in get_extra_state",
     )
     if not couples_samples:
         for i in range(N):
-            alone = _run(network, x[i : i + 1], map_labels(lambda t: t[i : i + 1], y))  # noqa: B023
             expect(
-                close(output[i : i + 1], alone),
+                _all_close(rows(output, i), _run(network, x[i : i + 1], rows(y, i))),
                 network,
-                "must judge or make each sample independently of the batch in eval mode",
+                "must judge or make each sample independently of the batch in eval mode, but one "
+                "alone gives another result (a discriminator may declare couples_samples)",
             )
-    meta = map_labels(lambda t: t.to("meta"), y)
-    check_device(network, lambda network: _run(network, x.to("meta"), meta))
+    meta = map_tensors(lambda t: t.to("meta"), y)
+    check_device(network, lambda network: main(_read(network, network(x.to("meta"), meta))))
 
 
-def check_labels(network: Generator | Discriminator, x: Tensor, y: Any) -> None:
-    """Check that a conditional network heeds class labels, and another one does not."""
-    if y is not None:
-        return
-    network, x = jittered(network), x.double()
+def check_labels(network: Network, x: Tensor, y: Any, given: Any) -> None:
+    """Check that a conditional network heeds class labels, and another one does not.
+
+    Args:
+        network: The network.
+        x: Latents or samples.
+        y: The condition that it was tried with.
+        given: The condition that the author gave, or None.
+    """
+    network, x, y = jittered(network), x.double(), map_tensors(_widen, y)
+    ones = torch.ones(N, dtype=torch.int64)
     if network.num_classes is None:
-        some = torch.zeros(N, dtype=torch.int64)
+        if given is None:
+            expect(
+                _all_close(_run(network, x, None), _run(network, x, ones)),
+                network,
+                "must ignore labels where num_classes is None, but depends on them: data modules "
+                "may yield them anyway",
+            )
+        return
+    if network.takes_unlabeled:
+        unlabeled = _run(network, x, with_labels(network, y, -ones))
         expect(
-            close(_run(network, x, None), _run(network, x, some)),
+            all(bool(tensor.isfinite().all()) for tensor in unlabeled),
             network,
-            "must ignore labels where num_classes is None: data modules may yield them anyway",
+            "declares takes_unlabeled, but is not finite for labels of -1",
         )
-    elif network.num_classes > 1:
-        output = network(x, torch.zeros(N, dtype=torch.int64))
-        auxiliary = isinstance(output, DiscriminatorOutput) and output.class_logits is not None
-        others = _run(network, x, torch.ones(N, dtype=torch.int64))
+    if network.num_classes > 1:
+        zero, one = (with_labels(network, y, labels) for labels in (0 * ones, ones))
+        with torch.no_grad():
+            output = run(network, x, zero)
+        auxiliary = getattr(output, "class_logits", None) is not None
         expect(
-            auxiliary or not close(as_output(output).logits, others),
+            auxiliary or not _all_close(main(output), _run(network, x, one)),
             network,
-            "must depend on the labels where num_classes is set",
+            "must depend on the labels where num_classes is set, but classes 0 and 1 give the "
+            "same: use y, or set num_classes to None",
         )
 
 
-def check_gradients(network: Generator | Discriminator, x: Tensor, y: Any) -> None:
-    """Check that gradients reach the inputs and every trainable parameter."""
-    network = jittered(network).float().train()
-    x = x.clone().requires_grad_()
-    output = as_output(network(x, y))
-    (gradient,) = torch.autograd.grad(
-        output.logits.square().sum(), x, retain_graph=True, allow_unused=True
-    )
-    expect(
-        x.numel() == 0 or (gradient is not None and bool(gradient.any())),
-        network,
-        "must pass gradients to its input",
-    )
-    heads = [output.logits, output.class_logits, output.features]
-    total = torch.stack([h.square().sum() for h in heads if h is not None]).sum()
-    trainable = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    gradients = torch.autograd.grad(total, list(trainable.values()), allow_unused=True)
-    unused = [name for name, g in zip(trainable, gradients, strict=True) if g is None]
-    expect(
-        not unused,
-        network,
-        f"must use every trainable parameter, but {', '.join(unused)} gets no gradient",
-    )
-
-
-def labels_for(network: Generator | Discriminator, y: Any) -> Any:
-    """Return the given labels of N samples, else class labels where the network is conditional."""
-    if y is not None or network.num_classes is None:
-        return y
-    return torch.arange(N) % network.num_classes
-
-
-def jittered(network: C) -> C:
+def jittered(network: W) -> W:
     """Return a float64 copy in eval mode with weights off their first values, which may be 0."""
     network = copy.deepcopy(network).double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+            if parameter.is_floating_point():
+                parameter.add_(torch.randn_like(parameter), alpha=0.05)
     return network
 
 
-def as_output(output: Tensor | DiscriminatorOutput) -> DiscriminatorOutput:
-    """Return what a network returned, a tensor or an output with more heads, as the latter."""
-    return output if isinstance(output, DiscriminatorOutput) else DiscriminatorOutput(output)
+def _read(network: Network, output: Any) -> Any:
+    reads = as_generator_output if isinstance(network, Generator) else as_discriminator_output
+    return reads(output)
 
 
-def _run(network: nn.Module, x: Tensor, y: Any) -> Tensor:
+def _run(network: Network, x: Tensor, y: Any) -> list[Tensor]:
     with torch.no_grad():
-        return as_output(network(x, y)).logits
+        return main(run(network, x, y))
+
+
+def _all_close(ones: list[Tensor], others: list[Tensor]) -> bool:
+    return len(ones) == len(others) and all(map(close, ones, others))
 
 
 def _widen(t: Tensor) -> Tensor:
     return t.double() if t.is_floating_point() else t
+
+
+def _is_size(entry: Any) -> bool:
+    return entry is None or (isinstance(entry, int) and entry > 0)

@@ -1,4 +1,4 @@
-"""Reading checkpoints of GANModules: tensors and plain values only, never code."""
+"""Checkpoints of GANModules: what describes the module in them, and how they are read."""
 
 from __future__ import annotations
 
@@ -6,19 +6,53 @@ import os
 import pickle
 import re
 import warnings
+import weakref
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 
-from lightning_gan.components.spec import printable
+from lightning_gan.components.spec import is_portable, printable
 from lightning_gan.errors import InputError
+from lightning_gan.game import freezing, randomness
+from lightning_gan.game.gan import GAN
 
 KEY = "lightning_gan"
-FORMAT = 1
+FORMAT = 2
 # How torch says that a pickle names what is neither a tensor nor a plain value.
 _FOREIGN = re.compile(r"\bglobal\b", re.IGNORECASE)
+
+
+_told: weakref.WeakSet[GAN] = weakref.WeakSet()  # of what cannot be saved
+
+
+def described(gan: GAN, states: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a checkpoint says of a module besides its weights.
+
+    Args:
+        gan: The module.
+        states: Those of its training, or None.
+    """
+    spec = gan.spec()
+    missing = sorted(n for n, value in spec["init_args"].items() if not is_portable(value))
+    if missing and gan not in _told:
+        _told.add(gan)
+        again = ", ".join(f"{name}=..." for name in missing)
+        rank_zero_warn(
+            "the checkpoint's weights are complete, but these arguments cannot be saved; pass "
+            f"them again: load_from_checkpoint(path, {again})"
+        )
+    return {
+        "format": FORMAT,
+        "version": version("lightning-gan"),
+        "spec": spec,
+        "frozen": freezing.frozen_names(gan.generator, gan.discriminator),
+        "seed": randomness.chosen_seed(),
+        **(states or {"ranks": None, "configured": [], "skipped": []}),
+    }
 
 
 def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any]:
@@ -48,15 +82,21 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise InputError(f"{path} was not written by a GANModule")
-    number, step = ours.get("format"), checkpoint.get("global_step", 0)
-    complete = {"version", "spec", "random"} <= set(ours)
-    if not complete or type(number) is not int or type(step) is not int:
-        raise InputError(f"{path} is damaged: what describes the GANModule is incomplete")
-    if number > FORMAT:
+    number, step, frozen = ours.get("format"), checkpoint.get("global_step", 0), ours.get("frozen")
+    if type(number) is int and number < FORMAT:
         raise InputError(
-            f"{path} was written by lightning-gan {printable(ours['version'])}, which is newer "
+            f"{path} was written in a format from before the first release of lightning-gan, which "
+            "is not read any more: train again"
+        )
+    if type(number) is int and number > FORMAT:
+        raise InputError(
+            f"{path} was written by lightning-gan {printable(ours.get('version'))}, which is newer "
             "than this one; try: pip install --upgrade lightning-gan"
         )
+    named = type(frozen) is list and all(type(name) is str for name in frozen)
+    complete = named and {"version", "spec", "ranks"} <= set(ours)
+    if not complete or type(number) is not int or type(step) is not int:
+        raise InputError(f"{path} is damaged: what describes the GANModule is incomplete")
     return dict(checkpoint)
 
 

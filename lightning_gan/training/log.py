@@ -5,14 +5,62 @@ They go in one piece, past ``self.log``, which costs half a millisecond a value.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 
-from lightning_gan.training.seams.strategy import average
+from lightning_gan.game.ranks import average
+from lightning_gan.game.readings import Reading, Readings
+from lightning_gan.game.side import Side
 from lightning_gan.types import Progress
 
 COUNTS = ("images", "rounds", "discriminator_steps", "generator_steps")
+
+
+@dataclass
+class Latest:
+    """The latest values that were logged.
+
+    Attributes:
+        metrics: Scalars by key.
+        step: Batches of the fit up to and with the last one that they are about.
+    """
+
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+    step: int = 0
+
+
+def named(readings: Readings) -> dict[str, Tensor]:
+    """Return what a batch told by its keys in the log."""
+    found: dict[str, Tensor | None] = {}
+    if readings.discriminator is not None:
+        found.update(of_side("discriminator", readings.discriminator))
+    if readings.generator is not None:
+        found.update(of_side("generator", readings.generator))
+    judged = readings.judged
+    found["logits/real"] = judged.real_logits
+    found["logits/fake"] = judged.fake_logits
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def of_side(player: str, reading: Reading) -> dict[str, Tensor | None]:
+    """Return the losses and terms of one player's update by their keys in the log."""
+    found: dict[str, Tensor | None] = {f"loss/{player}": reading.loss}
+    for name, term in reading.terms.items():
+        found[f"regularizer/{name}"] = term
+    for name, factor in reading.factors.items():
+        found[f"weight/{player}/{name}"] = factor
+    found.update(reading.reports)
+    found[f"grad_norm/{player}"] = reading.gradient_norm
+    return found
+
+
+def skipped(*sides: Side) -> dict[str, Tensor]:
+    """Return how many updates of each player that ever stepped have been left out."""
+    counts = {f"skipped/{side.player.value}": side.skipped.count() for side in sides}
+    return {key: torch.tensor(float(n)) for key, n in counts.items() if n is not None}
 
 
 def averaged(means: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -17,10 +19,15 @@ class Meter:
         """Whether anything has been added since the last flush."""
         return bool(self._sums)
 
-    def add(self, key: str, value: Tensor) -> None:
-        """Add one detached scalar tensor."""
-        self._sums[key] = self._sums[key] + value if key in self._sums else value
-        self._counts[key] = self._counts.get(key, 0) + 1
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add detached scalar tensors by their keys."""
+        sums, counts = self._sums, self._counts
+        for key, value in values.items():
+            if key in sums:
+                sums[key] = sums[key] + value
+                counts[key] += 1
+            else:
+                sums[key], counts[key] = value, 1
 
     def flush(self) -> dict[str, Tensor]:
         """Return the means and forget them."""

@@ -7,68 +7,77 @@ state; what has changed since takes effect, or is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_gan.errors import InputError
-from lightning_gan.types import Player
+from lightning_gan.game.side import Side
 
 PARTS = ("optimizer", "lr_scheduler")
 KERNELS = ("foreach", "fused", "capturable", "differentiable")  # how, not what, is computed
 # Of schedulers: where they are, and what follows from the optimizer.
 MOVING = ("last_epoch", "base_lrs", "_last_lr", "_step_count", "_is_initial", "_initial_step")
-Made = Mapping[Player, Mapping[str, Any]]  # what configure_optimizers made: optimizer, lr_scheduler
+Configured = Sequence[Mapping[str, Any]]  # of each side: optimizer, lr_scheduler
 
 
-def configured(made: Made) -> dict[str, dict[str, Any]]:
-    """Return the classes and plain settings of new optimizers and schedulers, by player."""
-    return {
-        player.value: {part: _settings(parts.get(part)) for part in PARTS}
-        for player, parts in made.items()
-    }
+def configured(sides: Sequence[Side]) -> list[dict[str, Any]]:
+    """Return the classes and plain settings of new optimizers and schedulers, side by side."""
+    return [
+        {"optimizer": _settings(side.optimizer), "lr_scheduler": _settings(side.scheduler)}
+        for side in sides
+    ]
 
 
-def check_kinds(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_kinds(sides: Sequence[Side], then: Configured, now: Configured) -> None:
     """Check that states can be loaded: they are those of the same classes.
 
     Args:
+        sides: Both sides.
         then: What :func:`configured` returned in the training that saved them.
         now: What it returns today.
 
     Raises:
         InputError: An optimizer or a scheduler is of another class, was added or left out, or an
-            optimizer has more or fewer parameter groups.
+            optimizer has more or fewer parameter groups, or parameters in one of them.
     """
-    for player in Player:
+    for side, before, after in zip(sides, then, now, strict=True):
         for part in PARTS:
-            old, new = (side.get(player.value, {}).get(part) for side in (then, now))
-            names = [None if side is None else side.get("class") for side in (old, new)]
+            old, new = before.get(part), after.get(part)
+            names = [None if each is None else each.get("class") for each in (old, new)]
             if names[0] != names[1]:
                 raise InputError(
-                    f"{player.value}_{part}: the checkpoint holds the state of {names[0]}, and "
-                    f"{names[1]} cannot go on from it; set it back, or begin a new training "
+                    f"{side.settings.named(part)}: the checkpoint holds the state of {names[0]}, "
+                    f"and {names[1]} cannot go on from it; set it back, or begin a new training "
                     "without the checkpoint"
                 )
-            numbers = [len((side or {}).get("groups", ())) for side in (old, new)]
+            numbers = [len((each or {}).get("groups", ())) for each in (old, new)]
             if numbers[0] != numbers[1]:
                 raise InputError(
-                    f"{player.value}_{part}: the checkpoint has {numbers[0]} parameter groups, and "
-                    f"there are {numbers[1]} now; set it back"
+                    f"{side.settings.named(part)}: the checkpoint has {numbers[0]} parameter "
+                    f"groups, and there are {numbers[1]} now; set it back"
                 )
+            sizes = [(each or {}).get("parameters", ()) for each in (old, new)]
+            for index, (was, number) in enumerate(zip(*sizes, strict=True)):
+                if was != number:
+                    raise InputError(
+                        f"{side.settings.named(part)}: the checkpoint trains {was} parameters in "
+                        f"group {index}, and {number} are trained now; freeze what was frozen "
+                        "then, or begin a new training from its weights"
+                    )
 
 
-def take_effect(then: Mapping[str, Any], now: Mapping[str, Any], made: Made) -> list[str]:
+def take_effect(sides: Sequence[Side], then: Configured, now: Configured) -> list[str]:
     """Give loaded optimizers and schedulers the settings that have changed since.
 
     A learning rate that a scheduler moves is changed in proportion.
 
     Args:
+        sides: Both sides.
         then: What :func:`configured` returned in the training that saved the states.
         now: What it returned today, before they were loaded.
-        made: The optimizers and schedulers.
 
     Returns:
         What has changed, to be told.
@@ -77,34 +86,28 @@ def take_effect(then: Mapping[str, Any], now: Mapping[str, Any], made: Made) -> 
         InputError: A setting within a scheduler made of others has changed.
     """
     changed = []
-    for player in Player:
-        old, new = then[player.value], now[player.value]
-        optimizer, scheduler = made[player]["optimizer"], made[player].get("lr_scheduler")
+    for side, old, new in zip(sides, then, now, strict=True):
+        if side.optimizer is None:
+            continue
         groups = (old["optimizer"]["groups"], new["optimizer"]["groups"])
         for index, (before, after) in enumerate(zip(*groups, strict=True)):
-            changed += _change_group(player, optimizer, scheduler, index, before, after)
-        if scheduler is not None:
-            changed += _change_scheduler(
-                player, scheduler, old["lr_scheduler"], new["lr_scheduler"]
-            )
+            changed += _change_group(side, index, before, after)
+        if side.scheduler is not None:
+            changed += _change_scheduler(side, old["lr_scheduler"], new["lr_scheduler"])
     return changed
 
 
-def _change_group(
-    player: Player,
-    optimizer: Optimizer,
-    scheduler: Any,
-    index: int,
-    then: dict[str, Any],
-    now: dict[str, Any],
-) -> list[str]:
-    group, changed = optimizer.param_groups[index], []
+def _change_group(side: Side, index: int, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    optimizer, scheduler, name = side.optimizer, side.scheduler, side.settings.named("optimizer")
+    assert optimizer is not None
+    group: dict[str, Any] = optimizer.param_groups[index]
+    changed = []
     for key, value in now.items():
         if key in KERNELS:
             group[key] = value
         elif key not in ("lr", "initial_lr") and then.get(key) != value:
             group[key] = value
-            changed.append(f"{player.value}_optimizer.{key} {then.get(key)} -> {value}")
+            changed.append(f"{name}.{key} {then.get(key)} -> {value}")
     if group.get("fused"):  # torch leaves the counts on the CPU where they were saved without it
         for parameter in group["params"]:
             state = optimizer.state.get(parameter, {})
@@ -119,13 +122,13 @@ def _change_group(
         for each in _flat(scheduler):
             if hasattr(each, "base_lrs"):
                 each.base_lrs[index] = new
-        changed.append(f"{player.value}_optimizer.lr {old} -> {new}")
+        changed.append(f"{name}.lr {old} -> {new}")
     return changed
 
 
-def _change_scheduler(
-    player: Player, scheduler: Any, then: dict[str, Any], now: dict[str, Any]
-) -> list[str]:
+def _change_scheduler(side: Side, then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    scheduler, name = side.scheduler, side.settings.named("lr_scheduler")
+    assert scheduler is not None
     changed = []
     for key, value in now["settings"].items():
         old = then["settings"].get(key)
@@ -133,11 +136,11 @@ def _change_scheduler(
             continue
         if key.startswith("_"):  # made from settings, such as the schedulers of a SequentialLR
             raise InputError(
-                f"{player.value}_lr_scheduler: a setting inside {now['class']} has changed, which "
+                f"{name}: a setting inside {now['class']} has changed, which "
                 "a resumed training cannot take over; set it back"
             )
         scheduler.load_state_dict({**scheduler.state_dict(), key: value})
-        changed.append(f"{player.value}_lr_scheduler.{key} {old} -> {value}")
+        changed.append(f"{name}.{key} {old} -> {value}")
     return changed
 
 
@@ -155,7 +158,8 @@ def _settings(part: Any) -> dict[str, Any] | None:
     name = f"{type(part).__module__}.{type(part).__qualname__}"
     if isinstance(part, Optimizer):
         groups = [{k: v for k, v in group.items() if k != "params"} for group in part.param_groups]
-        return {"class": name, "groups": _plain(groups)}
+        sizes = [len(group["params"]) for group in part.param_groups]
+        return {"class": name, "groups": _plain(groups), "parameters": sizes}
     return {"class": name, "settings": _plain(part.state_dict())}
 
 

@@ -16,7 +16,7 @@ from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.generators.dcgan import DCGANGenerator
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.losses.wasserstein import WassersteinLoss
-from lightning_gan.lr_schedulers import InverseTimeDecay
+from lightning_gan.lr_schedulers.inverse_time_decay import InverseTimeDecay
 
 CPU = torch.device("cpu")
 STEPS = 5

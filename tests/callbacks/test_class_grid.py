@@ -125,7 +125,7 @@ def test_training_is_the_same_with_and_without(tmp_path):
 def test_an_unconditional_generator_is_refused(tmp_path):
     message = (
         "^ClassGrid expects a class-conditional generator, got num_classes=None; use SampleGrid "
-        "for an unconditional one$"
+        "for an unconditional one, or one with other conditions$"
     )
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, toys.gan(), callbacks=[ClassGrid()])

@@ -10,7 +10,8 @@ from lightning_gan.discriminators.acgan import ACGANDiscriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.acgan import ACGANGenerator
 from lightning_gan.regularizers.auxiliary_classifier import AuxiliaryClassifierRegularizer
-from lightning_gan.types import AdversarialStep, DiscriminatorOutput, Player
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import DiscriminatorOutput, Player
 
 REAL = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 3.0]])
 FAKE = torch.tensor([[0.0, 0.0, 0.0], [1.0, -2.0, 0.0]])

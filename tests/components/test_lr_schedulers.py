@@ -10,7 +10,7 @@ from torch import nn
 from lightning_gan import GANModule
 from lightning_gan.data import RandomImages
 from lightning_gan.errors import InputError
-from lightning_gan.lr_schedulers import InverseTimeDecay
+from lightning_gan.lr_schedulers.inverse_time_decay import InverseTimeDecay
 
 
 def optimizer(rate=0.1):

@@ -7,7 +7,8 @@ from torch import nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.r1 import R1Regularizer
-from lightning_gan.types import AdversarialStep, Player
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player
 
 
 class Linear(Discriminator):

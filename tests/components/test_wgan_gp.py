@@ -9,7 +9,8 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.losses.wasserstein import WassersteinLoss
 from lightning_gan.regularizers.wgan_gp import WGANGPRegularizer
-from lightning_gan.types import AdversarialStep, Player
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player
 
 
 class Linear(Discriminator):

@@ -137,6 +137,7 @@ def test_the_protocol_says_everything(gan, data):
         "sample_shape": [1, 4, 4],
         "num_classes": 2,
         "order": "subset",
+        "range": [-1.0, 1.0],
         "sha256": protocol["data"]["sha256"],
     }
     assert len(protocol["data"]["sha256"]) == 64
@@ -149,6 +150,7 @@ def test_the_protocol_says_everything(gan, data):
     assert protocol["generator"] == {
         "weights": "trained",
         "labels": "arange(n) % 2",
+        "range": [-1.0, 1.0],
         "truncation": None,
     }
     assert (protocol["n_fake"], protocol["n_real"], protocol["split"]) == (40, 48, "test")

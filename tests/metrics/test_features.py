@@ -12,6 +12,8 @@ from lightning_gan.metrics.features import (
     Features,
     checked_logits,
     extract,
+    from_uint8,
+    pixel_bounds,
     to_uint8,
     weights_sha256,
 )
@@ -173,3 +175,39 @@ def test_the_public_names_of_the_room():
         assert getattr(metrics, name).__module__ == f"lightning_gan.metrics.{metrics._HOMES[name]}"
     with pytest.raises(AttributeError, match="lightning_gan.metrics' has no attribute 'Nonsense'"):
         metrics.Nonsense  # noqa: B018
+
+
+# Ranges -----------------------------------------------------------------------------------------
+
+
+def test_values_of_any_range_become_pixels_and_come_back():
+    dose = torch.tensor([0.0, 12.5, 50.0, 60.0]).view(1, 1, 2, 2)
+    seen = to_uint8(dose, (0.0, 50.0))
+    assert seen.flatten().tolist() == [0, 64, 255, 255]
+    assert from_uint8(seen, (0.0, 50.0)).flatten().tolist() == pytest.approx([0, 12.54902, 50, 50])
+    every = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(from_uint8(every)), every)
+    assert torch.equal(to_uint8(from_uint8(every, (-3.0, 7.0)), (-3.0, 7.0)), every)
+
+
+def test_bounds_of_declared_and_free_ranges():
+    x = torch.tensor([-7.0, 3.0])
+    assert pixel_bounds(None, x) == pixel_bounds("symmetric", x) == (-1, 1)
+    assert pixel_bounds("unit", x) == (0, 1)
+    assert pixel_bounds((0.0, 50.0), x) == (0, 50)
+    assert pixel_bounds("free", x) == (-7, 3)
+    assert pixel_bounds("free", torch.ones(3)) == (1, 2)
+
+
+def test_samples_of_any_range_are_looked_at_alike():
+    x = torch.rand(3, 1, 4, 4) * 2 - 1
+
+    class Flat(FeatureExtractor):
+        name, feature_dim = "flat", 16
+
+        def forward(self, images):
+            return Features(images.flatten(1))
+
+    usual, other = extract(Flat(), x), extract(Flat(), (x + 1) * 25, bounds=(0.0, 50.0))
+    assert torch.allclose(usual.features, other.features, atol=0.008)
+    assert usual.features.min() < -0.5

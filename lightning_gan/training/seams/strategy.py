@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
-import torch.distributed
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.strategies import (
     DDPStrategy,
@@ -19,12 +17,12 @@ from pytorch_lightning.strategies import (
     FSDPStrategy,
     StrategyRegistry,
 )
-from torch import Tensor
 from torch.nn import Module
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from lightning_gan.errors import InputError
+from lightning_gan.game.ranks import average, broadcast
 
 
 class GANDDPStrategy(DDPStrategy):
@@ -48,7 +46,7 @@ class GANDDPStrategy(DDPStrategy):
         model: LightningModule | Module | None = None,
         **kwargs: Any,
     ) -> Any:
-        """Average the optimizer's gradients over ranks, then step."""
+        """Average the optimizer's gradients over ranks, then step: of a module that is no game."""
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         average([p.grad for p in parameters if p.grad is not None])
         return super().optimizer_step(optimizer, closure, model, **kwargs)
@@ -84,47 +82,11 @@ def check_trainer(trainer: Trainer) -> None:
         )
 
 
-@torch.no_grad()
-def average(tensors: list[Tensor]) -> None:
-    """Average tensors over all ranks in place, in one all-reduce for each dtype and device."""
-    world_size = _world_size()
-    for group in _grouped(tensors) if world_size > 1 else []:
-        flat = torch.cat([tensor.reshape(-1) for tensor in group])
-        torch.distributed.all_reduce(flat)
-        flat /= world_size
-        _copy_back(flat, group)
+def spare_buffers(trainer: Trainer) -> None:
+    """Keep torch's wrapper from giving all ranks the buffers of rank 0 before every batch.
 
-
-@torch.no_grad()
-def broadcast(tensors: list[Tensor]) -> None:
-    """Give all ranks the tensors of rank 0, in place."""
-    for group in _grouped(tensors) if _world_size() > 1 else []:
-        flat = torch.cat([tensor.detach().reshape(-1) for tensor in group])
-        torch.distributed.broadcast(flat, 0)
-        _copy_back(flat, group)
-
-
-def gather_objects(value: Any) -> list[Any]:
-    """Return the value of every rank, in the order of ranks."""
-    gathered: list[Any] = [value] * _world_size()
-    if len(gathered) > 1:
-        torch.distributed.all_gather_object(gathered, value)
-    return gathered
-
-
-def _world_size() -> int:
-    initialized = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_world_size() if initialized else 1
-
-
-def _grouped(tensors: list[Tensor]) -> list[list[Tensor]]:
-    groups: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
-    for tensor in tensors:
-        groups.setdefault((tensor.dtype, tensor.device), []).append(tensor)
-    return list(groups.values())
-
-
-def _copy_back(flat: Tensor, tensors: list[Tensor]) -> None:
-    pieces = torch.split(flat, [tensor.numel() for tensor in tensors])
-    for tensor, piece in zip(tensors, pieces, strict=True):
-        tensor.copy_(piece.view_as(tensor))
+    The game averages those of the networks, and what a part keeps of its own rank's batches is its
+    own.
+    """
+    if isinstance(trainer.model, DistributedDataParallel):
+        trainer.model.broadcast_buffers = False

@@ -1,0 +1,58 @@
+"""Parameters that are not trained, by name or pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from torch import nn
+
+from lightning_gan.errors import InputError, nearest
+
+
+def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Iterable[str]) -> None:
+    """Freeze the parameters that the patterns name.
+
+    Args:
+        generator: Its parameters are called ``generator.<name>``.
+        discriminator: Its parameters are called ``discriminator.<name>``.
+        patterns: Each names a parameter, everything below a module, or, with ``*``, what fits.
+
+    Raises:
+        InputError: A pattern names nothing.
+    """
+    parameters = dict(_named(generator, discriminator))
+    for pattern in patterns:
+        found = [name for name in parameters if _fits(name, pattern)]
+        if not found:
+            modules = {name.rpartition(".")[0] for name in parameters}
+            raise InputError(
+                f"freeze: {pattern!r} names no parameter{nearest(pattern, modules) or '.'} "
+                f"Modules with parameters: {', '.join(sorted(modules)[:20])}"
+            )
+        for name in found:
+            parameters[name].requires_grad_(False)
+
+
+def frozen_names(generator: nn.Module, discriminator: nn.Module) -> list[str]:
+    """Return the names of all parameters that require no gradient."""
+    named = _named(generator, discriminator)
+    return [name for name, parameter in named if not parameter.requires_grad]
+
+
+def freeze_again(generator: nn.Module, discriminator: nn.Module, names: Iterable[str]) -> None:
+    """Freeze the parameters of these names; what is not there any more is passed over."""
+    wanted = set(names)
+    for name, parameter in _named(generator, discriminator):
+        if name in wanted:
+            parameter.requires_grad_(False)
+
+
+def _named(generator: nn.Module, discriminator: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    yield from generator.named_parameters("generator")
+    yield from discriminator.named_parameters("discriminator")
+
+
+def _fits(name: str, pattern: str) -> bool:
+    below = fnmatchcase(name, f"{pattern}.*")
+    return below or fnmatchcase(name, pattern)

@@ -1,0 +1,329 @@
+"""What lives only while Lightning trains a GAN: the game in play, its log, what a resume waits for.
+
+It is a callback that GANModule brings along, so that a subclass may override any hook of the
+module's: nothing of ours lives in those.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities import rank_zero_warn
+
+from lightning_gan.errors import InputError, NotFiniteError
+from lightning_gan.game import randomness
+from lightning_gan.game.compilation import compile_networks
+from lightning_gan.game.game import Game
+from lightning_gan.game.gan import GAN
+from lightning_gan.game.graphs.checks import check_graph
+from lightning_gan.game.optimization import spare_gpu_queries
+from lightning_gan.game.ranks import gather_objects
+from lightning_gan.game.side import Side
+from lightning_gan.training import log, rank_states, resuming
+from lightning_gan.training.engine import LightningEngine
+from lightning_gan.training.holding import hold_out
+from lightning_gan.training.meter import Meter
+from lightning_gan.training.seams import hooks, saving
+from lightning_gan.training.seams.clock import one_count
+from lightning_gan.training.seams.strategy import check_trainer, spare_buffers
+from lightning_gan.training.seams.transfer import moves_nothing_else
+
+STEP_HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+LOST_EVERY = 50  # batches between looks at the updates left out, where nothing is logged
+
+
+class Session(Callback):
+    """One training of a GAN by a Trainer.
+
+    Args:
+        gan: The GANModule.
+        latest: Where the latest logged values are kept.
+
+    Attributes:
+        game: The game in play; it is there from the start of the fit.
+        device: Where the module is trained.
+        hands_over: Whether batches that are on the device need nothing done.
+    """
+
+    def __init__(self, gan: GAN, latest: log.Latest) -> None:
+        self._gan = gan
+        self._latest = latest
+        self._trainer: Trainer | None = None
+        self.game: Game | None = None
+        self.device = torch.device("cpu")
+        self.hands_over = False
+        self._meter = Meter()
+        self._saved: dict[str, Any] = {}  # of the checkpoint from which training goes on
+        self._configured: list[dict[str, Any]] = []
+        self._lost: str | None = None  # which player was left out too often
+        self._global_random: dict[str, torch.Tensor] | None = None
+        self._validates = False
+
+    def __reduce__(self) -> Any:
+        return (type(None), ())  # a copy of the module is at rest
+
+    @property
+    def trainer(self) -> Trainer:
+        """The Trainer."""
+        assert self._trainer is not None
+        return self._trainer
+
+    def _trains(self, module: Any) -> bool:
+        """Whether a module is the one of this session; a Trainer may go on to another."""
+        return module is self._gan
+
+    # One batch ------------------------------------------------------------------------------
+
+    def train_batch(self, batch: Any) -> None:
+        """Play one batch, count it as one step, and log what is due."""
+        trainer, game = self.trainer, self.game
+        assert game is not None
+        with one_count(trainer) as step:
+            every = self._log_period()
+            game.notes_norms = logs = every > 0 and step % every == 0
+            readings = game.play(*self._gan.read(batch))
+            self._meter.add(log.named(readings))
+            if logs:
+                self._log(step)
+            if step % (every or LOST_EVERY) == 0:
+                self._stop_if_lost(game)
+        if self._validates:  # with a loader that may draw from torch's global state
+            self._global_random = randomness.get_states(self.device)
+
+    def _stop_if_lost(self, game: Game) -> None:
+        lost = game.lost()
+        if lost is not None:
+            self._lost, self.trainer.should_stop = lost, True
+
+    # The course of a fit ------------------------------------------------------------------------
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Begin, where the module is going to be trained."""
+        if stage == "fit" and self._trains(pl_module):
+            self._trainer = trainer
+            cast(Any, pl_module).session = self
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse trainers that cannot train two players; put the game together."""
+        gan, self.device = self._gan, pl_module.device
+        if not self._trains(pl_module):
+            return
+        check_trainer(trainer)
+        spare_buffers(trainer)
+        if gan.graph:
+            self._check_graph(trainer, pl_module)
+        saving.install(trainer)
+        spare_gpu_queries()
+        compile_networks(gan, self.device)
+        # Lightning advises to save weights from before the step, which a finished batch must not.
+        warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
+        schedulers = [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
+        optimizers = trainer.strategy.optimizers
+        self.game = game = Game(gan, sides=adopted(gan, optimizers, schedulers))
+        game.gives_up = False  # at a log
+        self._configured = resuming.configured(game.sides)
+        if self._saved.get("configured"):
+            resuming.check_kinds(game.sides, self._saved["configured"], self._configured)
+        begun = [each["batches"] for each in gather_objects(gan.progress.state_dict())]
+        if len(set(begun)) > 1:
+            raise InputError(
+                f"the processes begin at different steps, {begun}: give ckpt_path one file that "
+                "all of them can read"
+            )
+        declared = getattr(trainer.datamodule, "sample_range", None)  # type: ignore[attr-defined]
+        gan.declare_range(declared)
+        if gan.generator_ema is not None:
+            if gan.progress.batches == 0:  # weights may have been loaded since construction
+                gan.generator_ema.load_state_dict(gan.generator.state_dict())
+            gan.generator_ema.train()  # Lightning warns of modules in eval mode at this point
+        hold_out(trainer, gan)  # before other callbacks' on_train_start, which comes before ours
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Seed this rank's random states, or take up those of the checkpoint."""
+        gan, game = self._gan, self.game
+        if not self._trains(pl_module):
+            return
+        assert game is not None
+        if gan.generator_ema is not None:
+            gan.generator_ema.eval()
+        then = self._saved.get("configured")
+        changed = resuming.take_effect(game.sides, then, self._configured) if then else []
+        if changed:
+            rank_zero_warn(f"changed from here on: {'; '.join(changed)}")
+        # Another fit of the same module goes on with other noise.
+        game.seed = randomness.base_seed()
+        torch.manual_seed(
+            randomness.derive(game.seed, trainer.global_rank, 1, gan.progress.batches)
+        )
+        game.engine = LightningEngine(trainer, pl_module)
+        game.begin(self.device)
+        self._take_up(trainer, game)
+        self._validates = trainer.enable_validation
+        self.hands_over, self.device = moves_nothing_else(trainer), pl_module.device
+        hooks.pass_over_empty(trainer)
+
+    def _take_up(self, trainer: Trainer, game: Game) -> None:
+        """Go on with the states of this rank, where the checkpoint has them."""
+        saved, self._saved = self._saved, {}
+        for side, counts in zip(game.sides, saved.get("skipped", ()), strict=False):
+            side.skipped.load_state_dict(counts)
+        of_ranks = saved.get("ranks")
+        if not of_ranks:
+            return
+        then = {"processes": len(of_ranks), "seed_everything": saved.get("seed")}
+        now = {"processes": trainer.world_size, "seed_everything": randomness.chosen_seed()}
+        if None in (then["seed_everything"], now["seed_everything"]):
+            now["seed_everything"] = then["seed_everything"]  # nobody chose another
+        changed = [f"{key} {then[key]} -> {now[key]}" for key in now if then[key] != now[key]]
+        if changed:
+            rank_zero_warn(
+                f"training goes on with {', '.join(changed)}: noise is drawn anew from here on"
+            )
+            return
+        own = of_ranks[trainer.global_rank]
+        randomness.set_states(own["random"], self.device, game.noise)
+        self._meter.load_state_dict(own["meter"], self.device)
+        if own["parts"] is not None:
+            rank_states.load_states_of_parts(self._gan, own["parts"])
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let training go on with the random state that it had before validation."""
+        saved, self._global_random = self._global_random, None
+        if saved is not None and not trainer.sanity_checking:
+            randomness.set_states(saved, self.device)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Send the last, unfinished means to the loggers."""
+        if self._trains(pl_module):
+            hooks.restore(trainer)
+            if self._meter:
+                self._log(trainer.global_step)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say why training ended, if it was lost; the last checkpoint is there by now.
+
+        Raises:
+            NotFiniteError: ``max_skipped`` updates in a row were left out.
+        """
+        game = self.game
+        if game is None or not self._trains(pl_module):
+            return
+        lost = game.lost() or self._lost
+        if lost is not None:
+            raise NotFiniteError(
+                f"NaN or infinite losses or gradients: {lost} were left out, and the weights are "
+                f"as before them; {self._advice(game)}"
+            )
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Let go of what only batches need; the states stay, for a checkpoint after the fit."""
+        self.hands_over = False
+        if stage == "fit" and self.game is not None:
+            self.game.graphs = None
+
+    # The log ------------------------------------------------------------------------------------
+
+    def _log_period(self) -> int:
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every
+
+    def _log(self, step: int) -> None:
+        """Log the means since the last time, averaged over ranks, and the counts.
+
+        Args:
+            step: Batches of this fit, up to and with the last one that the means are about.
+        """
+        assert self.game is not None
+        means = log.averaged(self._meter.flush(), self.device)
+        counts = {**log.skipped(*self.game.sides), **log.counts(self._gan.progress)}
+        self._latest.metrics = {**means, **counts}
+        self._latest.step = step
+        log.send(self.trainer, self._latest.metrics, step)
+
+    def _advice(self, game: Game) -> str:
+        """Return where training ends, the checkpoint to go on from, and what to change."""
+        saving_callback = self.trainer.checkpoint_callback
+        names = ("last_model_path", "best_model_path")
+        paths = [getattr(saving_callback, name, "") for name in names]
+        kept = next((path for path in paths if path), None)
+        rates = " and ".join(
+            f"the {side.player.value}'s, {side.optimizer.param_groups[0]['lr']:.2g}"
+            for side in game.sides
+            if side.optimizer is not None
+        )
+        return (
+            f"training ends at step {self.trainer.global_step:,}"
+            f"{f' and the last checkpoint is {kept}' if kept else ''}; lower a learning rate "
+            f"({rates}), or set generator_clip_norm=1 and discriminator_clip_norm=1"
+        )
+
+    # Checkpoints --------------------------------------------------------------------------------
+
+    def states(self) -> dict[str, Any]:
+        """Return what a checkpoint needs besides the module: the states of all ranks."""
+        game = self.game
+        if game is None or game.noise is None:
+            return {"ranks": None, "configured": self._configured, "skipped": []}
+        own = {
+            "random": randomness.get_states(self.device, game.noise),
+            "meter": self._meter.state_dict(),
+            "parts": rank_states.states_of_parts(self._gan),
+        }
+        return {
+            "ranks": gather_objects(own),
+            "configured": self._configured,
+            "skipped": [side.skipped.state_dict() for side in game.sides],
+        }
+
+    def go_on_from(self, saved: dict[str, Any]) -> None:
+        """Keep what a checkpoint holds besides the module until training starts."""
+        self._saved = saved
+
+    def _check_graph(self, trainer: Trainer, module: LightningModule) -> None:
+        """Refuse, before the first step, what cannot be captured.
+
+        Raises:
+            InputError: Something acts in Python at every step, or as check_graph says.
+        """
+        check_graph(self._gan, self.device)
+        if trainer.model is not module:
+            raise InputError(
+                "graph captures steps of one process, and trainer.strategy wraps the module for "
+                "several: leave it out, or set graph to false"
+            )
+        callbacks = [(callback, Callback) for callback in trainer.callbacks]  # type: ignore[attr-defined]
+        for listener, plain in [*callbacks, (module, LightningModule)]:
+            acting = [name for name in STEP_HOOKS if hooks.overrides(listener, name, plain)]
+            if acting:
+                raise InputError(
+                    f"graph passes over the hooks of a step, and {type(listener).__name__} has "
+                    f"{acting[0]}: leave it out, or set graph to false"
+                )
+
+
+def adopted(gan: GAN, optimizers: list[Any], schedulers: list[Any]) -> tuple[Side, Side]:
+    """Return the two sides with optimizers and schedulers that ``configure_optimizers`` made.
+
+    Args:
+        gan: The GAN.
+        optimizers: One for each player that is trained, in any order.
+        schedulers: One for each optimizer at most.
+
+    Raises:
+        InputError: An optimizer trains parameters of both players, or of none, or a player has two.
+    """
+    sides = gan.sides()
+    for optimizer in optimizers:
+        owner = next((side for side in sides if side.owns(optimizer)), None)
+        if owner is None or owner.optimizer is not None:
+            raise InputError(
+                "configure_optimizers must return one optimizer for each player, of that player's "
+                f"parameters alone; got {len(optimizers)}: "
+                f"{', '.join(type(each).__name__ for each in optimizers)}"
+            )
+        own = [each for each in schedulers if each.optimizer is optimizer]
+        owner.adopt(optimizer, own[0] if own else None)
+    return sides

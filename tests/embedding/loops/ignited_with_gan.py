@@ -1,0 +1,42 @@
+"""Super resolution with PyTorch Ignite, with a discriminator."""
+
+from __future__ import annotations
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import Checkpoint, DiskSaver
+from task import Critic, Upscaler, pairs
+from torch.nn.functional import l1_loss
+from torch.utils.data import DataLoader
+
+from lightning_gan import Adversary, create_loss, create_regularizer
+
+
+def main(folder, samples=32, epochs=2, batch_size=8, weight=0.1):
+    torch.manual_seed(0)
+    generator = Upscaler()
+    optimizer = torch.optim.Adam(generator.parameters(), lr=1e-2)
+    adversary = Adversary(
+        Critic(),
+        create_loss("non_saturating"),
+        {"r1": create_regularizer("r1", weight=0.1)},
+        generator_weight=weight,
+    )
+
+    def update(trainer, batch):
+        small, large = batch
+        made = generator(small)
+        readings = adversary.step(large, made)
+        loss = l1_loss(made, large) + adversary.generator_loss(made, large)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return {"loss": loss.item(), "discriminator": readings.discriminator.loss.item()}
+
+    trainer = Engine(update)
+    saved = {"trainer": trainer, "generator": generator, "optimizer": optimizer}
+    saved["adversary"] = adversary
+    saver = Checkpoint(saved, DiskSaver(folder, require_empty=False), filename_pattern="last.pt")
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, saver)
+    trainer.run(DataLoader(pairs(samples), batch_size), epochs)
+    return generator

@@ -1,0 +1,148 @@
+"""Every registered part does in an Adversary, in a loop of one's own, what it does in a Game."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+
+from lightning_gan import GAN, Adversary, Game, Prior, Regularizer
+from lightning_gan.components import registry
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.regularizers.r1 import R1Regularizer
+from lightning_gan.testing.tiny import TinyDiscriminator, TinyGenerator
+
+SHAPE, LATENT, N, STEPS = (1, 8, 8), 5, 6, 4
+# What parts are built with that have arguments without a default.
+OWN = {
+    "constant": {"value": 2.0},
+    **{k: {"start": 3.0, "end": 1.0, "kimg": 0.012} for k in ("burn_in", "cosine", "linear")},
+    "adaptive_weight": {"layer": "draw"},
+    "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
+    "gradnorm": {"terms": ["adversarial", "near"]},
+    "inverse_time_decay": {"decay": 0.1},
+}
+adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999), fused=True)
+
+
+def made(kind):
+    return [
+        pytest.param(partial(registry.load_entry(entry), **OWN.get(entry.name, {})), id=entry.name)
+        for entry in registry.entries(kind)
+        if entry.ours
+    ]
+
+
+class Near(Regularizer):
+    """A term of the generator beside the adversarial one: how far its samples are from real."""
+
+    def generator(self, step):
+        return (step.fake - step.real).square()
+
+
+class Listed(Prior):
+    def __init__(self, rows):
+        super().__init__()
+        self.rows = list(rows)
+
+    def sample(self, n, latent_dim, *, generator, device):
+        return self.rows.pop(0)
+
+
+def scene(heads=1):
+    torch.manual_seed(0)
+    networks = TinyGenerator(SHAPE, LATENT), TinyDiscriminator(SHAPE, heads)
+    y = torch.arange(N) % 3
+    return networks, [
+        (torch.rand(N, *SHAPE) * 2 - 1, y, torch.randn(N, LATENT)) for _ in range(STEPS)
+    ]
+
+
+def played(parts, heads):
+    (generator, discriminator), data = scene(heads)
+    gan = GAN(
+        generator,
+        discriminator,
+        prior=Listed([z for _, _, z in data]),
+        generator_optimizer=adam,
+        discriminator_optimizer=adam,
+        **parts(),
+    )
+    game = Game(gan)
+    for index, (real, y, _) in enumerate(data):
+        torch.manual_seed(index)
+        game.play(real, y)
+    return generator, discriminator
+
+
+def embedded(parts, heads):
+    (generator, discriminator), data = scene(heads)
+    adversary = Adversary(
+        discriminator, generator=generator, discriminator_optimizer=adam, **parts()
+    )
+    optimizer = adam([*generator.parameters(), *adversary.generator_parameters()])
+    for index, (real, y, z) in enumerate(data):
+        torch.manual_seed(index)
+        fake = generator(z, y)
+        readings = adversary.step(real, fake, y)
+        loss = adversary.generator_loss(fake, real, y)
+        assert loss.isfinite()
+        assert readings.discriminator.loss.isfinite()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert adversary.skipped == 0
+    return generator, discriminator
+
+
+def vector(network):
+    return torch.nn.utils.parameters_to_vector(network.parameters()).detach()
+
+
+def check(parts, heads=1):
+    ours, theirs = played(parts, heads), embedded(parts, heads)
+    before, _ = scene(heads)
+    for our, their, start in zip(ours, theirs, before, strict=True):
+        assert torch.equal(vector(our), vector(their))
+        assert not torch.equal(vector(our), vector(start))
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("make", made("loss"))
+def test_losses(make, heads):
+    check(lambda: {"loss": make()}, heads)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("make", made("regularizer"))
+def test_regularizers(make, heads):
+    check(lambda: {"loss": NonSaturatingLoss(), "regularizers": {"it": make()}}, heads)
+
+
+@pytest.mark.parametrize("make", made("augment"))
+def test_augmentations(make):
+    check(lambda: {"loss": NonSaturatingLoss(), "augment": make()})
+
+
+@pytest.mark.parametrize("make", made("balance"))
+def test_balances(make):
+    check(
+        lambda: {"loss": NonSaturatingLoss(), "regularizers": {"near": Near()}, "balance": make()}
+    )
+
+
+@pytest.mark.parametrize("make", made("schedule"))
+def test_schedules(make):
+    check(
+        lambda: {
+            "loss": NonSaturatingLoss(),
+            "regularizers": {"r1": R1Regularizer(1.0)},
+            "schedules": {"regularizers.r1.weight": make()},
+        }
+    )
+
+
+@pytest.mark.parametrize("make", made("lr_scheduler"))
+def test_lr_schedulers(make):
+    check(lambda: {"loss": NonSaturatingLoss(), "discriminator_lr_scheduler": make})

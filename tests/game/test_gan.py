@@ -1,0 +1,370 @@
+"""A GAN at rest: groups of parameters, conditions, ranges, parts with weights, held-out samples."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+import torch
+import toys
+from torch import nn
+
+from lightning_gan import (
+    GAN,
+    Batch,
+    Discriminator,
+    Game,
+    GANModule,
+    Generator,
+    InputError,
+    ParameterGroup,
+    Player,
+    Regularizer,
+)
+from lightning_gan.game.held_out import evaluated
+from lightning_gan.regularizers.r1 import R1Regularizer
+
+
+class Grouped(Generator):
+    """A mapping that learns at a hundredth of the rate."""
+
+    latent_dim, sample_shape = 3, toys.SHAPE
+
+    def __init__(self, twice: bool = False):
+        super().__init__()
+        self.twice = twice
+        self.mapping, self.draw = nn.Linear(3, 4), nn.Linear(4, 16)
+
+    def forward(self, z, y=None):
+        return self.draw(self.mapping(z)).tanh().view(-1, *toys.SHAPE)
+
+    def parameter_groups(self):
+        group = ParameterGroup("mapping", list(self.mapping.parameters()), rate=0.01)
+        return [group, group] if self.twice else [group]
+
+
+def test_groups_of_parameters_have_rates_of_their_own():
+    decay = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    gan = toys.gan(
+        generator=Grouped(),
+        generator_optimizer=partial(torch.optim.SGD, lr=1.0),
+        generator_lr_scheduler=decay,
+    )
+    game = Game(gan)
+    groups = game.generator.optimizer.param_groups
+    assert [(g["name"], g["lr"], len(g["params"])) for g in groups] == [
+        ("mapping", 0.01, 2),
+        ("generator", 1.0, 2),
+    ]
+    game.play(toys.images(4))
+    assert [group["lr"] for group in groups] == [0.005, 0.5]
+
+
+def test_a_parameter_in_two_groups_is_refused():
+    with pytest.raises(
+        InputError, match="parameter_groups names a parameter of the group 'mapping'"
+    ):
+        toys.gan(generator=Grouped(twice=True))
+
+
+def test_groups_are_resumed(tmp_path):
+    whole = toys.gan(generator=Grouped())
+    toys.fit(tmp_path, whole, steps=4)
+    toys.fit(tmp_path, toys.gan(generator=Grouped()), steps=2).save_checkpoint(tmp_path / "a.ckpt")
+    loaded = GANModule.load_from_checkpoint(tmp_path / "a.ckpt")
+    assert loaded.progress.generator_steps == 2
+
+
+# Conditions --------------------------------------------------------------------------------------
+
+
+class Conditional(Generator):
+    """Draws from an image, or from attributes, that it is given."""
+
+    latent_dim, sample_shape = 2, toys.SHAPE
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(18, 16)
+
+    def forward(self, z, y=None):
+        return self.net(torch.cat([z, y["image"].flatten(1)], 1)).view(-1, *toys.SHAPE)
+
+
+def test_conditions_are_those_of_held_out_samples():
+    gan = toys.gan(generator=Conditional())
+    with pytest.raises(
+        InputError, match=r"Conditional asks for a condition.*sample\(n, labels=...\)"
+    ):
+        gan.sample(3)
+    held = {"image": toys.images(5)}
+    gan.conditions.hold(toys.images(5), held)
+    seen = []
+    gan.generator.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[1]["image"]))
+    first, again = gan.sample(7, seed=1), gan.sample(7, seed=1)
+    assert torch.equal(first, again)
+    assert all(any(torch.equal(row, known) for known in held["image"]) for row in seen[0])
+    assert not torch.equal(gan.sample(7, seed=2), first)
+
+
+def test_classes_that_nobody_asks_for_are_not_conditions():
+    gan = toys.gan()
+    gan.conditions.hold(toys.images(5), torch.arange(5))
+    assert gan.conditions.draw(3, torch.Generator()) is None
+
+
+def test_classes_are_drawn_where_there_are_classes():
+    gan = toys.gan(
+        generator=toys.generator(num_classes=3), discriminator=toys.discriminator(num_classes=3)
+    )
+    drawn = gan.conditions.draw(64, torch.Generator().manual_seed(0))
+    assert set(drawn.tolist()) == {0, 1, 2}
+
+
+class Entry(Generator):
+    """Classes are one entry of a dict; -1 stands for none."""
+
+    latent_dim, sample_shape, num_classes = 2, toys.SHAPE, 3
+    class_entry, takes_unlabeled = "label", True
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(6, 16)
+
+    def forward(self, z, y=None):
+        hot = nn.functional.one_hot(y["label"] + 1, 4).to(z)
+        return self.net(torch.cat([z, hot], 1)).view(-1, *toys.SHAPE)
+
+
+def test_classes_may_be_one_entry_of_a_dict():
+    gan = toys.gan(generator=Entry())
+    game = Game(gan)
+    game.play(toys.images(4), {"label": torch.tensor([0, 1, -1, 2]), "path": ["a", "b", "c", "d"]})
+    with pytest.raises(InputError, match="class labels must lie in 0..2"):
+        gan.check_samples(Batch(toys.images(1), {"label": torch.tensor([3])}))
+    with pytest.raises(InputError, match="the data yield no labels"):
+        gan.check_samples(Batch(toys.images(1), {"other": torch.tensor([1])}))
+    uniform = Game(toys.gan(generator=Entry(), fake_labels="uniform"))
+    uniform.play(toys.images(4), {"label": torch.tensor([0, 1, -1, 2])})
+
+
+# Ranges and shapes -------------------------------------------------------------------------------
+
+
+def declaring(declared, **options):
+    generator = toys.generator()
+    generator.sample_range = declared
+    return toys.gan(generator=generator, **options)
+
+
+def test_declared_ranges_are_checked_and_kept():
+    physical = toys.images(4).add(1).mul(25)
+    gan = declaring((0.0, 50.0))
+    gan.check_samples(Batch(physical))
+    with pytest.raises(InputError, match=r"declared to lie in \[0, 50\].*lie in .*99.7"):
+        gan.check_samples(Batch(physical * 2))
+    state = gan.get_extra_state()
+    other = toys.gan()
+    other.set_extra_state(state)
+    assert other.sample_range == (0.0, 50.0)
+    declaring("free").check_samples(Batch(physical * 9))
+    declaring("unit").check_samples(Batch(physical / 50))
+
+
+def test_data_and_generator_agree():
+    gan = declaring("symmetric")
+    gan.declare_range((-1.0, 1.0))
+    with pytest.raises(
+        InputError, match=r"data declare sample_range='unit', and MLPGenerator 'symm"
+    ):
+        gan.declare_range("unit")
+    plain = toys.gan()
+    plain.declare_range("unit")
+    assert plain.sample_range == "unit"
+    with pytest.raises(InputError, match="sample_range must be 'symmetric' for"):
+        declaring("wide")
+    with pytest.raises(InputError, match="such as \\(0.0, 50.0\\), got \\(2, 1\\)"):
+        declaring((2, 1))
+
+
+def test_where_nothing_is_declared_a_warning_tells_what_to_do():
+    with pytest.warns(UserWarning, match=r"map them with 2 \* x - 1, or declare what they are"):
+        toys.gan().check_samples(Batch(toys.images(4).add(1).div(2)))
+    with pytest.warns(UserWarning, match="map them with x / 127.5 - 1"):
+        toys.gan().check_samples(Batch(toys.images(4).add(1).mul(127)))
+    with pytest.warns(UserWarning, match="ends in tanh cannot make them"):
+        toys.gan().check_samples(Batch(toys.images(4) * 3))
+
+
+class AnyLength(Generator):
+    """Waves of any length from a condition of that length."""
+
+    latent_dim, sample_shape = 0, (1, None)
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Conv1d(1, 1, 3, padding=1)
+
+    def forward(self, z, y=None):
+        return self.net(y)
+
+
+class JudgesAnyLength(Discriminator):
+    """One logit for each place."""
+
+    sample_shape = (1, None)
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Conv1d(1, 1, 3)
+
+    def forward(self, x, y=None):
+        return self.net(x)
+
+
+def test_sizes_may_be_open():
+    gan = toys.gan(generator=AnyLength(), discriminator=JudgesAnyLength())
+    game = Game(gan)
+    for length in (8, 12):
+        real = torch.rand(2, 1, length)
+        game.play(real, real * 2)
+    assert gan.sample(2, labels=torch.rand(2, 1, 20)).shape == (2, 1, 20)
+    with pytest.raises(InputError, match=r"yield samples of shape \(2, 8\), the networks expect"):
+        gan.check_samples(Batch(torch.rand(2, 2, 8)))
+
+
+# Parts with weights ------------------------------------------------------------------------------
+
+
+class Projected(Regularizer):
+    """A head of one player's own, trained with it."""
+
+    def __init__(self, owner: str | None = "generator", frozen: bool = False):
+        super().__init__()
+        self.owner = owner
+        self.trained_by = None if owner is None else Player(owner)
+        self.head = nn.Linear(16, 1).requires_grad_(not frozen)
+
+    def _term(self, x):
+        return self.head(x.flatten(1)).square()
+
+    def generator(self, step):
+        return self._term(step.fake)
+
+    def discriminator(self, step):
+        return self._term(step.real) + step.real_output.heads[0] * 0
+
+
+@pytest.mark.parametrize("owner", ["generator", "discriminator"])
+def test_a_part_is_trained_by_its_owner_alone(owner):
+    gan = toys.gan(regularizers={"head": Projected(owner)})
+    game = Game(gan)
+    mine, other = game.side(Player(owner)), game.side(Player(owner).opponent)
+    assert gan.regularizers["head"].head.weight in set(mine.with_gradient()) | set(
+        mine.optimizer.param_groups[-1]["params"]
+    )
+    before = gan.regularizers["head"].head.weight.clone()
+    game.play(toys.images(4))
+    moved = gan.regularizers["head"].head.weight
+    assert not torch.equal(before, moved)
+    assert len(other.optimizer.param_groups) == 1
+    assert all(p.requires_grad for p in gan.regularizers["head"].parameters())
+    assert not any("head" in name for name, _ in gan.generator.named_parameters())
+
+
+def test_the_opponents_update_gives_a_part_no_gradient():
+    class Stopped(Projected):
+        def discriminator(self, step):
+            term = super().discriminator(step)
+            assert self.head.weight.requires_grad == (self.trained_by is Player.DISCRIMINATOR)
+            return term
+
+        def generator(self, step):
+            assert self.head.weight.requires_grad == (self.trained_by is Player.GENERATOR)
+            return super().generator(step)
+
+    for owner in ("generator", "discriminator"):
+        Game(toys.gan(regularizers={"head": Stopped(owner)})).play(toys.images(4))
+
+
+def test_weights_without_an_owner_are_refused():
+    with pytest.raises(
+        InputError, match=r"regularizers.head \(Projected\) has parameters that no .*"
+    ):
+        toys.gan(regularizers={"head": Projected(None)})
+    frozen = toys.gan(regularizers={"head": Projected(None, frozen=True)})
+    Game(frozen).play(toys.images(4))
+
+
+class Perceptual(Projected):
+    """Frozen weights that come from a file."""
+
+    def __init__(self, seed: int = 0, path: str = "vgg.safetensors"):
+        super().__init__(None, frozen=True)
+        self.weights_from = path
+        source = torch.Generator().manual_seed(seed)
+        self.head.weight.data.copy_(torch.rand(1, 16, generator=source))
+        self.head.bias.data.zero_()
+
+
+def test_weights_from_a_file_are_saved_by_reference(tmp_path):
+    module = toys.gan(regularizers={"look": Perceptual()})
+    assert not any(key.startswith("regularizers.look") for key in module.state_dict())
+    toys.fit(tmp_path, module, steps=1).save_checkpoint(tmp_path / "a.ckpt")
+    again = GANModule.load_from_checkpoint(tmp_path / "a.ckpt")
+    head, other = (m.regularizers["look"].head.weight for m in (module, again))
+    assert torch.equal(head, other)
+    with pytest.raises(InputError, match="saved with weights from vgg.safetensors, and those from"):
+        GANModule.load_from_checkpoint(
+            tmp_path / "a.ckpt", regularizers={"look": Perceptual(seed=1)}
+        )
+
+
+def test_parts_get_to_know_the_networks_before_states_are_loaded():
+    class History(Regularizer):
+        def bind(self, generator, discriminator):
+            for name, p in generator.named_parameters():
+                self.register_buffer(f"mean_{name.replace('.', '_')}", p.detach().clone())
+
+        def generator(self, step):
+            return step.fake.mean()
+
+    gan, other = (toys.gan(regularizers={"history": History()}) for _ in range(2))
+    other.load_state_dict(gan.state_dict())
+    assert len(list(gan.regularizers["history"].buffers())) == 4
+
+
+# Held-out samples --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inference", [True, False])
+def test_every_term_is_measured_on_held_out_samples(inference):
+    gan = toys.gan(regularizers={"r1": R1Regularizer(2.0, interval=16), "head": Projected()}).eval()
+    before = {name: value.clone() for name, value in gan.named_parameters()}
+    with torch.inference_mode(inference):
+        real = toys.images(4)
+        readings, fake = evaluated(gan, Batch(real), 0, torch.device("cpu"))
+    assert fake.shape == real.shape
+    assert readings.discriminator.terms.keys() == {"r1", "head/discriminator"}
+    assert readings.generator.terms.keys() == {"head/generator"}
+    x = toys.images(4).requires_grad_()
+    (gradient,) = torch.autograd.grad(gan.discriminator(x).sum(), x)
+    expected = gradient.square().flatten(1).sum(1).mean()
+    torch.testing.assert_close(readings.discriminator.terms["r1"].detach(), expected)
+    assert toys.same(before, dict(gan.named_parameters()))
+
+
+def test_plain_gans_cost_no_more_passes_than_two(monkeypatch):
+    gan = toys.gan().eval()
+    passes = []
+    gan.discriminator.register_forward_hook(lambda *_: passes.append(1))
+    evaluated(gan, Batch(toys.images(4)), 0, torch.device("cpu"))
+    assert len(passes) == 2
+
+
+def test_a_gan_at_rest_is_no_lightning_module():
+    from pytorch_lightning import LightningModule
+
+    gan = GAN(toys.generator(), toys.discriminator(), toys.gan().loss)
+    assert not isinstance(gan, LightningModule)
+    assert gan.sample(2, seed=0).shape == (2, *toys.SHAPE)

@@ -1,0 +1,50 @@
+"""Strategies that cannot train two players are refused with the one that can."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pytorch_lightning.strategies import FSDPStrategy, StrategyRegistry
+from torch.nn.parallel import DistributedDataParallel
+
+from lightning_gan import InputError
+from lightning_gan.game import ranks
+from lightning_gan.training.seams.strategy import GANDDPStrategy, check_trainer
+
+
+def test_gan_ddp_is_registered():
+    assert StrategyRegistry.get("gan_ddp").__class__ is GANDDPStrategy
+
+
+def wrapped(find_unused):
+    model = DistributedDataParallel.__new__(DistributedDataParallel)
+    torch.nn.Module.__init__(model)
+    model.find_unused_parameters = find_unused
+    return model
+
+
+def test_trainers_that_cannot_are_refused():
+    plain = SimpleNamespace(precision="32-true", model=None, strategy=None)
+    check_trainer(plain)
+    check_trainer(SimpleNamespace(**{**vars(plain), "model": wrapped(True)}))
+    for change, message in [
+        ({"precision": "16-mixed"}, "use trainer.precision=bf16-mixed"),
+        ({"model": wrapped(False)}, "strategy=ddp expects .* use trainer.strategy=gan_ddp"),
+        (
+            {"strategy": FSDPStrategy.__new__(FSDPStrategy)},
+            "FSDPStrategy is not supported .* use trainer.strategy=gan_ddp",
+        ),
+    ]:
+        with pytest.raises(InputError, match=message):
+            check_trainer(SimpleNamespace(**{**vars(plain), **change}))
+
+
+def test_one_process_averages_with_itself():
+    tensor = torch.ones(3)
+    ranks.average([tensor])
+    ranks.broadcast([tensor])
+    assert torch.equal(tensor, torch.ones(3))
+    assert ranks.gather_objects("x") == ["x"]
+    assert (ranks.rank(), ranks.world_size()) == (0, 1)
