@@ -47,6 +47,7 @@ class AdversarialStep:
         augment: The augmentation before the discriminator.
         full_precision: The players whose networks run without autocast in this update, because a
             term asks for it.
+        head_weights: A factor for each head, or None.
         reports: What was reported so far, by ``part/name``.
     """
 
@@ -86,7 +87,7 @@ class AdversarialStep:
         self.part = ""  # which part is being asked, for its reports
         self._images_seen = images_seen
         self._draw_latents = draw_latents
-        self._join, self._head_weights = join, head_weights
+        self._join, self.head_weights = join, head_weights
         self._real_output: DiscriminatorOutput | None = None
         self._fake_output: DiscriminatorOutput | None = None
 
@@ -262,7 +263,7 @@ class AdversarialStep:
         Raises:
             InputError: There are more or fewer heads than weights.
         """
-        weights = self._head_weights
+        weights = self.head_weights
         if isinstance(losses, Tensor):
             if weights is None or losses.dim() == 0:  # of one head, or joined already
                 return losses.mean()
@@ -311,7 +312,7 @@ class AdversarialStep:
             images_seen=self._images_seen,
             full_precision=self.full_precision,
             join=self._join,
-            head_weights=self._head_weights,
+            head_weights=self.head_weights,
         )
         if outputs:
             other._real_output, other._fake_output = self._real_output, part(self._fake_output)

@@ -129,7 +129,7 @@ def test_the_game_knows_no_lightning():
 
 
 def test_private_names_of_lightning_stay_at_the_seams():
-    """Attributes with an underscore of what is Lightning's: the trainer, its loops, its strategy."""
+    """Attributes with an underscore of Lightning's trainer, its loops and its strategy."""
     owners = {"trainer", "strategy", "loop", "epoch_loop", "fit_loop", "checkpoint_connector"}
     for path in (ROOT / "training").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

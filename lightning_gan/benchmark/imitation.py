@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lightning_gan.alternations.base import Alternation
+from lightning_gan.components.part import Part
 from lightning_gan.errors import InputError
 from lightning_gan.training.module import GANModule
 from lightning_gan.types import Player, Progress
@@ -54,12 +55,17 @@ def _changes(gan: GANModule) -> Iterator[str]:
         yield "regularizers=[]"
     if d_steps(gan.alternation) is None:
         yield "alternation=alternating"
-    if gan.augment.observes:
+    if _does_more(gan.augment):
         yield "augment=identity"
-    if gan.loss.needs_real_logits_for_generator:
+    if gan.loss.needs_real_logits_for_generator or gan.loss.plays or _does_more(gan.loss):
         yield "loss=non_saturating"
+    if _does_more(gan.prior):
+        yield "prior=normal"
     if gan.balance is not None:
         yield "balance=null"
+    networks = (gan.generator, gan.discriminator)
+    if any(all(not p.requires_grad for p in network.parameters()) for network in networks):
+        yield "model.freeze=null"
     wanted = {"micro_batches": 1, "generator_batch": 1, "fake_labels": "real"}
     for name, value in wanted.items():
         if getattr(gan, name) != value:
@@ -74,3 +80,11 @@ def _changes(gan: GANModule) -> Iterator[str]:
                 yield f"model.{settings.named(name)}={'null' if value is None else value}"
     if gan.schedules:
         yield "model.schedules=null"
+    for name in ("prepare_batch", "head_weights"):
+        if getattr(gan, name) is not None:
+            yield f"model.{name}=null"
+
+
+def _does_more(part: Part) -> bool:
+    """Whether a part takes a hand in training besides computing what it is called for."""
+    return part.observes or part.prepares or part.trained_by is not None

@@ -14,8 +14,10 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan.benchmark.batches import Batch
 from lightning_gan.benchmark.imitation import d_steps
+from lightning_gan.errors import InputError
+from lightning_gan.game.optimization import make_optimizer
 from lightning_gan.training.module import GANModule
-from lightning_gan.types import Player, as_discriminator_output
+from lightning_gan.types import Player, as_discriminator_output, as_generator_output
 
 
 class HandLoop(ABC):
@@ -51,7 +53,9 @@ class HandLoop(ABC):
         self.lr_schedulers: dict[Player, LRScheduler] = {}
         for settings in (gan.generator_settings, gan.discriminator_settings):
             player, scheduler = settings.player, settings.make_lr_scheduler
-            self.optimizers[player] = self.make_optimizer(player, settings.make_optimizer)
+            made = make_optimizer(player, self.network(player), (), settings.make_optimizer)
+            assert made is not None  # checked
+            self.optimizers[player] = self.tune(made)
             if scheduler is not None:
                 self.lr_schedulers[player] = scheduler(self.optimizers[player])
 
@@ -60,13 +64,8 @@ class HandLoop(ABC):
         """Return the layout in memory that a network's kernels are to have."""
 
     @abstractmethod
-    def make_optimizer(self, player: Player, make: Any) -> Optimizer:
-        """Build a player's optimizer with the module's callable, or the default where it is None.
-
-        Args:
-            player: Whose optimizer.
-            make: Takes parameters and returns an optimizer, or None.
-        """
+    def tune(self, optimizer: Optimizer) -> Optimizer:
+        """Choose the implementation of an optimizer, which comes fused where torch has that."""
 
     def network(self, player: Player) -> nn.Module:
         """Return a player's network."""
@@ -95,10 +94,20 @@ class HandLoop(ABC):
         z = self.gan.prior.sample(n, dim, generator=self.noise, device=self.device)
         return z.to(self.dtype)
 
+    def fakes(self, n: int, y: Any) -> Tensor:
+        """Generate n samples, shape (n, C, H, W), with their condition."""
+        return as_generator_output(self.gan.generator(self.latents(n), y)).samples
+
     def logits(self, x: Tensor, y: Any) -> Tensor:
         """Judge images (N, C, H, W); logits in float32 or wider, N first."""
         output = self.gan.discriminator(self.gan.augment(x), y)
-        (logits,) = as_discriminator_output(output).heads
+        logits, *others = as_discriminator_output(output).heads
+        if others:
+            raise InputError(
+                "benchmark compares with loops that know one head, and "
+                f"{type(self.gan.discriminator).__name__} has {len(others) + 1}: measure with a "
+                "discriminator that has one, discriminator=dcgan"
+            )
         return logits.to(self.dtype)
 
     def is_generators_turn(self) -> bool:

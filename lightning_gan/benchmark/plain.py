@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.game.optimization import default_optimizer
 from lightning_gan.types import Player
 
 
@@ -26,12 +23,11 @@ class PlainLoop(HandLoop):
         """Return torch's default, whatever the module's networks have."""
         return torch.contiguous_format
 
-    def make_optimizer(self, player: Player, make: Any) -> Optimizer:
-        """Build an optimizer with torch's default implementation."""
-        parameters = self.network(player).parameters()
-        optimizer: Optimizer = (make or default_optimizer)(
-            [parameter for parameter in parameters if parameter.requires_grad]
-        )
+    def tune(self, optimizer: Optimizer) -> Optimizer:
+        """Return an optimizer to the implementation that its constructor chose."""
+        for group in optimizer.param_groups:
+            if "fused" in group:
+                group["fused"] = optimizer.defaults["fused"]
         return optimizer
 
     def step(self) -> None:
@@ -41,7 +37,7 @@ class PlainLoop(HandLoop):
         n = len(real)
 
         # D: raise the logits of real images, lower those of fakes.
-        fake = gan.generator(self.latents(n), y)
+        fake = self.fakes(n, y)
         self.optimizers[Player.DISCRIMINATOR].zero_grad()
         real_logits = self.logits(real, y)
         fake_logits = self.logits(fake.detach(), y)
@@ -53,7 +49,7 @@ class PlainLoop(HandLoop):
         # G: raise the logits of fakes.
         if self.is_generators_turn():
             if not gan.share_fakes:
-                fake = gan.generator(self.latents(n), y)
+                fake = self.fakes(n, y)
             self.optimizers[Player.GENERATOR].zero_grad()
             loss = gan.loss.generator(self.logits(fake, y)).mean()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.game.optimization import make_optimizer
 from lightning_gan.types import Player
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
@@ -39,10 +37,8 @@ class TunedLoop(HandLoop):
         trained = self.gan.discriminator.parameters()
         return [parameter for parameter in trained if parameter.requires_grad]
 
-    def make_optimizer(self, player: Player, make: Any) -> Optimizer:
-        """Build an optimizer, fused where torch has that."""
-        optimizer = make_optimizer(player, self.network(player), (), make)
-        assert optimizer is not None  # checked
+    def tune(self, optimizer: Optimizer) -> Optimizer:
+        """Leave an optimizer fused."""
         return optimizer
 
     def step(self) -> None:
@@ -55,7 +51,7 @@ class TunedLoop(HandLoop):
 
         with self.autocast():
             with torch.set_grad_enabled(shared):
-                fake = gan.generator(self.latents(n), y)
+                fake = self.fakes(n, y)
             losses = gan.loss.discriminator(self.logits(real, y), self.logits(fake.detach(), y))
         self.update(Player.DISCRIMINATOR, losses.mean())
 
@@ -64,7 +60,7 @@ class TunedLoop(HandLoop):
                 parameter.requires_grad_(False)
             with self.autocast():
                 if not shared:
-                    fake = gan.generator(self.latents(n), y)
+                    fake = self.fakes(n, y)
                 losses = gan.loss.generator(self.logits(fake, y))
             self.update(Player.GENERATOR, losses.mean())
             for parameter in self.frozen:

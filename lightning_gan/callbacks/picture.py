@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities import rank_zero_info
@@ -16,12 +15,13 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from lightning_gan.callbacks.cadence import Cadence
+from lightning_gan.callbacks.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.sink import write_image
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import Held, NoConditionError
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import draw_inputs
-from lightning_gan.metrics.features import SYMMETRIC, Bounds, pixel_bounds
+from lightning_gan.metrics.features import Bounds
 from lightning_gan.types import map_tensors
 
 MAX_CLASSES = 20  # more are too many to look at
@@ -171,27 +171,6 @@ def conditions_of(module: Any, groups: Tensor) -> Any:
         return None
     index = groups % len(held.real)
     return map_tensors(lambda x: x[index], held.y)
-
-
-def shown_bounds(module: Any, samples: Tensor) -> Bounds:
-    """Return which values of samples are black and white, as :class:`Picture` says."""
-    declared = getattr(module, "sample_range", None)
-    if declared != "free":
-        return pixel_bounds(declared, samples)
-    held = module.conditions.held if isinstance(module, GAN) else None
-    if held is not None:
-        return pixel_bounds(declared, held.real)
-    finite = samples[samples.isfinite()].float().cpu().numpy()
-    low, high = np.percentile(finite, [1, 99]).tolist() if finite.size else SYMMETRIC
-    return (low, high) if low < high else (low, low + 1.0)
-
-
-def mapped(images: Tensor, bounds: Bounds) -> Tensor:
-    """Map values from bounds to [-1, 1], as :func:`grid` takes them."""
-    low, high = bounds
-    if bounds == SYMMETRIC:
-        return images
-    return images.float().sub(low).mul(2 / (high - low)).sub(1)
 
 
 def check_takes_latents(owner: str, module: Any) -> None:

@@ -12,8 +12,8 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from lightning_gan.callbacks.picture import mapped, shown_bounds
 from lightning_gan.callbacks.reading import read
+from lightning_gan.callbacks.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown, write_png
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry, classes_of

@@ -17,9 +17,8 @@ from lightning_gan.callbacks.picture import (
     Sample,
     grid,
     held_conditions,
-    mapped,
-    shown_bounds,
 )
+from lightning_gan.callbacks.shown_range import mapped, shown_bounds
 from lightning_gan.metrics.features import Bounds, pixel_bounds
 from lightning_gan.types import tensors_in
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -188,7 +187,7 @@ class GANCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Say how modules, components and data are built."""
         watch = functools.partial(self._building.watch, self.parser)
-        watch("model", GANModule, _build_module)
+        watch("model", GANModule)
         for kind in registry.KINDS.values():
             if kind.home is None:  # torch's are made later, by the module
                 watch(f"model.{PLACES.get(kind.name, kind.name)}", kind.load_base())
@@ -334,26 +333,6 @@ def _loggers(given: Any, root: str) -> Any:
         # The same number for both, read before either makes the folder.
         return [csv, TensorBoardLogger(root, name="", version=csv.version, default_hp_metric=False)]
     return [csv, *(given if isinstance(given, list) else [given])]
-
-
-def _build_module(cls: type, *args: Any, **kwargs: Any) -> Any:
-    return cls(*args, **{name: _plain_partial(value) for name, value in kwargs.items()})
-
-
-def _plain_partial(value: Any) -> Any:
-    """Return jsonargparse's partial as one that a checkpoint can hold: class and settings."""
-    if not isinstance(value, functools.partial):
-        return value
-    made: Callable[..., Any] | None = next((x for x in value.args if isinstance(x, type)), None)
-    if made is None:
-        return value
-    defaults = inspect.signature(made).parameters
-    given = {
-        key: item
-        for key, item in value.keywords.items()
-        if key not in defaults or item != defaults[key].default
-    }
-    return functools.partial(made, **given)
 
 
 @contextmanager

@@ -155,6 +155,7 @@ def encode(value: Any) -> Any:
         return {"dict": {str(key): encode(item) for key, item in value.items()}}
     if isinstance(value, Specified):
         return value.spec()
+    value = _of_a_class(value)
     if isinstance(value, functools.partial) and not value.args:
         path = _import_path(value.func)
         if path is not None:
@@ -164,6 +165,26 @@ def encode(value: Any) -> Any:
     if path is None:
         return {"unportable": repr(value)[:200]}
     return {"import": path, **_origin(_tool(path))}
+
+
+def _of_a_class(value: Any) -> Any:
+    """Return a partial in which jsonargparse (LightningCLI) wraps a class as one of the class.
+
+    Without what the class has as defaults: they may be others in another release.
+    """
+    if not isinstance(value, functools.partial):
+        return value
+    made = next((x for x in value.args if isinstance(x, type)), None)
+    home = getattr(value.func, "__module__", None) or ""
+    if made is None or not home.startswith("jsonargparse."):
+        return value
+    known = inspect.signature(made).parameters
+    given = {
+        name: item
+        for name, item in value.keywords.items()
+        if name not in known or item != known[name].default
+    }
+    return functools.partial(made, **given)
 
 
 def _origin(entry: registry.Entry | None) -> dict[str, str]:

@@ -169,8 +169,8 @@ class Evaluator:
                 ) from error
             return samples
 
-        self._asked.hold(gan, self._bounds)
-        fake = together(lambda: self._features(len(index), draw, bounds))
+        with self._asked.held_by(gan, self._bounds):
+            fake = together(lambda: self._features(len(index), draw, bounds))
         classes = self._asked.classes(torch.cat([index[c] for c in _share(len(index))]))
         inputs = Inputs(fake, classes, self._real, self._train)
         scores: dict[str, float] = {}

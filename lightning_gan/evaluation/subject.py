@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -104,11 +106,20 @@ class Asked:
             return index % self._classes
         return None if self._known is None else self._known[index % self._count]
 
-    def hold(self, gan: Any, bounds: Bounds) -> None:
-        """Let statistics be re-estimated with these conditions, where the module holds none."""
-        if self._count and gan.conditions.held is None:
-            y = map_tensors(lambda x: x[: len(self._images)], self._conditions)
-            gan.conditions.hold(from_uint8(self._images, bounds), y)
+    @contextmanager
+    def held_by(self, gan: Any, bounds: Bounds) -> Iterator[None]:
+        """Let statistics be re-estimated with these conditions, the same on all processes."""
+        if not self._count:
+            yield
+            return
+        before, y = gan.conditions.held, map_tensors(lambda x: x[:ROOM], self._conditions)
+        gan.conditions.hold(from_uint8(self._images, bounds), y)
+        gan.weights_changed()
+        try:
+            yield
+        finally:
+            gan.conditions.held = before
+            gan.weights_changed()
 
 
 def _classes(conditions: Any, entry: str | None) -> Tensor | None:

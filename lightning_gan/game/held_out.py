@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.game import randomness
-from lightning_gan.game.assembly import Fakes, assemble
+from lightning_gan.game.assembly import Fakes, assemble, uncast_players
 from lightning_gan.game.checks import check_generated
 from lightning_gan.game.gan import GAN
-from lightning_gan.game.objective import Objective
+from lightning_gan.game.objective import Objective, uncast
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.readings import Readings
 from lightning_gan.types import Batch, Player, as_generator_output, map_tensors
@@ -48,11 +48,13 @@ def evaluated(gan: GAN, batch: Batch, seed: int, device: torch.device) -> tuple[
         if y is None:
             drawn = gan.conditions.draw(n, source)
             y = map_tensors(lambda x: x.to(device), drawn)
-        output = as_generator_output(generator(z, y))
+        objective = Objective(gan.loss, terms, gan.augment)
+        full = Player.GENERATOR in uncast_players(objective.due(Player.GENERATOR, 0))
+        with uncast(device.type, full):
+            output = as_generator_output(generator(z, y))
         check_generated(generator, output.samples)
         fakes = Fakes(output, y, z)
         readings = Readings(tuple(Player))
-        objective = Objective(gan.loss, terms, gan.augment)
         # Outputs are those of both players, unless a part changes what is seen, or puts it in a
         # graph.
         shares = not (gan.loss.plays or any(part.prepares for part in parts))

@@ -14,7 +14,7 @@ from lightning_gan.testing.base import check_any, check_rebuilding
 from lightning_gan.testing.computing import check_device, check_double_backward, check_randomness
 from lightning_gan.testing.expectations import close, conformance, expect, expect_tensor, told
 from lightning_gan.testing.feedback import check_observing
-from lightning_gan.testing.inputs import ANY_SHAPE, samples_in
+from lightning_gan.testing.inputs import ANY_SHAPE, SIZES, closed, samples_in
 from lightning_gan.testing.scene import make_scene
 from lightning_gan.testing.terms import check_preparing
 from lightning_gan.types import Player, SampleRange, describe
@@ -24,7 +24,7 @@ from lightning_gan.types import Player, SampleRange, describe
 def check_augment(
     augment: Augment,
     *,
-    sample_shape: tuple[int, ...] = ANY_SHAPE,
+    sample_shape: tuple[int, ...] | None = None,
     sample_range: SampleRange = None,
     reports: Mapping[str, float] | None = None,
     networks: tuple[Generator, Discriminator] | None = None,
@@ -34,7 +34,8 @@ def check_augment(
 
     Args:
         augment: The augmentation.
-        sample_shape: Shape of the samples to try it on.
+        sample_shape: Shape of the samples to try it on; None: that of the networks where they are
+            given, else (3, 32, 32).
         sample_range: Where they lie; None: in [-1, 1].
         reports: Numbers that parts report, by ``part/name``, for an augmentation that observes
             them.
@@ -45,11 +46,15 @@ def check_augment(
     Raises:
         ConformanceError: The augmentation breaks its contract.
     """
-    shape = None if networks is not None else sample_shape
-    scene = make_scene(augment, networks=networks, sample_shape=shape, sample_range=sample_range)
+    if networks is None:
+        shape = ANY_SHAPE if sample_shape is None else sample_shape
+        scene = make_scene(augment, sample_shape=shape, sample_range=sample_range)
+    else:
+        scene = make_scene(augment, networks=networks, sample_range=sample_range)
+        shape = sample_shape or closed(scene.generator.sample_shape, SIZES[0])
     own = check_any(augment, Augment, scene.networks, portable=portable)
     with told(own, "is checked on samples of a range"):
-        x = samples_in(sample_range, sample_shape)
+        x = samples_in(scene.sample_range, shape)
     for dtype in (torch.float32, torch.float64):
         _check_result(own, x.to(dtype))
     meta = x.to("meta")

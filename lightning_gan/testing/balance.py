@@ -17,7 +17,7 @@ from lightning_gan.testing.expectations import close, conformance, expect, told
 from lightning_gan.testing.feedback import check_observing
 from lightning_gan.testing.inputs import N
 from lightning_gan.testing.scene import Scene, make_scene
-from lightning_gan.testing.terms import ORDER
+from lightning_gan.testing.terms import ON_A_BATCH
 from lightning_gan.types import Player, describe
 
 SCALES = (1.0, 0.0, 1e30, float("nan"), float("inf"), 1.0)  # of a term
@@ -52,7 +52,7 @@ def check_balance(
     own = check_any(balance, Balance, scene.networks, portable=portable)
     buffers = dict(own.named_buffers())
     everything = (ADVERSARIAL, *terms)
-    for player in ORDER:
+    for player in ON_A_BATCH:
         for names in (everything, everything, (ADVERSARIAL,), tuple(terms)):
             for scale in SCALES:
                 _check_factors(own, scene, player, names, scale)
@@ -69,7 +69,7 @@ def check_balance(
     )
     check_observing(own, reports)
     twin = check_rebuilding(own, scene.networks, portable=portable)
-    for player in ORDER:
+    for player in ON_A_BATCH:
         with scene.update(player, own, "balance") as step:
             found = _named(step, everything, 1.0)
             pair = [_factors(each, player, found, step) for each in (own, twin)]

@@ -16,7 +16,7 @@ from lightning_gan.testing.expectations import conformance, expect
 from lightning_gan.testing.feedback import check_observing
 from lightning_gan.testing.halves import FEATURES, LOGITS, check_halves
 from lightning_gan.testing.scene import IMAGES, Scene, make_scene
-from lightning_gan.testing.terms import ORDER, check_batch_on_meta, check_resuming, check_term
+from lightning_gan.testing.terms import FIRST_ASKED, check_batch_on_meta, check_resuming, check_term
 from lightning_gan.types import SampleRange, describe
 
 NAME = "loss"
@@ -108,7 +108,7 @@ def _overrides_play(loss: Any) -> bool:
 def _check_play(loss: AdversarialLoss, scene: Scene) -> dict[str, float]:
     """Check what the game gets of an update of each player."""
     said: dict[str, float] = {}
-    for player in ORDER:
+    for player in FIRST_ASKED:
         what = f"play, in an update of the {player.value},"
         said |= check_term(loss, scene, player, _played, name=NAME, what=what)
     return said

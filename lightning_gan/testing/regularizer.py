@@ -17,7 +17,7 @@ from lightning_gan.testing.expectations import conformance, expect, told
 from lightning_gan.testing.feedback import check_observing
 from lightning_gan.testing.scene import IMAGES, Scene, make_scene
 from lightning_gan.testing.terms import (
-    ORDER,
+    FIRST_ASKED,
     by_name,
     check_batch_on_meta,
     check_resuming,
@@ -77,12 +77,12 @@ def check_regularizer(
     check_batch_on_meta(own, scene, _terms)
     said = dict(reports or {})
     for scene.images_seen in IMAGES:
-        for player in ORDER:
+        for player in FIRST_ASKED:
             said |= _check_term(own, scene, player)
             _check_after_update(own, scene, player)
     check_observing(own, said)
     check_resuming(own, scene, _terms, portable=portable)
-    for player in ORDER:
+    for player in FIRST_ASKED:
         _check_term(own, scene, player)
 
 
@@ -138,7 +138,7 @@ def _check_term(regularizer: Regularizer, scene: Scene, player: Player) -> dict[
         _terms,
         name=NAME,
         what=f"the {player.value}'s term",
-        mend=f", with gradients for the inputs {inputs} that `differentiates` names",
+        given=f", with gradients for the inputs {inputs} that `differentiates` names",
     )
 
 

@@ -16,7 +16,9 @@ from lightning_gan.testing.expectations import close, expect, expect_tensor, tol
 from lightning_gan.testing.scene import Scene
 from lightning_gan.types import Player
 
-ORDER = (Player.DISCRIMINATOR, Player.GENERATOR)  # on a batch
+# In pretraining and validation the generator comes first; on a batch of the game, second.
+FIRST_ASKED = (Player.GENERATOR, Player.DISCRIMINATOR)
+ON_A_BATCH = (Player.DISCRIMINATOR, Player.GENERATOR)
 Compute = Callable[[Any, AdversarialStep], Any]
 
 
@@ -28,7 +30,7 @@ def check_term(
     *,
     name: str,
     what: str,
-    mend: str = "",
+    given: str = "",
 ) -> dict[str, float]:
     """Check what a part adds to a player's objective.
 
@@ -39,14 +41,14 @@ def check_term(
         compute: What the game calls: returns tensors by name, of a part and an update.
         name: What the part is called in reports.
         what: What the term is called in sentences.
-        mend: What to do where it fails.
+        given: What it was given, where it fails.
 
     Returns:
         What the part reported, by ``part/name``.
     """
     with scene.update(player, part, name) as step:
         check_preparing(part, step)
-        with told(part, f"{what} failed{mend}"):
+        with told(part, f"{what} failed{given}"):
             values = compute(part, step)
         expect(
             all(isinstance(key, str) for key in values),
@@ -76,7 +78,7 @@ def check_batch_on_meta(part: Part, scene: Scene, compute: Compute) -> None:
 
     def batch(part: Part) -> list[Tensor]:
         moved = scene.on_meta()
-        return [term for player in ORDER for term in _computed(part, moved, player, compute)]
+        return [term for player in FIRST_ASKED for term in _computed(part, moved, player, compute)]
 
     check_device(part, batch)
 
@@ -93,7 +95,7 @@ def check_resuming(part: Part, scene: Scene, compute: Compute, *, portable: bool
     resumed = scene.rebuilt()
     twin = check_rebuilding(part, resumed.networks, portable=portable)
     resumed.load(scene)
-    for player in ORDER:
+    for player in ON_A_BATCH:
         values = []
         for each, place in ((part, scene), (twin, resumed)):
             torch.default_generator.manual_seed(0)

@@ -24,16 +24,24 @@ from lightning_gan import GANModule, create_discriminator, create_generator, cre
 from lightning_gan.benchmark.batches import ItemByItem
 from lightning_gan.benchmark.machine import describe
 from lightning_gan.data import MNIST, ImageData, RandomImages
+from lightning_gan.game.side import Side
 from lightning_gan.regularizers.r1 import R1Regularizer
 
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}
 
 
+class Thawed(Side):
+    """A side that computes its gradients in its opponent's update, too."""
+
+    def frozen(self, parts_alone: bool = False) -> Any:
+        return nullcontext()
+
+
 class NotFrozen(GANModule):
     """Computes the gradients of D in the step of G, too, as most loops do."""
 
-    def _frozen(self, player: Any) -> Any:
-        return nullcontext()
+    def sides(self) -> Any:
+        return tuple(Thawed(side.settings, side.network, side.parts) for side in super().sides())
 
 
 class SecondPassR1(R1Regularizer):

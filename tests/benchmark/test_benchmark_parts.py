@@ -15,18 +15,23 @@ from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.augments.base import Augment
+from lightning_gan.balances.base import Balance
 from lightning_gan.benchmark import machine
 from lightning_gan.benchmark.batches import plain_batches, tuned_batches
 from lightning_gan.benchmark.clock import Cost, Stopwatch
 from lightning_gan.benchmark.imitation import check, d_steps
 from lightning_gan.benchmark.measure import measure
+from lightning_gan.benchmark.plain import PlainLoop
 from lightning_gan.benchmark.plan import WARMUP, Plan
 from lightning_gan.benchmark.result import PLAIN, TUNED, Result
 from lightning_gan.benchmark.rounds import OURS, Rounds
 from lightning_gan.data import Digits, MixtureRing, RandomImages
 from lightning_gan.errors import InputError
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.priors.normal import NormalPrior
 from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.schedules import Linear
+from lightning_gan.types import DiscriminatorOutput, Player
 
 CPU = torch.device("cpu")
 
@@ -62,6 +67,32 @@ class Watching(Augment):
     observes = True
 
 
+class Replacing(Augment):
+    def prepare(self, step):
+        step.replace(fake=step.fake)
+
+
+class SeesTheStep(NonSaturatingLoss):
+    def play(self, step):
+        return super().play(step)
+
+
+class OwnsWeights(NormalPrior):
+    trained_by = Player.GENERATOR
+
+    def __init__(self):
+        super().__init__()
+        self.shift = torch.nn.Parameter(torch.zeros(()))
+
+
+class LossWithWeights(NonSaturatingLoss):
+    trained_by = Player.DISCRIMINATOR
+
+    def __init__(self):
+        super().__init__()
+        self.shift = torch.nn.Parameter(torch.zeros(()))
+
+
 class Together(Alternation):
     simultaneous = True
 
@@ -76,6 +107,15 @@ class Together(Alternation):
         ({"augment": Watching()}, "augment=identity"),
         ({"micro_batches": 2}, "model.micro_batches=1"),
         ({"generator_batch": 2}, "model.generator_batch=1"),
+        ({"prepare_batch": tuple}, "model.prepare_batch=null"),
+        ({"head_weights": [0.5]}, "model.head_weights=null"),
+        ({"freeze": ["generator"]}, "model.freeze=null"),
+        ({"augment": Replacing()}, "augment=identity"),
+        ({"loss": SeesTheStep()}, "loss=non_saturating"),
+        ({"loss": LossWithWeights()}, "loss=non_saturating"),
+        ({"prior": OwnsWeights()}, "prior=normal"),
+        ({"balance": Balance()}, "balance=null"),
+        ({"generator_weight": 0.5}, "model.generator_weight=1.0"),
         ({"generator_clip_norm": 1.0}, "model.generator_clip_norm=null"),
         ({"discriminator_clip_value": 1.0}, "model.discriminator_clip_value=null"),
         (
@@ -90,6 +130,23 @@ def test_what_the_loops_cannot_do_is_named(parts, change):
     assert str(error.value) == (
         "benchmark compares with short hand-written loops, which cannot do all that this module "
         f"does: leave it out with {change}"
+    )
+
+
+class TwoHeads(toys.MLPDiscriminator):
+    def forward(self, x, y=None):
+        logits = super().forward(x, y)
+        return DiscriminatorOutput([logits, logits])
+
+
+def test_several_heads_are_refused():
+    gan = toys.gan(discriminator=TwoHeads(sample_shape=toys.SHAPE, hidden=(8,)))
+    loop = PlainLoop(gan, iter([(toys.images(8), None)]), CPU)
+    with pytest.raises(InputError) as error:
+        loop.step()
+    assert str(error.value) == (
+        "benchmark compares with loops that know one head, and TwoHeads has 2: measure with a "
+        "discriminator that has one, discriminator=dcgan"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import toys
 
-from lightning_gan import EMA, GANModule, Prior
+from lightning_gan import EMA, GANModule, GeneratorOutput, ParameterGroup, Prior
 from lightning_gan.alternations.alternating import Alternating
 from lightning_gan.benchmark.plain import PlainLoop
 from lightning_gan.benchmark.tuned import TunedLoop
@@ -56,6 +56,19 @@ def convolutional(**parts):
     ).double()
 
 
+class Slow(toys.MLPDiscriminator):
+    """A discriminator with a layer that learns at a tenth of the rate."""
+
+    def parameter_groups(self):
+        return [ParameterGroup("first", [*self.layers[0].parameters()], rate=0.1)]
+
+
+class WithByProducts(toys.MLPGenerator):
+    def forward(self, z, y=None):
+        samples = super().forward(z, y)
+        return GeneratorOutput(samples, {"mean": samples.mean()})
+
+
 MODULES = {
     "dense": lambda: dense(),
     "convolutional": lambda: convolutional(),
@@ -67,6 +80,11 @@ MODULES = {
     ),
     "two D steps": lambda: dense(alternation=Alternating(d_steps=2)),
     "new fakes for G": lambda: dense(share_fakes=False),
+    "by-products, and groups of parameters": lambda: dense(
+        generator=WithByProducts(toys.SHAPE, latent_dim=3, hidden=(8,)),
+        discriminator=Slow(toys.SHAPE, hidden=(8,), dropout=0.0),
+    ),
+    "half frozen": lambda: dense(freeze=["discriminator.layers.0", "generator.layers.*.bias"]),
     "averaged generator": lambda: convolutional(ema=EMA(half_life_kimg=0.01, buffers="average")),
 }
 

@@ -14,7 +14,8 @@ import toys
 from lightning_gan.benchmark.clock import Cost
 from lightning_gan.data import RandomImages
 from lightning_gan.regularizers.r1 import R1Regularizer
-from lightning_gan.types import AdversarialStep, Player
+from lightning_gan.step import AdversarialStep
+from lightning_gan.types import Player
 
 
 def test_a_lap_is_of_whole_batches(tmp_path):
@@ -116,7 +117,7 @@ def test_every_technique_has_its_row(monkeypatch):
     data = RandomImages(shape=toys.SHAPE, n=512, batch_size=8)
     data.setup("fit")
     monkeypatch.setattr(ablation, "images", lambda workload, root: data)
-    monkeypatch.setattr("lightning_gan.training.module.compile_networks", lambda gan: None)
+    monkeypatch.setattr("lightning_gan.training.session.compile_networks", lambda gan, device: None)
     rows = ablation.measure("W2", None, rounds=1, steps=1)
     assert len(rows) == 11
     assert rows["all"]["speed"] == (1.0, 1.0, 1.0)

@@ -118,10 +118,8 @@ def test_scores_go_to_the_loggers_at_their_step(gan, data, tmp_path):
 @pytest.mark.parametrize("kind", [ModelCheckpoint, RunCheckpoint])
 def test_the_checkpoint_with_the_smallest_fid_is_kept(kind, gan, data, tmp_path):
     """The first weights are the best: training is made to ruin the generator."""
-    gan._make_optimizer = {
-        player: (lambda parameters: torch.optim.SGD(parameters, lr=5.0), None)
-        for player in gan._make_optimizer
-    }
+    for settings in (gan.generator_settings, gan.discriminator_settings):
+        settings.make_optimizer = lambda parameters: torch.optim.SGD(parameters, lr=5.0)
     saver = kind(
         **({"dirpath": tmp_path} if kind is ModelCheckpoint else {}),
         every_n_train_steps=2,

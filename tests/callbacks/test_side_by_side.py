@@ -13,8 +13,16 @@ from PIL import Image
 from torch import nn
 
 from lightning_gan import Generator
-from lightning_gan.callbacks import ClassGrid, Interpolation, NeighborGrid, SampleGrid, TrainingGIF
-from lightning_gan.callbacks.picture import conditions_of, count_classes, mapped
+from lightning_gan.callbacks import (
+    ClassGrid,
+    HealthMonitor,
+    Interpolation,
+    NeighborGrid,
+    SampleGrid,
+    TrainingGIF,
+)
+from lightning_gan.callbacks.picture import conditions_of, count_classes
+from lightning_gan.callbacks.shown_range import mapped
 from lightning_gan.callbacks.side_by_side import HEAD_HEIGHT, side_by_side
 from lightning_gan.errors import InputError
 
@@ -130,6 +138,7 @@ def test_a_paired_run_draws_from_the_first_picture_on(tmp_path):
         TrainingGIF(rows=2, columns=3, every_n_steps=2, dense_every=None, dense_until=None),
         Interpolation(rows=2, columns=3, every_n_steps=None),
         NeighborGrid(rows=2, neighbors=2, every_n_steps=None),
+        HealthMonitor(every_n_steps=1),
     ]
     run = toys.trainer(tmp_path, max_steps=3, num_sanity_val_steps=0, callbacks=callbacks)
     run.fit(paired.gan(paired.Upscaler(latent_dim=2)), paired.Pairs())

@@ -190,7 +190,7 @@ def test_pretraining_is_one_yaml(command, tmp_path):
     [
         (
             "model.prepare_batch=lightning_gan.BatchKeys",
-            "model.prepare_batch.real is missing; expected str or int",
+            "model.prepare_batch.real is missing",
         ),
         (
             f"model.prepare_batch={READER} model.prepare_batch.reel=hr",

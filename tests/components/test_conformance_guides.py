@@ -210,6 +210,17 @@ class PythonNoise(Augment):
         return x + random.random()
 
 
+class OfNetworks(Augment):
+    """Knows from the networks what shape samples have."""
+
+    def bind(self, generator, discriminator):
+        self.shape = generator.sample_shape
+
+    def forward(self, x):
+        assert x.shape[1:] == self.shape
+        return -x
+
+
 class ReadsLabels(Augment):
     def forward(self, x):
         return x[[]][0]
@@ -304,6 +315,7 @@ RIGHT = [
     ("augment", Brighter, {"sample_range": "unit"}),
     ("augment", Rolled, {"sample_shape": (1, 20)}),
     ("augment", Adaptive, {}),
+    ("augment", OfNetworks, {}),
     ("augment", OfShape, {}),
     ("augment", OfShape, {"arguments": {"sample_shape": (7,)}}),
     ("augment", Shifted, {"sample_shape": (2,)}),
@@ -384,6 +396,7 @@ def test_keywords_go_to_the_check_or_to_the_constructor():
     check_component("prior", "normal", std=2.0, latent_dim=3)
     networks = MLPGenerator((2,), hidden=(4,)), MLPDiscriminator((2,), hidden=(4,))
     check_component("regularizer", "r1", weight=2.0, networks=networks)
+    check_component("augment", OfNetworks, networks=networks)
 
 
 def test_a_word_of_both_is_settled_by_arguments():

@@ -277,11 +277,21 @@ class PlainNumber(NonSaturatingLoss):
 class RemembersABatch(Stub):
     """D's update leaves something to G's on the same batch, with its graph."""
 
+    mean = None
+
+    def play(self, step):
+        if step.player is Player.GENERATOR:
+            mean = step.real_output.features.mean(0) if self.mean is None else self.mean
+            return (step.fake_output.features - mean.detach()).square()
+        self.mean = step.real_output.features.mean(0)
+        return self.mean.square().mean() + step.fake_output.logits
+
+
+class WaitsForTheOther(RemembersABatch):
     def play(self, step):
         if step.player is Player.GENERATOR:
             return (step.fake_output.features - self.mean.detach()).square()
-        self.mean = step.real_output.features.mean(0)
-        return self.mean.square().mean() + step.fake_output.logits
+        return super().play(step)
 
 
 class NoisyTargets(NonSaturatingLoss):
@@ -402,24 +412,25 @@ WRONG_LOSSES = [
     (TrainedByName, {}, "must have trained_by None or a Player, got 'generator'"),
     (Lazy, {}, "must have all its weights when it is built, but encoder.weight waits for its"),
     (Unowned, {}, "must have no parameters that nobody trains, but has encoder.weight"),
-    (Masked, {}, "play, in an update of the discriminator, failed: KeyError: 'mask'"),
+    (Masked, {}, "play, in an update of the generator, failed: KeyError: 'mask'"),
     (Masked, {"extra": {"mask": torch.ones(3)}}, "extra must hold tensors of 4 samples"),
     (Lazily, {}, "must be copied by deepcopy, and rebuilt .*make buffers in the constructor or in"),
     (Shrinks, {}, r"prepare must put .* got real \(4, 1, 8, 8\) and fake \(2, 1, 8, 8\)"),
     (PlainPool, {}, "must go on after a resume .* has another term for the discriminator: keep"),
+    (WaitsForTheOther, {}, "play, in an update of the generator, failed: AttributeError"),
     (PlainNumber, {}, "must go on after a resume .* has another term for the discriminator: keep"),
     (InfiniteSlope, {}, "the generator's half must have finite gradients for logits up to 1, got"),
     (PlaysText, {}, "play must return a tensor, or a list of tensors, .*, got str"),
     (
         PlaysHalf,
         {},
-        r"play, in an update of the discriminator, must be .* \(4, \.\.\.\), got .*\(2,\)",
+        r"play, in an update of the generator, must be .* \(4, \.\.\.\), got .*\(2,\)",
     ),
-    (PlaysDetached, {}, "play, in an update of the discriminator, must be differentiable with"),
+    (PlaysDetached, {}, "play, in an update of the generator, must be differentiable with"),
     (PlaysBackward, {}, "must leave gradients to the game, but the networks have some after it"),
     (PlaysOnCPU, {}, "must work on any device it is moved to: RuntimeError: .*device"),
     (Refers, {}, "must keep a network out of its own modules, but teacher.look.weight is a"),
-    (ReadsOneHead, {}, "prepare failed in an update of the discriminator: AttributeError: 'list'"),
+    (ReadsOneHead, {}, "prepare failed in an update of the generator: AttributeError: 'list'"),
     (Raises, {}, "the generator's half failed on logits, .*KeyError: 1"),
     (NeedsSlices, {}, "requires 'slices', which the tiny networks do not provide: pass networks="),
     (NeedsSlices, pair(), "requires 'slices', which the given networks do not provide"),
@@ -755,7 +766,7 @@ WRONG_REGULARIZERS = [
     (Reconstructs, {}, "the generator's term failed, .*KeyError: 'mask'"),
     (StartsDetached, {}, "the generator's term must be differentiable with respect to the gener"),
     (ThawsAll, half_frozen(), "after_update must leave the parameters finite and trainable as"),
-    (Breaks, {}, "after_update failed for the discriminator: AttributeError"),
+    (Breaks, {}, "after_update failed for the generator: AttributeError"),
     (Weightless, {"sample_shape": (1, 30)}, "must have a weight, a number, got None: call super"),
     (QueueInGraph, {}, "the discriminator's term must be differentiable: RuntimeError: .*inplace"),
     (Homeless, {}, "must keep tensors in buffers or parameters, .* but center is a plain"),

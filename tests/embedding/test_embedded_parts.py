@@ -17,6 +17,7 @@ SHAPE, LATENT, N, STEPS = (1, 8, 8), 5, 6, 4
 # What parts are built with that have arguments without a default.
 OWN = {
     "constant": {"value": 2.0},
+    "piecewise": {"knots": [[0.0, 3.0], [0.008, 1.0]]},
     **{k: {"start": 3.0, "end": 1.0, "kimg": 0.012} for k in ("burn_in", "cosine", "linear")},
     "adaptive_weight": {"layer": "draw"},
     "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
@@ -52,7 +53,7 @@ class Listed(Prior):
 
 def scene(heads=1):
     torch.manual_seed(0)
-    networks = TinyGenerator(SHAPE, LATENT), TinyDiscriminator(SHAPE, heads)
+    networks = TinyGenerator(SHAPE, LATENT), TinyDiscriminator(SHAPE, ((),) * heads)
     y = torch.arange(N) % 3
     return networks, [
         (torch.rand(N, *SHAPE) * 2 - 1, y, torch.randn(N, LATENT)) for _ in range(STEPS)

@@ -11,6 +11,7 @@ from pytorch_lightning import LightningDataModule
 from torch.nn.functional import avg_pool2d
 
 from lightning_gan import EMA, Batch
+from lightning_gan.callbacks import Evaluation
 from lightning_gan.data import RandomImages
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import evaluate
@@ -72,11 +73,27 @@ def test_conditions_have_room(monkeypatch):
 def test_statistics_are_estimated_with_these_conditions():
     gan = paired.gan(paired.Upscaler(norm=True), ema=EMA(buffers="reestimate"))
     data = paired.Pairs(n=24)
-    score(gan, data, n_fake=20)
+    first = score(gan, data, n_fake=20)
     mean = data.stacked("small")[:20].mean()
     assert gan.generator_ema.norm.running_mean.item() == pytest.approx(mean.item(), abs=0.1)
-    assert torch.equal(gan.conditions.held.y["small"], data.stacked("small")[:20])
-    assert torch.allclose(gan.conditions.held.real, data.stacked("image")[:20], atol=0.005)
+    assert gan.conditions.held is None
+    other = torch.full((4, 1, 2, 2), 9.0)
+    gan.conditions.hold(toys.images(4), {"small": other})
+    again = score(gan, data, n_fake=20)
+    assert again.scores == first.scores  # whatever training holds
+    assert torch.equal(gan.conditions.held.y["small"], other)
+    gan.sample(1)
+    assert gan.generator_ema.norm.running_mean.item() == pytest.approx(9)
+
+
+def test_a_paired_run_is_evaluated_as_it_trains(tmp_path):
+    options = {"n_fake": 20, "n_real": 16, "metrics": ["fid"], "features": Pixels()}
+    callback = Evaluation(every_n_steps=2, split="test", **options)
+    gan, data = paired.gan(ema=EMA(buffers="reestimate")), paired.Pairs()
+    toys.trainer(tmp_path, max_steps=2, callbacks=[callback]).fit(gan, data)
+    assert callback.card.protocol["generator"]["labels"] == "conditions of 16 test samples"
+    assert len(gan.conditions.held.real) == 8  # of validation
+    assert evaluate(gan, data, split="test", **options).scores == callback.card.scores
 
 
 def test_a_generator_that_gets_no_condition():

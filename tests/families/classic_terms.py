@@ -66,7 +66,7 @@ class Consistency(Regularizer):
 
 
 class AdaptiveMirror(Augment):
-    """Mirrors with a probability that the sign of D's logits drives (Karras et al. 2020a, eq. 1)."""
+    """Mirrors with a probability driven by the sign of D's logits (Karras et al. 2020, eq. 1)."""
 
     observes = True
 

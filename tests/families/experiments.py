@@ -6,6 +6,7 @@ from functools import partial
 
 import pytorch_lightning as pl
 import torch
+import toys
 from by_products import Codes, EMAVQAutoencoder, Slices, Vocoder
 from classic_terms import Hinge, LeCam
 from lists_of_heads import FeatureMatching, Periods, Resolutions, Scales, Several
@@ -83,6 +84,23 @@ class PSNR(pl.Callback):
 
     def on_validation_epoch_end(self, trainer, pl_module):
         pl_module.log("val/psnr", self.metric.compute())
+
+
+def fit(make, folder, steps, ckpt_path=None, **options):
+    """Train an experiment, validating after every fifth batch; return module and Trainer."""
+    torch.manual_seed(0)
+    gan, data = make()
+    trainer = toys.trainer(
+        folder,
+        max_steps=steps,
+        val_check_interval=5,
+        check_val_every_n_epoch=None,
+        limit_val_batches=2,
+        callbacks=[PSNR()],
+        **options,
+    )
+    trainer.fit(gan, data, ckpt_path=ckpt_path, weights_only=True if ckpt_path else None)
+    return gan, trainer
 
 
 # A tokenizer whose discriminator starts late -----------------------------------------------------

@@ -13,6 +13,7 @@ class Scales(Discriminator):
 
     def __init__(self, channels=1, scales=2):
         super().__init__()
+        self.sample_shape = (channels, None, None)
         self.nets = nn.ModuleList(patches(nn.Conv2d, channels, 3) for _ in range(scales))
 
     def forward(self, x, y=None):
@@ -24,6 +25,8 @@ class Scales(Discriminator):
 
 class Periods(Discriminator):
     """Every p-th value of a wave beside the others (Kong et al. 2020, section 2.3)."""
+
+    sample_shape = (1, None)
 
     def __init__(self, periods=(2, 3)):
         super().__init__()
@@ -37,6 +40,8 @@ class Periods(Discriminator):
 
 class Resolutions(Discriminator):
     """A wave, and every other value of it."""
+
+    sample_shape = (1, None)
 
     def __init__(self, strides=(1, 2)):
         super().__init__()
@@ -54,10 +59,12 @@ class Several(Discriminator):
     def __init__(self, members):
         super().__init__()
         self.members = nn.ModuleList(members)
+        self.sample_shape = members[0].sample_shape
 
     def forward(self, x, y=None):
         said = [member(x, y) for member in self.members]
-        return joined(pair for each in said for pair in zip(each.features, each.logits, strict=True))
+        pairs = [zip(each.features, each.logits, strict=True) for each in said]
+        return joined(pair for each in pairs for pair in each)
 
 
 class FeatureMatching(Regularizer):

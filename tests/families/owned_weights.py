@@ -69,7 +69,8 @@ class PatchNCE(Regularizer):
         both = [step.generator.encode(x).flatten(2).mT for x in (step.fake, step.y)]
         query, key = (normalize(self.head(x), dim=-1) for x in both)
         similar = query @ key.detach().mT / 0.07
-        return cross_entropy(similar.flatten(0, 1), torch.arange(len(similar[0])).repeat(len(similar)))
+        own = torch.arange(similar.shape[1], device=similar.device).expand(len(similar), -1)
+        return cross_entropy(similar.mT, own, reduction="none")
 
 
 class MINE(Regularizer):
@@ -84,7 +85,7 @@ class MINE(Regularizer):
     def discriminator(self, step):
         x, z = step.fake.flatten(1), step.z
         joint, apart = (self.t(torch.cat([x, other], 1)) for other in (z, z.roll(1, 0)))
-        bound = joint.mean() - (apart.logsumexp(0) - math.log(len(x)))
+        bound = joint.mean() - (apart.flatten().logsumexp(0) - math.log(len(x)))
         step.report("bound", bound)
         return -bound
 

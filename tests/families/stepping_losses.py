@@ -35,8 +35,9 @@ class ImagePool(NonSaturatingLoss):
         self.held += len(room)
         if len(room):
             return fake
-        chosen = torch.rand(len(fake)) < 0.5
-        place, mixed = torch.randperm(self.size)[: len(fake)][chosen], fake.clone()
+        chosen = torch.rand(len(fake), device=fake.device) < 0.5
+        place = torch.randperm(self.size, device=fake.device)[: len(fake)][chosen]
+        mixed = fake.clone()
         mixed[chosen] = self.pool[place]
         self.pool[place] = fake[chosen]
         return mixed
@@ -55,7 +56,7 @@ class APA(NonSaturatingLoss):
     def play(self, step):
         if step.player is Player.DISCRIMINATOR:
             pseudo = step.generate(step.latents(len(step.real)), step.y)
-            chosen = torch.rand(len(pseudo), 1, 1, 1) < self.p
+            chosen = torch.rand_like(pseudo[:, :1, :1, :1]) < self.p
             step.replace(real=torch.where(chosen, pseudo, step.real))
         return super().play(step)
 
@@ -146,10 +147,11 @@ class Unrolled(NonSaturatingLoss):
             step.real_output = functional_call(net, weights, (step.real, step.y))
             step.fake_output = functional_call(net, weights, (step.fake, step.fake_y))
             loss = self.discriminator(step.real_output.logits, step.fake_output.logits).mean()
-            slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
-            weights = {
-                k: w - self.lr * g for (k, w), g in zip(weights.items(), slopes, strict=True)
-            }
+            slopes = torch.autograd.grad(
+                loss, list(weights.values()), create_graph=True, materialize_grads=True
+            )
+            moved = [w - self.lr * g for w, g in zip(weights.values(), slopes, strict=True)]
+            weights = dict(zip(weights, moved, strict=True))
         step.fake_output = functional_call(net, weights, (step.fake, step.fake_y))
         return self.generator(step.fake_output.logits)
 
