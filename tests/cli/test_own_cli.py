@@ -47,6 +47,7 @@ READER = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed:UserWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # how Lightning calls jsonargparse
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.parametrize("mode", ["class", "subclass"])
