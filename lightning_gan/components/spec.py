@@ -125,9 +125,10 @@ class Specified:
 class Component(Specified, nn.Module):
     """Base of every kind of plugin that is ours: an nn.Module that can be rebuilt from its spec.
 
-    Tensors of state live in buffers, Python numbers in ``get_extra_state``. Only networks have
-    parameters. Constructors take named arguments: JSON values, other components, importable
-    functions and partials of them can be saved.
+    Tensors of state live in buffers, Python numbers in ``get_extra_state``. Networks have
+    parameters, and other parts those that ``trained_by`` or ``weights_from`` speaks for.
+    Constructors take named arguments: JSON values, other components, importable functions and
+    partials of them can be saved.
     """
 
     def __init__(self) -> None:

@@ -160,7 +160,7 @@ class Adversary(nn.Module):
 
         def first(settings: SideSettings, network: nn.Module) -> Update:
             settings.check()
-            owned = [part for part in parts if part.trained_by is settings.player]
+            owned = [part for part in parts if part.trained_by == settings.player]
             side, guard = Side(settings, network, owned), Guard()
             side.take_stock()
             guard.watch(discriminator, *parts)

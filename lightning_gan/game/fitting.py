@@ -103,7 +103,7 @@ def check_owner(name: str, part: nn.Module) -> None:
     """
     orphans = [key for key, p in part.named_parameters() if p.requires_grad]
     owner = getattr(part, "trained_by", None)
-    if orphans and not isinstance(owner, Player):
+    if orphans and owner not in tuple(Player):
         raise InputError(
             f"{name} ({type(part).__name__}) has parameters that no player trains, such as "
             f"{orphans[0]}: set its trained_by to Player.GENERATOR or Player.DISCRIMINATOR, or "

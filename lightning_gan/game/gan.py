@@ -252,7 +252,7 @@ class GAN(Specified, nn.Module):
         """Return two new sides, generator and discriminator, without optimizers."""
 
         def owned(player: Player) -> list[nn.Module]:
-            return [part for part in self.parts().values() if part.trained_by is player]
+            return [part for part in self.parts().values() if part.trained_by == player]
 
         return (
             Side(self.generator_settings, self.generator, owned(Player.GENERATOR)),

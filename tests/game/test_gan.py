@@ -287,6 +287,15 @@ def test_the_opponents_update_gives_a_part_no_gradient():
         Game(toys.gan(regularizers={"head": Stopped(owner)})).play(toys.images(4))
 
 
+def test_an_owner_may_be_named_by_its_word():
+    part = Projected()
+    part.trained_by = "generator"
+    assert len(Game(toys.gan(regularizers={"head": part})).generator.parts) == 1
+    part.trained_by = "nobody"
+    with pytest.raises(InputError, match="has parameters that no player trains"):
+        toys.gan(regularizers={"head": part})
+
+
 def test_weights_without_an_owner_are_refused():
     with pytest.raises(
         InputError, match=r"regularizers.head \(Projected\) has parameters that no .*"
