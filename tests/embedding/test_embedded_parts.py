@@ -6,20 +6,20 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
-from lightning_gan import GAN, Adversary, Game, Prior, Regularizer
+from lightning_gan import GAN, Adversary, DiscriminatorOutput, Game, Prior, Regularizer
 from lightning_gan.components import registry
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.regularizers.r1 import R1Regularizer
-from lightning_gan.testing.tiny import TinyDiscriminator, TinyGenerator
 
-SHAPE, LATENT, N, STEPS = (1, 8, 8), 5, 6, 4
+SHAPE, LATENT, CLASSES, N, STEPS = (1, 8, 8), 5, 3, 6, 4
 # What parts are built with that have arguments without a default.
 OWN = {
     "constant": {"value": 2.0},
-    "piecewise": {"knots": [[0.0, 3.0], [0.008, 1.0]]},
     **{k: {"start": 3.0, "end": 1.0, "kimg": 0.012} for k in ("burn_in", "cosine", "linear")},
     "adaptive_weight": {"layer": "draw"},
+    "piecewise": {"knots": [[0, 3.0], [0.012, 1.0]]},
     "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
     "gradnorm": {"terms": ["adversarial", "near"]},
     "inverse_time_decay": {"decay": 0.1},
@@ -33,6 +33,40 @@ def made(kind):
         for entry in registry.entries(kind)
         if entry.ours
     ]
+
+
+class Generator(nn.Module):
+    """With a mapping and with classes, for terms that ask for them."""
+
+    latent_dim, sample_shape, num_classes = LATENT, SHAPE, CLASSES
+
+    def __init__(self):
+        super().__init__()
+        self.map, self.classes = nn.Linear(LATENT, 6), nn.Embedding(CLASSES, 6)
+        self.draw = nn.Linear(6, 64)
+
+    def mapping(self, z, y=None):
+        return self.map(z).tanh() + self.classes(y)
+
+    def forward(self, z, y=None):
+        return self.draw(self.mapping(z, y)).tanh().unflatten(1, SHAPE)
+
+
+class Discriminator(nn.Module):
+    """With class logits and features, and as many heads as are asked for."""
+
+    sample_shape, num_classes = SHAPE, CLASSES
+
+    def __init__(self, heads):
+        super().__init__()
+        self.look, self.tell = nn.Linear(64, 6), nn.Linear(6, CLASSES)
+        self.heads = nn.ModuleList(nn.Linear(6, 1 + index) for index in range(heads))
+
+    def forward(self, x, y=None):
+        features = self.look(x.flatten(1)).tanh()
+        logits = [head(features) for head in self.heads]
+        logits = logits[0] if len(logits) == 1 else logits
+        return DiscriminatorOutput(logits, self.tell(features), features)
 
 
 class Near(Regularizer):
@@ -53,11 +87,10 @@ class Listed(Prior):
 
 def scene(heads=1):
     torch.manual_seed(0)
-    networks = TinyGenerator(SHAPE, LATENT), TinyDiscriminator(SHAPE, ((),) * heads)
-    y = torch.arange(N) % 3
-    return networks, [
-        (torch.rand(N, *SHAPE) * 2 - 1, y, torch.randn(N, LATENT)) for _ in range(STEPS)
-    ]
+    networks = Generator(), Discriminator(heads)
+    y = torch.arange(N) % CLASSES
+    data = [(torch.rand(N, *SHAPE) * 2 - 1, y, torch.randn(N, LATENT)) for _ in range(STEPS)]
+    return networks, data
 
 
 def played(parts, heads):
