@@ -227,9 +227,10 @@ class Game:
         assert side.optimizer is not None
         side.optimizer.zero_grad()
         acts, reading, fakes, factors = False, Reading(), reused, None
-        with self._others_frozen(side):
-            for piece in _pieces(batch, self.gan.micro_batches):
-                fakes = reused or self._draw_fakes(player, piece, keep, due)
+        for piece in _pieces(batch, self.gan.micro_batches):
+            # Outside of what is frozen: a generator's update may use their graph as well.
+            fakes = reused or self._draw_fakes(player, piece, keep, due)
+            with self._others_frozen(side):
                 step = self._adversarial_step(player, piece, fakes, due)
                 objective, found = self.objective.compute(step, due, weight, factors)
                 factors = found.factors if self.gan.balance is not None else None
@@ -238,11 +239,11 @@ class Game:
                     add_gradients(self.engine, objective, share)
                     acts = True
                 self._measure(player.opponent, step, phases, share, readings)
-                read_outputs(step, found, signs=bool(self._observers))
-                if share == 1:
-                    reading = found
-                else:
-                    reading.add(found, share)
+            read_outputs(step, found, signs=bool(self._observers))
+            if share == 1:
+                reading = found
+            else:
+                reading.add(found, share)
         readings.keep(player, reading)
         return acts, (fakes if keep else None)
 

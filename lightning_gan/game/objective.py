@@ -138,7 +138,7 @@ class Objective:
     ) -> dict[str, Tensor] | None:
         """Return a regularizer's term of this update by its names in the log, weighted."""
         step.part = f"regularizer/{name}"
-        with uncast(step.real.device.type, bool(step.full_precision)):
+        with uncast(step.real.device.type, bool(regularizer.uncast())):
             term = regularizer.term(step)
         if term is None:
             return None

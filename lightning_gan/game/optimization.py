@@ -92,9 +92,9 @@ def _groups(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> l
     others = [ParameterGroup(type(part).__name__, list(part.parameters())) for part in parts]
     taken: set[int] = set()
     found = []
-    for group in [*groups, rest, *others]:
+    for index, group in enumerate([*groups, rest, *others]):
         own = [p for p in group.parameters if id(p) not in taken and p.requires_grad]
-        if group in groups and len({id(p) for p in group.parameters} & taken):
+        if index < len(groups) and len({id(p) for p in group.parameters} & taken):
             raise InputError(
                 f"{type(network).__name__}.parameter_groups names a parameter of the group "
                 f"{group.name!r} twice"

@@ -52,7 +52,7 @@ class Regularizer(Part):
         super().__init__()
         if interval < 1:
             raise InputError(f"interval must be at least 1, got {interval}")
-        self.weight = weight
+        self.weight = float(weight)  # a schedule would keep a whole number whole
         self.interval = interval
 
     def discriminator(self, step: AdversarialStep) -> Term:

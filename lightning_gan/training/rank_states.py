@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_gan.game import ranks
 from lightning_gan.game.gan import GAN
+from lightning_gan.types import map_tensors, tensors_in
 
 
 def states_of_parts(gan: GAN) -> dict[str, dict[str, Any]] | None:
@@ -44,9 +45,8 @@ def _fingerprint(states: dict[str, dict[str, Any]]) -> str:
     for name, state in states.items():
         for key, value in state.items():
             digest.update(f"{name}.{key}".encode())
-            if isinstance(value, Tensor):
-                flat = value.contiguous().reshape(-1)
+            for tensor in tensors_in(value):
+                flat = tensor.detach().cpu().contiguous().reshape(-1)
                 digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
-            else:
-                digest.update(repr(value).encode())
+            digest.update(repr(map_tensors(lambda _: None, value)).encode())
     return digest.hexdigest()

@@ -19,6 +19,7 @@ from lightning_gan import (
     InputError,
     ParameterGroup,
     Player,
+    Prior,
     Regularizer,
 )
 from lightning_gan.game.held_out import evaluated
@@ -377,3 +378,68 @@ def test_a_gan_at_rest_is_no_lightning_module():
     gan = GAN(toys.generator(), toys.discriminator(), toys.gan().loss)
     assert not isinstance(gan, LightningModule)
     assert gan.sample(2, seed=0).shape == (2, *toys.SHAPE)
+
+
+class Shifted(Prior):
+    """Latents around a mean that the generator trains."""
+
+    trained_by = Player.GENERATOR
+
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(3))
+
+    def sample(self, n, latent_dim, *, generator, device):
+        return torch.randn(n, latent_dim, generator=generator, device=device) + self.mean
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_part_that_makes_fakes_is_trained_whether_they_are_shared_or_not(shared):
+    gan = toys.gan(prior=Shifted(), share_fakes=shared)
+    game = Game(gan)
+    for _ in range(2):
+        game.play(toys.images(4))
+    assert gan.prior.mean.abs().min() > 0
+
+
+def test_groups_of_one_name_are_groups_of_their_own():
+    class Twice(Grouped):
+        def parameter_groups(self):
+            layers = (self.mapping, self.draw)
+            return [ParameterGroup("same", list(each.parameters()), 0.5) for each in layers]
+
+    assert len(Game(toys.gan(generator=Twice())).generator.optimizer.param_groups) == 2
+
+
+def test_a_whole_weight_ramps_like_any_other():
+    from lightning_gan.schedules import Linear
+
+    path = "regularizers.r1.weight"
+    schedule = {path: Linear(0.0, 1.0, kimg=0.016)}
+    gan = toys.gan(regularizers={"r1": R1Regularizer(weight=1)}, schedules=schedule)
+    game, seen = Game(gan), []
+    for _ in range(3):
+        game.play(toys.images(4))
+        seen.append(gan.regularizers["r1"].weight)
+    assert seen == [0.0, 0.25, 0.5]
+
+
+class Looking(Regularizer):
+    """A frozen network that looks at both."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Linear(16, 2).requires_grad_(False)
+
+    def generator(self, step):
+        return (self.net(step.fake.flatten(1)) - self.net(step.real.flatten(1))).square()
+
+    def discriminator(self, step):
+        return self.generator(step).mean() + step.real_output.total() * 0
+
+
+def test_a_network_of_a_part_runs_beside_a_term_in_full_precision():
+    game = Game(toys.gan(regularizers={"look": Looking(), "r1": R1Regularizer(1.0)}))
+    with torch.autocast("cpu", torch.bfloat16):
+        readings = game.play(toys.images(4))
+    assert readings.discriminator.terms["look/discriminator"].isfinite()

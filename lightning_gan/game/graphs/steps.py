@@ -165,6 +165,7 @@ class GraphedSteps:
             repr(map_tensors(_form, batch)),
             repr([group[k] for group in groups for k in group if k not in ("params", "lr")]),
             (gan.micro_batches, gan.generator_batch, gan.share_fakes, gan.fake_labels, gan.heads),
+            tuple(gan.head_weights or ()),
             tuple([v for each in self._settings for v in each.values() if type(v) in PLAIN]),
             tuple([parameter.requires_grad for parameter in self._parameters]),
         )
