@@ -18,8 +18,8 @@ SHAPE, LATENT, CLASSES, N, STEPS = (1, 8, 8), 5, 3, 6, 4
 OWN = {
     "constant": {"value": 2.0},
     **{k: {"start": 3.0, "end": 1.0, "kimg": 0.012} for k in ("burn_in", "cosine", "linear")},
-    "adaptive_weight": {"layer": "draw"},
     "piecewise": {"knots": [[0, 3.0], [0.012, 1.0]]},
+    "adaptive_weight": {"layer": "draw"},
     "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
     "gradnorm": {"terms": ["adversarial", "near"]},
     "inverse_time_decay": {"decay": 0.1},
