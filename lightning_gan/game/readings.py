@@ -133,7 +133,8 @@ def feedback(readings: Readings, progress: Progress) -> Feedback | None:
     values = [value for value in (*found.values(), *reports.values()) if value is not None]
     if not values:
         return Feedback(progress, readings.phases)
-    stacked = torch.stack([value.float() for value in values])
+    double = any(value.dtype is torch.float64 for value in values)
+    stacked = torch.stack([v.to(torch.float64 if double else torch.float32) for v in values])
     ranks.average([stacked])
     if not stacked.isfinite().all():
         return None

@@ -162,11 +162,13 @@ class Scene:
             part,
             f"must have requires, a frozenset of names, got {needs!r}",
         )
-        with (
-            self.update(Player.GENERATOR, Part(), "") as step,
-            told(self.discriminator, f"must judge samples with {described(self.y)}, but failed"),
-        ):
-            said, made = step.fake_output, step.generator_output
+        with self.update(Player.GENERATOR, part, "") as step:
+            with told(part, "prepare failed in an update of the generator"):
+                part.prepare(step)  # it may choose the condition
+            with told(
+                self.discriminator, f"must judge samples with {described(step.fake_y)}, but failed"
+            ):
+                said, made = step.fake_output, step.generator_output
         for need in sorted(needs):
             if need in DiscriminatorOutput.__dataclass_fields__:
                 there = getattr(said, need) is not None

@@ -53,9 +53,9 @@ class EMAVQAutoencoder(VQAutoencoder):
     @torch.no_grad()
     def learn(self, parts, chosen, codes):
         if self.training:
-            hot = one_hot(chosen.flatten(), len(self.codes)).to(parts)
+            hot = one_hot(chosen.flatten(), len(self.codes)).to(self.counts)
             self.counts.lerp_(hot.sum(0), 0.1)
-            self.sums.lerp_(hot.T @ parts.flatten(0, 1), 0.1)
+            self.sums.lerp_((hot.T @ parts.flatten(0, 1)).to(self.sums), 0.1)
             self.codes.copy_(self.sums / self.counts[:, None].clamp(min=1e-5))
         return {}
 

@@ -75,18 +75,18 @@ class Family(NamedTuple):
     def data(self):
         return RandomImages(shape=tiny.SHAPE, n=20, num_classes=self.classes, batch_size=4)
 
-    def batch(self, n=4, seed=0):
+    def batch(self, n=4, seed=0, dtype=torch.float32):
         """Random samples as the data hold them, and classes where there are any."""
         source = torch.Generator().manual_seed(seed)
-        x = torch.rand(n, *tiny.SHAPE, generator=source) * 2 - 1
+        x = (torch.rand(n, *tiny.SHAPE, generator=source) * 2 - 1).to(dtype)
         return x if self.classes is None else (x, torch.arange(n) % self.classes)
 
 
 plain = partial(tiny.generator)
 conditional = partial(tiny.generator, num_classes=K)
 one = tiny.TinyDiscriminator
-each_class = partial(tiny.TinyDiscriminator, logits=K, num_classes=K)
-and_fakes = partial(tiny.TinyDiscriminator, logits=K + 1, num_classes=K)
+each_class = partial(tiny.TinyDiscriminator, logits=K)
+and_fakes = partial(tiny.TinyDiscriminator, logits=K + 1)
 pairs = partial(PairDiscriminator, tiny.SHAPE, tiny.LATENT)
 reconstructing = partial(AutoencoderDiscriminator, tiny.SHAPE)
 

@@ -26,7 +26,7 @@ class ImagePool(NonSaturatingLoss):
 
     def play(self, step):
         if step.player is Player.DISCRIMINATOR:
-            step.replace(fake=self.mixed(step.fake.detach()))
+            step.replace(fake=self.mixed(step.fake.detach().to(self.pool)))
         return super().play(step)
 
     def mixed(self, fake):

@@ -7,7 +7,7 @@ import torch
 import toys
 from families import FAMILIES
 
-from lightning_gan import Game, GANModule, Player
+from lightning_gan import Alternation, Game, GANModule, Player
 from lightning_gan.alternations.loss_threshold import LossThreshold
 
 
@@ -57,6 +57,54 @@ def test_a_player_that_rests_is_measured(name):
     assert gan.progress.generator_steps == 2
     if family.passes:
         assert readings.discriminator.loss.isfinite()
+
+
+class Rest(Alternation):
+    """Nobody steps, and both are measured."""
+
+    observes = True
+    measures = frozenset(Player)
+
+    def phases(self, progress):
+        return ()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_both_are_measured_where_nobody_steps(name):
+    family = FAMILIES[name]
+    gan = family.gan(alternation=Rest())
+    before = tensors(gan)
+    readings = Game(gan).play(*gan.read(family.batch()))
+    assert readings.generator.loss.isfinite()
+    assert readings.discriminator.loss.isfinite()
+    observed = {f"{part}.{name}" for part, each in parts_that_observe(gan) for name in each}
+    changed = {key for key, value in tensors(gan).items() if not value.equal(before[key])}
+    assert changed <= observed
+
+
+def parts_that_observe(gan):
+    """Names of parts that observe, and of their buffers."""
+    found = {"loss": gan.loss, "augment": gan.augment}
+    found |= {f"regularizers.{name}": part for name, part in gan.regularizers.items()}
+    return [(n, dict(part.named_buffers())) for n, part in found.items() if part.observes]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float64"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_precision_of_the_game(name, precision):
+    """Under autocast, and in double precision throughout."""
+    family, dtype = FAMILIES[name], getattr(torch, precision)
+    gan = family.gan()
+    if dtype is torch.float64:
+        gan.double()
+    types = {name: value.dtype for name, value in tensors(gan).items()}
+    game = Game(gan)
+    for seed in range(3):
+        batch = family.batch(seed=seed, dtype=next(gan.parameters()).dtype)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+            game.play(*gan.read(batch))
+    assert types == {name: value.dtype for name, value in tensors(gan).items()}
+    assert all(value.isfinite().all() for value in tensors(gan).values())
 
 
 def tensors(module):

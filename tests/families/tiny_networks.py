@@ -21,9 +21,9 @@ def generator(sample_shape=SHAPE, **arguments):
 class TinyDiscriminator(Discriminator):
     """Logits of any number, and the features under them."""
 
-    def __init__(self, sample_shape=SHAPE, logits=1, num_classes=None):
+    def __init__(self, sample_shape=SHAPE, logits=1):
         super().__init__()
-        self.sample_shape, self.num_classes = sample_shape, num_classes
+        self.sample_shape = sample_shape
         size = math.prod(sample_shape)
         self.trunk = nn.Sequential(nn.Flatten(), nn.Linear(size, 8), nn.LeakyReLU(0.2))
         self.head = nn.Linear(8, logits)
