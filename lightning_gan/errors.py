@@ -10,6 +10,10 @@ class InputError(ValueError):
     """Wrong input, said in one sentence; the command prints it without a traceback."""
 
 
+class StateError(InputError):
+    """A saved state of other parts than those that are there."""
+
+
 class PluginError(InputError):
     """A plugin that cannot be found, loaded or trusted; names its distribution and entry point."""
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import lru_cache
+from numbers import Real
 from typing import Any, Literal
 
 import torch
@@ -177,7 +180,7 @@ class AdversarialStep:
         cast = not self._is_uncast(Player.GENERATOR, z)
         precision = nullcontext() if cast else torch.autocast(z.device.type, enabled=False)
         with torch.set_grad_enabled(graph), precision:
-            return as_generator_output(self.generator(z, y))
+            return as_generator_output(called(self.generator, z, y))
 
     def latents(self, n: int) -> Tensor:
         """Draw n fresh latents, shape (n, Z).
@@ -202,7 +205,7 @@ class AdversarialStep:
 
         Before the discriminator has seen them: in ``prepare`` of a part, or at the beginning of
         ``play`` of a loss. Inputs that a due term differentiates are taken into the graph again;
-        in a discriminator update fakes are detached.
+        in a discriminator update fakes are detached. Their number stays what it was.
 
         Args:
             real: In place of ``real``, shape (N, *sample_shape); None keeps it.
@@ -210,7 +213,8 @@ class AdversarialStep:
             **conditions: ``y`` and ``fake_y``, in place of the conditions.
 
         Raises:
-            InputError: The discriminator has seen what is to be replaced.
+            InputError: The discriminator has seen what is to be replaced, or there are more or
+                fewer samples than before.
         """
         unknown = conditions.keys() - {"y", "fake_y"}
         if unknown:
@@ -225,6 +229,12 @@ class AdversarialStep:
                     f"{name} samples cannot be replaced any more: the discriminator has seen them "
                     "in this update; replace them in prepare(step)"
                 )
+        for name, new, old in (("real", real, self.real), ("fake", fake, self.fake)):
+            if new is not None and len(new) != len(old):
+                raise InputError(
+                    f"replace puts as many samples in the place of others, got {len(new)} for "
+                    f"{name}, where there are {len(old)}"
+                )
         if real is not None:
             self.real = self._input(real, "real")
         if fake is not None:
@@ -236,7 +246,9 @@ class AdversarialStep:
         """Note a number for the log and, averaged over ranks, for observers.
 
         It is logged as ``loss/<name>``, ``regularizer/<regularizer>/<name>`` and so on, by the part
-        that says it; all ranks must report the same names.
+        that says it; all ranks must report the same names. Where both players' updates on a batch
+        report one name, the first update's number counts: put ``step.player.value`` into the name
+        to have both.
 
         Args:
             name: What the number is.
@@ -247,9 +259,9 @@ class AdversarialStep:
         """
         if name in RESERVED:
             raise InputError(f"a report cannot be called {name!r}; choose another word")
-        if not isinstance(value, Tensor):
+        if isinstance(value, Real):
             value = torch.tensor(float(value), device=self.real.device)
-        if value.numel() != 1:
+        if not isinstance(value, Tensor) or value.numel() != 1:
             raise InputError(f"report({name!r}, ...) takes a scalar, got {describe(value)}")
         self.reports[f"{self.part}/{name}" if self.part else name] = value.detach().reshape(())
 
@@ -330,6 +342,31 @@ class AdversarialStep:
     def _discriminate(self, x: Tensor, y: Any, augment: bool) -> DiscriminatorOutput:
         if augment and self.augment is not None:
             x = self.augment(x)
-        # Without a condition a network of somebody else's may take samples alone.
-        said = self.discriminator(x) if y is None else self.discriminator(x, y)
-        return as_discriminator_output(said)
+        return as_discriminator_output(called(self.discriminator, x, y))
+
+
+def called(network: nn.Module, x: Tensor, y: Any) -> Any:
+    """Return what a network makes of samples or latents, and of their condition.
+
+    Without a condition, a network of somebody else's may take samples or latents alone.
+
+    Args:
+        network: The network.
+        x: Samples, shape (N, *sample_shape), or latents, shape (N, Z).
+        y: Their condition, or None.
+    """
+    return network(x) if y is None and not _asks_for_two(type(network)) else network(x, y)
+
+
+@lru_cache
+def _asks_for_two(kind: type[nn.Module]) -> bool:
+    """Whether ``forward`` of a network cannot be called without a condition."""
+    try:
+        signature = inspect.signature(kind.forward)
+    except (AttributeError, TypeError, ValueError):  # of a scripted module
+        return False
+    try:
+        signature.bind(None, None)  # self and x
+    except TypeError:
+        return True
+    return False

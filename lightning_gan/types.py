@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from numbers import Real
+from types import NoneType
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -186,7 +189,8 @@ class Feedback:
         fake_logits: Mean logit of fakes, over all heads.
         real_sign: Mean sign of the logits of real samples, in [-1, 1].
         fake_sign: Mean sign of the logits of fakes, in [-1, 1].
-        reports: What parts reported with ``step.report``, by ``part/name``.
+        reports: What parts reported with ``step.report``, by ``part/name``; of two updates on the
+            batch that report one name, the first one's.
     """
 
     progress: Progress
@@ -213,7 +217,7 @@ def range_bounds(declared: SampleRange) -> tuple[float, float] | None:
             return (-1.0 if declared == "symmetric" else 0.0), 1.0
     elif isinstance(declared, (tuple, list)) and len(declared) == 2:
         low, high = declared
-        if low < high:
+        if all(isinstance(b, Real) and math.isfinite(b) for b in declared) and low < high:
             return float(low), float(high)
     raise InputError(
         f"sample_range must be 'symmetric' for [-1, 1], 'unit' for [0, 1], 'free', or a pair such "
@@ -267,15 +271,23 @@ def tensors_in(tree: Any) -> list[Tensor]:
 
 
 def as_generator_output(output: Any) -> GeneratorOutput:
-    """Return what a generator made as a GeneratorOutput."""
-    return output if isinstance(output, GeneratorOutput) else GeneratorOutput(output)
+    """Return what a generator made as a GeneratorOutput.
+
+    Raises:
+        InputError: Its by-products have no names.
+    """
+    if not isinstance(output, GeneratorOutput):
+        return GeneratorOutput(output)
+    _check_extra(output.extra, "generator")
+    return output
 
 
 def as_discriminator_output(output: Any) -> DiscriminatorOutput:
     """Return what a discriminator said as a DiscriminatorOutput, in float32 or wider throughout.
 
     Raises:
-        InputError: It is neither logits, a sequence of them, nor a DiscriminatorOutput.
+        InputError: It is neither logits, a sequence of them, nor a DiscriminatorOutput; or one of
+            its fields is of another kind.
     """
     if isinstance(output, Tensor):
         return DiscriminatorOutput(widened(output))
@@ -291,12 +303,46 @@ def as_discriminator_output(output: Any) -> DiscriminatorOutput:
             "a discriminator must return logits, a sequence of logits, or a DiscriminatorOutput of "
             f"either, got {describe(logits)}"
         )
+    classes = output.class_logits
+    if not isinstance(classes, (Tensor, NoneType)):
+        raise InputError(
+            "class_logits of a discriminator must be a tensor of shape (N, K) or None, got "
+            f"{describe(classes)}: put more of them into extra"
+        )
+    _check_extra(output.extra, "discriminator")
     return DiscriminatorOutput(
         logits,
-        None if output.class_logits is None else widened(output.class_logits),
+        None if classes is None else widened(classes),
         map_tensors(widened, output.features),
         map_tensors(widened, output.extra) if output.extra else output.extra,
     )
+
+
+def _check_extra(extra: Any, whose: str) -> None:
+    if not isinstance(extra, Mapping):
+        raise InputError(
+            f"extra of a {whose}'s output must be a mapping of names and values, got "
+            f"{describe(extra)}"
+        )
+
+
+def finite(value: Any, what: str) -> float:
+    """Return a number as a float.
+
+    Args:
+        value: The number.
+        what: What it is called.
+
+    Raises:
+        InputError: It is none, or NaN or infinite.
+    """
+    try:
+        found = math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, RuntimeError):  # the last one of a tensor of several
+        found = math.nan
+    if not math.isfinite(found):
+        raise InputError(f"{what} must be a finite number, got {value!r}")
+    return found
 
 
 def describe(value: Any) -> str:

@@ -29,7 +29,7 @@ from lightning_gan.cli.building import Building, short
 from lightning_gan.cli.quiet import quiet, silent
 from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
 from lightning_gan.components import registry
-from lightning_gan.errors import InputError, NotFiniteError
+from lightning_gan.errors import InputError, NotFiniteError, StateError
 from lightning_gan.game import randomness
 from lightning_gan.training.module import GANModule
 
@@ -347,10 +347,8 @@ def explained() -> Iterator[None]:
             "ckpt_path: the file holds Python objects besides tensors and plain values, or is "
             "damaged, and is refused: loading it could run code"
         ) from error
-    except RuntimeError as error:
-        if "Error(s) in loading state_dict" not in str(error):
-            raise
+    except StateError as error:
         raise InputError(
             f"ckpt_path: the checkpoint does not fit the configured networks; give the {CONFIG} of "
-            f"its run with --config: {short(error)}"
+            f"its run with --config: {error}"
         ) from error

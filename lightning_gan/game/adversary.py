@@ -15,7 +15,9 @@ from lightning_gan.components.part import Part
 from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.game import ranks
 from lightning_gan.game.assembly import Fakes, assemble
+from lightning_gan.game.checks import head_factors
 from lightning_gan.game.engine import Engine
+from lightning_gan.game.fitting import check_apart
 from lightning_gan.game.game import LOST_EVERY
 from lightning_gan.game.guard import Guard, not_finite
 from lightning_gan.game.loop_checks import (
@@ -29,6 +31,7 @@ from lightning_gan.game.objective import Due, Objective
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.readings import Reading, Readings, feedback
+from lightning_gan.game.references import Referenced, Referencing
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
 from lightning_gan.game.straight import add_gradients, advance
@@ -49,7 +52,7 @@ from lightning_gan.types import (
 Self = TypeVar("Self", bound="Adversary")
 
 
-class Adversary(nn.Module):
+class Adversary(Referencing):
     """Everything adversarial for people who own their generator, its optimizer and the loop.
 
     Each batch: :meth:`step` trains the discriminator, and :meth:`generator_loss` is one more term
@@ -142,7 +145,7 @@ class Adversary(nn.Module):
         self.augment, self.balance = augment, balance
         self.progress = Progress()
         self.max_skipped = max_skipped
-        self.heads, self.head_weights = heads, head_weights
+        self.heads, self.head_weights = heads, head_factors(head_weights)
         self.__dict__["_generator"] = generator  # somebody else's
         parts: list[Part] = [loss, augment, *terms.values(), *balances.values()]
         for part in parts:
@@ -171,6 +174,10 @@ class Adversary(nn.Module):
         if self._ours.side.optimizer is None:
             raise InputError("the discriminator has no parameter that requires a gradient")
         self._objective, self._parts = objective, parts
+        others = [] if generator is None else [generator]
+        check_apart([*others, *self._theirs.side.parts], [discriminator, *self._ours.side.parts])
+        named = {f"regularizer/{name}": term for name, term in terms.items()}
+        self._referenced = Referenced({"loss": loss, "augment": augment, **named, **balances})
         self._scheduled = Scheduled(self, schedules, ours, theirs)
         self._scheduled.apply(images=0)
         self._engine = Engine() if engine is None else engine
@@ -315,7 +322,9 @@ class Adversary(nn.Module):
         if not self._begun:
             check_first(self.discriminator, real, fake, y, fake_y)
             if trains:
-                ranks.broadcast([*self.parameters(), *self.discriminator.buffers()])
+                # States of parts go on as each rank's own.
+                shares = self if self.progress.batches == 0 else self.discriminator
+                ranks.broadcast([*self.parameters(), *shares.buffers()])
                 self._begun = True
         self._scheduled.apply(self.progress.images)
 
@@ -374,11 +383,13 @@ class Adversary(nn.Module):
         return {
             "progress": self.progress.state_dict(),
             "side": self._ours.side.state_dict(),
+            "references": self._referenced.describe(),
             "latest": None if self._latest is None else dict(vars(self._latest)),
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_extra_state` returned; an update begun before is forgotten."""
+        self._referenced.check(state["references"])
         self.progress = Progress.from_state_dict(state["progress"])
         self._ours.side.load_state_dict(state["side"])
         self._latest = None if state["latest"] is None else Reading(**state["latest"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
-from lightning_gan.types import SampleRange, describe, fits, range_bounds
+from lightning_gan.types import SampleRange, describe, finite, fits, range_bounds
 
 
 def check_samples(
@@ -42,7 +43,8 @@ def check_samples(
     if x.dtype != dtype:
         raise InputError(
             f"samples are {x.dtype} and the networks {dtype}; convert the samples with "
-            f"x.to({dtype}), or the networks with trainer.precision"
+            f"x.to({dtype}), or the networks with network.to({x.dtype}), which a Trainer does as "
+            "trainer.precision says"
         )
 
 
@@ -127,6 +129,21 @@ def check_labels(y: Any, n: int, num_classes: int | None, unlabeled: bool = Fals
             f"class labels must lie in 0..{num_classes - 1} (num_classes={num_classes}), "
             f"got {low}..{high}"
         )
+
+
+def head_factors(given: Any) -> list[float] | None:
+    """Return the factors of heads as numbers; None where there are none.
+
+    Raises:
+        InputError: They are no list, or empty, or one is no finite number.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise InputError(
+            f"head_weights must be a list of numbers, one for each head, or None, got {given!r}"
+        )
+    return [finite(weight, f"head_weights[{index}]") for index, weight in enumerate(given)]
 
 
 def is_compiled(network: nn.Module) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
-from lightning_gan.types import map_tensors
+from lightning_gan.step import called
+from lightning_gan.types import describe, map_tensors
 
 ROOM = 256  # held-out samples that are kept
 CPU = torch.device("cpu")
@@ -91,16 +93,22 @@ def generated(generator: nn.Module, z: Tensor, y: Any) -> Any:
     """Return what a generator makes of latents and conditions.
 
     Raises:
-        NoConditionError: It asks for a condition, and y is None.
+        NoConditionError: It asks for a condition, and y is None or lacks an entry.
     """
+    name = type(generator).__name__
     try:
-        return generator(z, y)
+        return called(generator, z, y)
     except (TypeError, AttributeError, KeyError, IndexError) as error:
+        if isinstance(error, KeyError) and isinstance(y, Mapping) and error.args[0] not in y:
+            raise NoConditionError(
+                f"{name} asks for the entry {error.args[0]!r} of its condition, got {describe(y)}; "
+                "pass all of them, sample(n, labels={...})"
+            ) from error
         if y is not None:
             raise
         raise NoConditionError(
-            f"{type(generator).__name__} asks for a condition, and there is none to draw: no "
-            "classes, and no held-out batch has been seen; pass conditions, sample(n, labels=...)"
+            f"{name} asks for a condition, and there is none to draw: no classes, and no held-out "
+            "batch has been seen; pass conditions, sample(n, labels=...)"
         ) from error
 
 
@@ -117,3 +125,24 @@ def classes_of(y: Any, entry: str | None) -> Any:
         entry: The entry of a dict that holds them; None: the condition is the labels.
     """
     return y.get(entry) if entry is not None and isinstance(y, Mapping) else y
+
+
+def with_classes(classes: Tensor, entry: str | None, others: Any) -> Any:
+    """Return a condition that holds classes: themselves, or a dict in which they are an entry.
+
+    Args:
+        classes: int64, shape (N,).
+        entry: Which entry; None: there is nothing else.
+        others: A dict of what else there is, N first, whose own classes are replaced; or None.
+
+    Raises:
+        InputError: Classes are to be an entry of what is no dict.
+    """
+    if entry is None:
+        return classes
+    if not isinstance(others, (Mapping, NoneType)):
+        raise InputError(
+            f"a condition must be a dict whose entry {entry!r} holds the classes (class_entry), "
+            f"got {describe(others)}: let prepare_batch make one"
+        )
+    return {**(others or {}), entry: classes}

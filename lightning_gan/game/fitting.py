@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lightning_gan.augments.base import Augment
+from lightning_gan.components.part import Part
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
 from lightning_gan.game.statistics import evaluating
+from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.regularizers.base import Regularizer
+from lightning_gan.step import called
 from lightning_gan.types import (
     DiscriminatorOutput,
     Player,
     as_discriminator_output,
     as_generator_output,
 )
+
+PREPARE = (AdversarialLoss, Augment, Regularizer)
 
 
 def check_parts(
@@ -69,7 +76,17 @@ def check_kinds(parts: Mapping[str, tuple[Any, type]], regularizers: Mapping[str
             raise InputError(f"{name} must be a lightning_gan.{base.__name__}, got {part!r}")
     for name, (part, _) in parts.items():
         check_owner(name, part)
-    for name in regularizers:
+        if isinstance(part, Part) and part.prepares and not isinstance(part, PREPARE):
+            raise InputError(
+                f"{name} ({type(part).__name__}) has a method prepare, which is asked of a loss, "
+                "an augmentation and regularizers alone: do it in one of these"
+            )
+    names: dict[int, str] = {}
+    for name, part in regularizers.items():
+        if names.setdefault(id(part), name) != name:
+            raise InputError(
+                f"regularizers {names[id(part)]!r} and {name!r} are one object: make two"
+            )
         if not name.isidentifier() or hasattr(nn.ModuleDict, name):
             raise InputError(f"a regularizer cannot be called {name!r}; choose a plain word")
 
@@ -88,6 +105,34 @@ def _check_match(generator: nn.Module, discriminator: nn.Module, attribute: str)
         raise InputError(
             f"generator and discriminator differ in {attribute}: {ours} and {theirs}; "
             "give both the data's"
+        )
+
+
+def check_apart(generator: Iterable[nn.Module], discriminator: Iterable[nn.Module]) -> None:
+    """Refuse trainable parameters that both players would train.
+
+    Args:
+        generator: The generator, and the parts that it trains.
+        discriminator: The discriminator, and the parts that it trains.
+
+    Raises:
+        InputError: There are some.
+    """
+
+    def named(modules: Iterable[nn.Module]) -> dict[int, str]:
+        return {
+            id(p): f"{type(module).__name__}.{name}"
+            for module in modules
+            for name, p in module.named_parameters(remove_duplicate=False)
+            if p.requires_grad
+        }
+
+    ours, theirs = named(generator), named(discriminator)
+    both = [name for key, name in ours.items() if key in theirs]
+    if both:
+        raise InputError(
+            f"generator and discriminator share {len(both)} trainable parameters such as "
+            f"{both[0]}, which each would train against the other: give one a copy, or freeze them"
         )
 
 
@@ -182,6 +227,6 @@ def _tried(network: nn.Module, x: Tensor | None, read: Callable[[Any], Any]) -> 
     y = torch.zeros(2, dtype=torch.int64, device=x.device)
     try:
         with torch.no_grad(), evaluating(network), randomness.preserved(x.device):
-            return read(network(x, y if getattr(network, "num_classes", None) else None))
+            return read(called(network, x, y if getattr(network, "num_classes", None) else None))
     except Exception:  # whatever it makes of a condition that is missing
         return None

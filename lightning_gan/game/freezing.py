@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from torch import nn
@@ -10,7 +10,7 @@ from torch import nn
 from lightning_gan.errors import InputError, nearest
 
 
-def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Iterable[str]) -> None:
+def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Sequence[str]) -> None:
     """Freeze the parameters that the patterns name.
 
     Args:
@@ -19,8 +19,14 @@ def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Iterable[st
         patterns: Each names a parameter, everything below a module, or, with ``*``, what fits.
 
     Raises:
-        InputError: A pattern names nothing.
+        InputError: A pattern names nothing, or there is no list of them.
     """
+    listed = isinstance(patterns, (list, tuple))
+    if not listed or not all(isinstance(each, str) for each in patterns):
+        raise InputError(
+            f"freeze must be a list of names or patterns, such as ['discriminator'], got "
+            f"{patterns!r}"
+        )
     parameters = dict(_named(generator, discriminator))
     for pattern in patterns:
         found = [name for name in parameters if _fits(name, pattern)]
@@ -40,12 +46,19 @@ def frozen_names(generator: nn.Module, discriminator: nn.Module) -> list[str]:
     return [name for name, parameter in named if not parameter.requires_grad]
 
 
-def freeze_again(generator: nn.Module, discriminator: nn.Module, names: Iterable[str]) -> None:
-    """Freeze the parameters of these names; what is not there any more is passed over."""
+def freeze_again(generator: nn.Module, discriminator: nn.Module, names: Iterable[str]) -> list[str]:
+    """Freeze the parameters of these names; what is not there any more is passed over.
+
+    Returns:
+        The names of those that were not frozen before.
+    """
     wanted = set(names)
+    changed = []
     for name, parameter in _named(generator, discriminator):
-        if name in wanted:
+        if name in wanted and parameter.requires_grad:
             parameter.requires_grad_(False)
+            changed.append(name)
+    return changed
 
 
 def _named(generator: nn.Module, discriminator: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -15,7 +15,7 @@ from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.game import randomness, ranks
 from lightning_gan.game.assembly import Fakes, assemble, uncast_players
 from lightning_gan.game.checks import check_generated
-from lightning_gan.game.conditions import class_entry
+from lightning_gan.game.conditions import class_entry, with_classes
 from lightning_gan.game.engine import Engine
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.checks import check_graph, check_optimizers
@@ -25,17 +25,16 @@ from lightning_gan.game.loop_checks import check_tensor
 from lightning_gan.game.objective import Due, Objective, uncast
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.readings import Reading, Readings, feedback, read_outputs
-from lightning_gan.game.sampling import floating_dtype, slice_labels
+from lightning_gan.game.sampling import floating_dtype, repeat_labels, slice_labels
 from lightning_gan.game.side import Side
 from lightning_gan.game.straight import add_gradients, advance
 from lightning_gan.regularizers.base import Regularizer
-from lightning_gan.step import AdversarialStep
+from lightning_gan.step import AdversarialStep, called
 from lightning_gan.types import (
     Batch,
     Player,
     Progress,
     as_generator_output,
-    map_tensors,
 )
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR
@@ -126,9 +125,9 @@ class Game:
         self.generator.take_stock()
         self.discriminator.take_stock()
         gan = self.gan
-        parts = [gan.loss, gan.augment, *gan.terms().values()]
-        balance = [] if gan.balance is None else [gan.balance]
-        self.guard.watch(gan.generator, gan.discriminator, *parts, *balance)
+        gan.begin_average()
+        parts = [part for part in gan.parts().values() if part is not gan.alternation]
+        self.guard.watch(gan.generator, gan.discriminator, *parts)
         self.noise = torch.Generator(device)
         self._set_noise(self.noise)
         self._dtype = floating_dtype(gan.generator)
@@ -157,8 +156,7 @@ class Game:
         batch, gan = Batch(real, y, extra or {}), self.gan
         if self.noise is None:
             check_tensor(real, "real samples", gan.discriminator)
-            networks = (gan.generator, gan.discriminator)
-            ranks.broadcast([*gan.parameters(), *(b for net in networks for b in net.buffers())])
+            self._share_weights()
             self.begin(real.device)
         if not self._checked:
             gan.check_samples(batch)
@@ -177,6 +175,15 @@ class Game:
                     "are as before them; lower a learning rate, or clip gradients"
                 )
         return readings
+
+    def _share_weights(self) -> None:
+        """Let all ranks begin with what rank 0 has; states of parts go on as each rank's own."""
+        gan = self.gan
+        modules = [gan.generator, gan.discriminator, gan.generator_ema]
+        if gan.progress.batches == 0:
+            modules += gan.parts().values()
+        buffers = [b for module in modules if module is not None for b in module.buffers()]
+        ranks.broadcast([*gan.parameters(), *buffers])
 
     def train(self, batch: Batch, phases: tuple[Player, ...]) -> Readings:
         """Let players step on one batch."""
@@ -314,8 +321,9 @@ class Game:
         """Spare weight gradients that this player's update does not need."""
         if side.player is GENERATOR:
             return self.discriminator.frozen()
-        if self.generator.parts:
-            return self.generator.frozen(parts_alone=True)
+        simultaneous = self.gan.alternation.simultaneous  # the generator's gradients may wait
+        if self.generator.parts or simultaneous:
+            return self.generator.frozen(parts_alone=not simultaneous)
         return nullcontext()
 
     def _draw_fakes(self, player: Player, batch: Batch, keep: bool, due: Due) -> Fakes:
@@ -323,14 +331,14 @@ class Game:
         gan, y = self.gan, batch.y
         multiple = gan.generator_batch if player is GENERATOR else 1
         n = batch.real.shape[0] * multiple
+        if multiple > 1:
+            y = repeat_labels(y, multiple)
         if gan.fake_labels == "uniform":
             y = self._uniform_classes(n, y)
-        elif multiple > 1:
-            y = map_tensors(lambda labels: torch.cat([labels] * multiple), y)
         z = self.draw_latents(n)
         full = GENERATOR in uncast_players(due)
         with torch.set_grad_enabled(keep or player is GENERATOR), uncast(z.device.type, full):
-            output = as_generator_output(gan.generator(z, y))
+            output = as_generator_output(called(gan.generator, z, y))
         check_generated(gan.generator, output.samples)
         return Fakes(output, y, z)
 
@@ -343,7 +351,7 @@ class Game:
             generator=self.noise,
             device=self.noise.device,
         )
-        return drawn if entry is None else {**y, entry: drawn}
+        return with_classes(drawn, entry, y)
 
     def draw_latents(self, n: int) -> Tensor:
         """Draw training latents, shape (n, Z), from the game's own generator."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections import OrderedDict
 from contextlib import suppress
 from typing import Any, Literal, TypeVar, cast
 
@@ -25,12 +24,13 @@ from lightning_gan.game.checks import (
     check_labels,
     check_range,
     check_samples,
+    head_factors,
     is_compiled,
 )
 from lightning_gan.game.conditions import Conditions, NoConditionError, class_entry, classes_of
-from lightning_gan.game.fitting import check_owner, check_parts
+from lightning_gan.game.fitting import check_apart, check_owner, check_parts
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
-from lightning_gan.game.references import Referenced
+from lightning_gan.game.references import Referenced, Referencing
 from lightning_gan.game.sampling import class_labels, draw_inputs, generate
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
@@ -40,13 +40,14 @@ from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.schedules.base import Schedule
+from lightning_gan.step import called
 from lightning_gan.types import Batch, Player, Progress, SampleRange, map_tensors, range_bounds
 
 Self = TypeVar("Self", bound="GAN")
 STATISTICS_BATCH = 256
 
 
-class GAN(Specified, nn.Module):
+class GAN(Referencing, Specified):
     """A GAN composed of parts: at rest in itself, trained by Game or, as a GANModule, by Lightning.
 
     Args:
@@ -118,6 +119,8 @@ class GAN(Specified, nn.Module):
         >>> gan.sample(4, seed=0).shape
         torch.Size([4, 1, 8, 8])
     """
+
+    prepare_batch: PrepareBatch | None = None  # a subclass may define a method of this name
 
     def __init__(
         self,
@@ -203,20 +206,23 @@ class GAN(Specified, nn.Module):
             discriminator_compile,
         )
         self.heads = heads
-        self.head_weights = None if head_weights is None else [float(w) for w in head_weights]
+        self.head_weights = head_factors(head_weights)
         self.micro_batches = micro_batches
         self.generator_batch = generator_batch
         self.share_fakes = share_fakes
         self.fake_labels = fake_labels
         self.max_skipped = max_skipped
         self.graph = graph
-        self.__dict__["prepare_batch"] = prepare_batch  # a component of it has no state
+        if prepare_batch is not None:  # a component of it has no state
+            self.__dict__["prepare_batch"] = prepare_batch
         self._check_options()
         freezing.freeze(generator, discriminator, freeze or [])
         for name, part in self.parts().items():
             part.bind(generator, discriminator)
             check_owner(name, part)
-        for side in self.sides():  # a wrong learning rate fails here
+        sides = self.sides()
+        check_apart(*([side.network, *side.parts] for side in sides))
+        for side in sides:  # a wrong learning rate fails here
             side.configure()
         settings = (self.generator_settings, self.discriminator_settings)
         self._scheduled = Scheduled(self, self.schedules, *settings)
@@ -268,7 +274,7 @@ class GAN(Specified, nn.Module):
 
     def forward(self, z: Tensor, y: Any = None) -> Any:
         """Run the generator that sampling uses on latents (N, Z), as it stands, with gradient."""
-        return self.sampling_generator()(z, y)
+        return called(self.sampling_generator(), z, y)
 
     # What is known of the data ------------------------------------------------------------------
 
@@ -278,7 +284,7 @@ class GAN(Specified, nn.Module):
         Raises:
             InputError: The batch is of another kind.
         """
-        return read_batch(self.__dict__["prepare_batch"], batch)
+        return read_batch(self.prepare_batch, batch)
 
     @property
     def sample_range(self) -> SampleRange:
@@ -292,7 +298,7 @@ class GAN(Specified, nn.Module):
             InputError: The generator declares another, and batches are taken as they are.
         """
         own = getattr(self.generator, "sample_range", None)
-        as_is = self.__dict__["prepare_batch"] is None
+        as_is = self.prepare_batch is None
         if as_is and None not in (own, of_data) and range_bounds(own) != range_bounds(of_data):
             raise InputError(
                 f"the data declare sample_range={of_data!r}, and {type(self.generator).__name__} "
@@ -414,6 +420,11 @@ class GAN(Specified, nn.Module):
                 self._statistics_stale = False
         return self.generator_ema
 
+    def begin_average(self) -> None:
+        """Let the averaged generator begin with the weights that training begins with."""
+        if self.generator_ema is not None and self.progress.batches == 0:
+            self.generator_ema.load_state_dict(self.generator.state_dict())
+
     def follow_schedules(self) -> None:
         """Set every scheduled number to its value at the images seen."""
         self._scheduled.apply(self.progress.images)
@@ -446,23 +457,6 @@ class GAN(Specified, nn.Module):
         self._scheduled.apply(self.progress.images)
         self.weights_changed()
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """Return weights and states, without frozen weights that come from somewhere else."""
-        state = super().state_dict(*args, **kwargs)
-        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
-        for name in self._referenced.names(self):
-            state.pop(prefix + name, None)
-        return state
-
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        """Take over what :meth:`state_dict` returned; what it leaves out stays as it is."""
-        left_out = self._referenced.names(self)
-        if left_out:
-            own, metadata = super().state_dict(), getattr(state_dict, "_metadata", None)
-            state_dict = OrderedDict({**{name: own[name] for name in left_out}, **state_dict})
-            state_dict._metadata = metadata  # versions of layers, by which torch converts
-        return super().load_state_dict(state_dict, strict, assign)
-
     # Checks -------------------------------------------------------------------------------------
 
     def _check_options(self) -> None:
@@ -484,6 +478,11 @@ class GAN(Specified, nn.Module):
             raise InputError(f"fake_labels must be 'real' or 'uniform', got {self.fake_labels!r}")
         if self.fake_labels == "uniform" and getattr(self.generator, "num_classes", None) is None:
             raise InputError("fake_labels='uniform' needs a generator with num_classes")
+        if not callable(self.prepare_batch or read_batch):
+            raise InputError(
+                "prepare_batch must be a function of a batch, such as BatchKeys(...), got "
+                f"{self.prepare_batch!r}"
+            )
         if self.heads not in ("mean", "sum"):
             raise InputError(f"heads must be 'mean' or 'sum', got {self.heads!r}")
         for settings in (self.generator_settings, self.discriminator_settings):

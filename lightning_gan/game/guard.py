@@ -46,7 +46,7 @@ class Guard:
         self._places = [
             _Place(layer, name)
             for layer in layers.values()
-            for name, _ in layer.named_buffers(recurse=False)
+            for name in layer._buffers  # those that are None so far as well
         ]
         plain = nn.Module.get_extra_state
         self._layers = [e for e in layers.values() if type(e).get_extra_state is not plain]
@@ -86,7 +86,10 @@ class Guard:
         if asks and not skipped.item():
             return
         for place in self._places:
-            if place.may_have_changed():
+            if place.came_or_went():
+                if skipped.item():
+                    place.restore(place.kept)
+            elif place.may_have_changed():
                 place.restore(
                     place.kept if asks else torch.where(skipped, place.kept, place.buffer)
                 )
@@ -99,7 +102,7 @@ class Guard:
     def _states_changed(self) -> bool:
         try:
             return bool(self._states != [layer.get_extra_state() for layer in self._layers])
-        except RuntimeError:  # tensors among them
+        except (RuntimeError, ValueError):  # tensors or arrays among them
             return True
 
     def _keep(self, places: list[_Place]) -> None:
@@ -127,8 +130,12 @@ class _Place:
 
     @property
     def buffer(self) -> Tensor:
-        """What the layer has under this name now."""
+        """What the layer has under this name now; in spite of the type, it may be None."""
         return self.layer._buffers[self.name]  # type: ignore[return-value]
+
+    def came_or_went(self) -> bool:
+        """Whether the buffer was None and is not now, or the other way round."""
+        return (self._original is None) != (self.buffer is None)
 
     def is_large(self) -> bool:
         """Whether the version counter tells if the buffer changed."""
@@ -137,26 +144,33 @@ class _Place:
     def may_have_changed(self) -> bool:
         """Whether the buffer differs from the copy, as far as can be told without reading it."""
         buffer = self.buffer
-        if buffer is not self._original or not self.is_large():
-            return buffer is not None  # kernels of batch norm change without a new version
-        return _version(buffer) != self._version
+        if buffer is not self._original:
+            return True
+        if buffer is None:
+            return False
+        # Kernels of batch norm change without a new version.
+        return not self.is_large() or _version(buffer) != self._version
 
     def fits(self) -> bool:
         """Whether the copy can take the buffer's values."""
         buffer, kept = self.buffer, self.kept
+        if buffer is None:
+            return False
         return (buffer.shape, buffer.dtype, buffer.device) == (kept.shape, kept.dtype, kept.device)
 
     def keep(self) -> None:
         """Note what the copy, renewed where it fits, is of."""
-        buffer = self.buffer
+        buffer = self._original = self.buffer
+        if buffer is None:
+            return
         if not self.fits():
-            self.kept = buffer.clone()
-        self._original, self._version = buffer, _version(buffer)
+            self.kept = buffer.detach().clone()
+        self._version = _version(buffer)
 
     def restore(self, value: Tensor) -> None:
         """Give the buffer a value, be it the same object as before or another in its place."""
-        assert self._original is not None
-        self._original.data.copy_(value)  # a graph that waits for its backward pass may hold it
+        if self._original is not None:
+            self._original.data.copy_(value)  # a graph that waits for its backward may hold it
         if self.buffer is not self._original:
             setattr(self.layer, self.name, self._original)
 

@@ -15,6 +15,7 @@ from lightning_gan.game.gan import GAN
 from lightning_gan.game.objective import Objective, uncast
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.readings import Readings
+from lightning_gan.step import called
 from lightning_gan.types import Batch, Player, as_generator_output, map_tensors
 
 CPU = torch.device("cpu")
@@ -42,7 +43,8 @@ def evaluated(gan: GAN, batch: Batch, seed: int, device: torch.device) -> tuple[
     with torch.inference_mode(False), torch.set_grad_enabled(looks), thawed(generator):
         batch = map_tensors(lambda x: x.clone() if x.is_inference() else x, batch)
         n = len(batch.real)
-        z = gan.prior.sample(n, gan.generator.latent_dim, generator=source, device=CPU)
+        with preserved_state(gan.prior):
+            z = gan.prior.sample(n, gan.generator.latent_dim, generator=source, device=CPU)
         z = z.to(device, batch.real.dtype)
         y = batch.y
         if y is None:
@@ -51,7 +53,7 @@ def evaluated(gan: GAN, batch: Batch, seed: int, device: torch.device) -> tuple[
         objective = Objective(gan.loss, terms, gan.augment)
         full = Player.GENERATOR in uncast_players(objective.due(Player.GENERATOR, 0))
         with uncast(device.type, full):
-            output = as_generator_output(generator(z, y))
+            output = as_generator_output(called(generator, z, y))
         check_generated(generator, output.samples)
         fakes = Fakes(output, y, z)
         readings = Readings(tuple(Player))
@@ -64,7 +66,7 @@ def evaluated(gan: GAN, batch: Batch, seed: int, device: torch.device) -> tuple[
             drawn = gan.prior.sample(count, z.shape[1], generator=source, device=CPU)
             return drawn.to(device, z.dtype)
 
-        with preserved_state(gan.discriminator, *parts):
+        with preserved_state(gan.generator, gan.discriminator, *parts):
             step = None
             for settings in (gan.generator_settings, gan.discriminator_settings):
                 due = objective.due(settings.player, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from numbers import Real
 from typing import Any
 
 import torch
@@ -94,6 +95,12 @@ class Objective:
         if self.balance is not None and terms:
             terms = self._balanced(step, terms, reading, factors)
         reading.reports = step.reports
+        for name in reading.terms:
+            if f"regularizer/{name}" in step.reports:
+                raise InputError(
+                    f"regularizer/{name} is a term and a report of the {step.player.value}'s "
+                    "update: report it under another name"
+                )
         objective: Tensor | None = None
         for term in terms.values():
             objective = term if objective is None else objective + term
@@ -125,9 +132,10 @@ class Objective:
         """
         plays = self.loss.plays  # may replace what was seen, and differentiate
         view = step.seen_by(player, outputs=not plays)
+        generator = [step.generator] if plays and step.generator is not None else []
         with (
             torch.set_grad_enabled(plays),
-            preserved_state(step.discriminator, self.augment, self.loss),
+            preserved_state(step.discriminator, self.augment, self.loss, *generator),
         ):
             loss = _mean(view, self.loss.play(view), self.loss)
         step.take_outputs(view)
@@ -165,6 +173,12 @@ class Objective:
         assert self.balance is not None
         step.part = "balance"
         factors = self.balance.weights(step.player, terms, step) if known is None else known
+        scalars = isinstance(factors, Mapping) and all(map(_is_scalar, factors.values()))
+        if not scalars:
+            raise InputError(
+                f"{type(self.balance).__name__}.weights must return a mapping of terms and numbers,"
+                f" got {factors!r}"
+            )
         unknown = factors.keys() - terms.keys()
         if unknown:
             raise InputError(
@@ -183,6 +197,10 @@ def uncast(device: str, suspended: bool = True) -> AbstractContextManager[Any]:
     if suspended and torch.is_autocast_enabled(device):
         return torch.autocast(device, enabled=False)
     return nullcontext()
+
+
+def _is_scalar(factor: Any) -> bool:
+    return factor.numel() == 1 if isinstance(factor, Tensor) else isinstance(factor, Real)
 
 
 def _mean(step: AdversarialStep, losses: Any, loss: AdversarialLoss) -> Tensor:

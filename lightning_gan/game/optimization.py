@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -68,20 +69,51 @@ def make_scheduler(
     """Build one player's learning-rate scheduler.
 
     Raises:
-        InputError: The scheduler refuses its arguments, or waits for a metric.
+        InputError: The scheduler refuses its arguments, or makes one rate of several.
     """
     if make is None or optimizer is None:
         return None
+    before = _ratios(optimizer, "lr")
     try:
         scheduler = make(optimizer)
     except (TypeError, ValueError) as error:
         raise InputError(f"{player.value}_lr_scheduler: {error}") from error
+    after = _ratios(optimizer, "initial_lr")
+    if after and any(abs(a - b) > 1e-6 * b for a, b in zip(after, before, strict=True)):
+        names = " and ".join(str(group.get("name")) for group in optimizer.param_groups)
+        raise InputError(
+            f"{player.value}_lr_scheduler is {type(scheduler).__name__} and gives the groups "
+            f"{names} one rate, which parameter_groups sets apart: give it a list with the rate of "
+            "each, or use a scheduler that scales the optimizer's rates"
+        )
+    return scheduler
+
+
+def _ratios(optimizer: Optimizer, key: str) -> list[float]:
+    """Return each group's rate in multiples of the first one's; nothing where that is 0 or none."""
+    rates = [float(group.get(key, 0)) for group in optimizer.param_groups]
+    return [rate / rates[0] for rate in rates] if rates[0] else []
+
+
+def check_steps(player: Player, optimizer: Optimizer | None, scheduler: Any) -> None:
+    """Check that optimizer and scheduler can step without a closure and without a metric.
+
+    Raises:
+        InputError: One cannot.
+    """
+    if optimizer is not None:
+        closure = inspect.signature(optimizer.step).parameters.get("closure")
+        if closure is not None and closure.default is inspect.Parameter.empty:
+            raise InputError(
+                f"{player.value}_optimizer is {type(optimizer).__name__}, which computes the loss "
+                "several times a step, and the opponent would not stay the same; use one that "
+                "steps on gradients, such as torch.optim.Adam"
+            )
     if isinstance(scheduler, ReduceLROnPlateau):
         raise InputError(
             f"{player.value}_lr_scheduler is ReduceLROnPlateau, which waits for a metric; use a "
             "scheduler that counts steps, such as torch.optim.lr_scheduler.CosineAnnealingLR"
         )
-    return scheduler
 
 
 def _groups(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> list[ParameterGroup]:

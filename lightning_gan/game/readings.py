@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -77,6 +76,15 @@ class Readings:
             self.discriminator = self.discriminator or reading
 
     @property
+    def reports(self) -> dict[str, Tensor]:
+        """What parts reported; of two updates that report one name, the first one's."""
+        found: dict[str, Tensor] = {}
+        for player in reversed(self.phases):
+            reading = self.of(player)
+            found.update({} if reading is None else reading.reports)
+        return found
+
+    @property
     def judged(self) -> Reading:
         """The reading whose logits count: the discriminator's, else the generator's."""
         first = self.discriminator if Player.DISCRIMINATOR in self.phases else None
@@ -129,7 +137,7 @@ def feedback(readings: Readings, progress: Progress) -> Feedback | None:
         "real_sign": _first(judged.real_sign, other.real_sign),
         "fake_sign": _first(judged.fake_sign, other.fake_sign),
     }
-    reports: Mapping[str, Tensor] = {**generator.reports, **discriminator.reports}
+    reports = readings.reports
     values = [value for value in (*found.values(), *reports.values()) if value is not None]
     if not values:
         return Feedback(progress, readings.phases)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,58 @@ import torch
 from torch import nn
 
 from lightning_gan.components.part import Part
-from lightning_gan.errors import InputError
+from lightning_gan.components.spec import printable
+from lightning_gan.errors import InputError, StateError
+
+
+class Referencing(nn.Module):
+    """A module of parts whose state leaves out frozen weights that come from somewhere else."""
+
+    _referenced: Referenced
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return weights and states, without frozen weights that come from somewhere else."""
+        state = super().state_dict(*args, **kwargs)
+        prefix = kwargs.get("prefix", args[1] if len(args) > 1 else "")
+        for name in self._referenced.names(self):
+            state.pop(prefix + name, None)
+        return state
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Take over what :meth:`state_dict` returned; what it leaves out stays as it is.
+
+        Raises:
+            StateError: It is that of other parts.
+        """
+        left_out = self._referenced.names(self)
+        if left_out:
+            own, metadata = super().state_dict(), getattr(state_dict, "_metadata", None)
+            state_dict = OrderedDict({**{name: own[name] for name in left_out}, **state_dict})
+            state_dict._metadata = metadata  # versions of layers, by which torch converts
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            found = _difference(state_dict, super().state_dict(), strict) or printable(error)
+            raise StateError(
+                f"{found}; put together the parts that were there when it was saved"
+            ) from error
+
+
+def _difference(saved: Mapping[str, Any], own: Mapping[str, Any], strict: bool) -> str | None:
+    """Return the first thing in which two states differ, in words."""
+    shapes = [{k: getattr(v, "shape", None) for k, v in state.items()} for state in (saved, own)]
+    there, here = shapes
+    if strict and there.keys() - here.keys():
+        name = next(name for name in there if name not in here)
+        return f"the saved state holds {printable(name)}, and there is none now"
+    if strict and here.keys() - there.keys():
+        name = next(name for name in here if name not in there)
+        return f"the saved state holds no {name}, and there is one now"
+    for name in there.keys() & here.keys():
+        if there[name] != here[name]:
+            was, now = (tuple(shape or ()) for shape in (there[name], here[name]))
+            return f"{name} has shape {was} in the saved state, and {now} now"
+    return None
 
 
 class Referenced:

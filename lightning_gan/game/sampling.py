@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from lightning_gan.errors import InputError
 from lightning_gan.game import randomness
 from lightning_gan.game.checks import check_generated, check_labels
-from lightning_gan.game.conditions import Conditions, generated
+from lightning_gan.game.conditions import Conditions, class_entry, generated, with_classes
+from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.statistics import evaluating
 from lightning_gan.priors.base import Prior
 from lightning_gan.types import as_generator_output, map_tensors
@@ -52,12 +53,17 @@ def generate(
     Raises:
         NoConditionError: The generator asks for a condition, and there is none to draw.
     """
-    z_drawn, drawn = draw_inputs(generator, prior, conditions, n, randomness.seeded(seed, CPU))
+    with preserved_state(prior):
+        z_drawn, drawn = draw_inputs(generator, prior, conditions, n, randomness.seeded(seed, CPU))
     z = z_drawn if z is None else z
     dtype = floating_dtype(generator) or z.dtype
     z = z.to(dtype)
     mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
-    y = map_tensors(lambda labels: labels.to(device), drawn if y is None else y)
+    if y is None:
+        y = drawn
+    elif isinstance(y, Tensor):
+        y = with_classes(y, class_entry(generator), drawn)
+    y = map_tensors(lambda labels: labels.to(device), y)
     pieces = []
     with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
@@ -118,5 +124,10 @@ def _as_array(labels: Any) -> Tensor | None:
 
 
 def slice_labels(y: Any, part: slice) -> Any:
-    """Return a part of conditions of any kind, N first."""
-    return map_tensors(lambda labels: labels[part], y)
+    """Return a part of conditions of any kind, N first; a scalar is that of all."""
+    return map_tensors(lambda labels: labels[part] if labels.dim() else labels, y)
+
+
+def repeat_labels(y: Any, times: int) -> Any:
+    """Return conditions of any kind several times over, N first; a scalar is that of all."""
+    return map_tensors(lambda labels: torch.cat([labels] * times) if labels.dim() else labels, y)

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.game.side import SideSettings
+from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.schedules.base import Schedule
 
 OPTIONS = ("weight", "clip_norm", "clip_value")
+PROBES = (0, *(2**exponent for exponent in range(31)))  # images, up to a billion
 
 
 class Scheduled:
@@ -23,7 +25,7 @@ class Scheduled:
         settings: Of both sides: their numbers go by ``generator_weight`` and the like.
 
     Raises:
-        InputError: A path names no number.
+        InputError: A path names no number, or the interval of a regularizer falls below 1.
     """
 
     def __init__(
@@ -31,18 +33,40 @@ class Scheduled:
     ) -> None:
         of_sides = dict(_of_sides(settings))
         self._places = [
-            (*(of_sides.get(path) or _find_number(root, path, of_sides)), schedule)
+            (path, *(of_sides.get(path) or _find_number(root, path, of_sides)), schedule)
             for path, schedule in schedules.items()
         ]
+        for path, owner, name, schedule in self._places:
+            if _is_interval(owner, name):  # known before training, wherever it ends
+                for images in PROBES:
+                    _check_interval(path, schedule.at(images), images)
 
     def apply(self, images: int) -> None:
-        """Set every number to its value after ``images`` real images over all processes."""
-        for owner, name, schedule in self._places:
+        """Set every number to its value after ``images`` real images over all processes.
+
+        Raises:
+            InputError: The interval of a regularizer falls below 1.
+        """
+        for path, owner, name, schedule in self._places:
             current, value = getattr(owner, name), schedule.at(images)
-            if isinstance(current, Tensor):
-                current.fill_(value)
-            else:  # a count stays a whole number
+            if _is_interval(owner, name):
+                _check_interval(path, value, images)
+            if isinstance(current, Tensor):  # a count stays a whole number
+                current.fill_(value if current.is_floating_point() else round(value))
+            else:
                 setattr(owner, name, round(value) if isinstance(current, int) else value)
+
+
+def _is_interval(owner: Any, name: str) -> bool:
+    return isinstance(owner, Regularizer) and name == "interval"
+
+
+def _check_interval(path: str, value: float, images: int) -> None:
+    if round(value) < 1:
+        raise InputError(
+            f"schedules: {path!r} must stay at 1 or more, and is {value:g} after {images:,} "
+            "images; to leave the term out, let its weight fall to 0"
+        )
 
 
 def _of_sides(settings: tuple[SideSettings, ...]) -> Iterator[tuple[str, tuple[Any, str]]]:

@@ -16,10 +16,11 @@ from lightning_gan.errors import InputError
 from lightning_gan.game.optimization import (
     LRSchedulerCallable,
     OptimizerCallable,
+    check_steps,
     make_optimizer,
     make_scheduler,
 )
-from lightning_gan.types import Player
+from lightning_gan.types import Player, finite
 
 
 @dataclass
@@ -45,9 +46,11 @@ class SideSettings:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        self.weight = float(self.weight)  # a schedule would keep a whole number whole
-        self.clip_norm = None if self.clip_norm is None else float(self.clip_norm)
-        self.clip_value = None if self.clip_value is None else float(self.clip_value)
+        for option in ("weight", "clip_norm", "clip_value"):
+            value = getattr(self, option)
+            if value is not None or option == "weight":
+                # As a float: a schedule would keep a whole number whole.
+                setattr(self, option, finite(value, self.named(option)))
 
     def named(self, option: str) -> str:
         """Return what the user calls one of these options."""
@@ -104,11 +107,27 @@ class Side:
         settings = self.settings
         optimizer = make_optimizer(self.player, self.network, self.parts, settings.make_optimizer)
         scheduler = make_scheduler(self.player, optimizer, settings.make_lr_scheduler)
-        self.optimizer, self.scheduler = optimizer, scheduler
+        self.adopt(optimizer, scheduler)
 
     def adopt(self, optimizer: Optimizer | None, scheduler: LRScheduler | None) -> None:
-        """Take an optimizer and a scheduler that somebody else made."""
+        """Take an optimizer and a scheduler.
+
+        Raises:
+            InputError: One asks for more than gradients at a step.
+        """
+        check_steps(self.player, optimizer, scheduler)
         self.optimizer, self.scheduler = optimizer, scheduler
+
+    def left_out(self) -> list[str]:
+        """Return the names of trainable parameters that are not in the optimizer."""
+        groups = [] if self.optimizer is None else self.optimizer.param_groups
+        taken = {id(p) for group in groups for p in group["params"]}
+        return [
+            f"{type(module).__name__}.{name}"
+            for module in (self.network, *self.parts)
+            for name, p in module.named_parameters()
+            if p.requires_grad and id(p) not in taken
+        ]
 
     def owns(self, optimizer: Optimizer) -> bool:
         """Whether an optimizer trains parameters of this player, and of this one alone."""
@@ -160,14 +179,28 @@ class Side:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        for own, then in (
-            (self.optimizer, state["optimizer"]),
-            (self.scheduler, state["scheduler"]),
-        ):
-            if own is not None and then is not None:
-                own.load_state_dict(then)
+        """Take over what :meth:`state_dict` returned.
+
+        Raises:
+            InputError: Other parameters were trained then.
+        """
+        optimizer, scheduler = state["optimizer"], state["scheduler"]
+        if self.optimizer is not None and optimizer is not None:
+            was, now = _sizes(optimizer), _sizes(self.optimizer.state_dict())
+            if was != now:
+                raise InputError(
+                    f"{self.settings.named('optimizer')}: the saved state is that of {was} "
+                    f"parameters (one number for each group), and {now} are trained now: freeze "
+                    "what was frozen then, and put together what was there"
+                )
+            self.optimizer.load_state_dict(optimizer)
+        if self.scheduler is not None and scheduler is not None:
+            self.scheduler.load_state_dict(scheduler)
         self.skipped.load_state_dict(state["skipped"])
+
+
+def _sizes(optimizer: dict[str, Any]) -> list[int]:
+    return [len(group["params"]) for group in optimizer["param_groups"]]
 
 
 class Skipped:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lightning_gan.game.conditions import generated
+from lightning_gan.step import called
 
 
 @torch.no_grad()
@@ -43,7 +44,7 @@ def reestimate_statistics(
             layer.momentum = None  # cumulative average
             layer.train()
         for number in range(batches):
-            generator(*(draw() if number else first))
+            called(generator, *(draw() if number else first))
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
 

@@ -11,7 +11,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import Player
+from lightning_gan.types import Player, finite
 
 Term = Tensor | Mapping[str, Tensor] | None
 
@@ -41,7 +41,7 @@ class Regularizer(Part):
             of the generator ("mapping").
 
     Raises:
-        InputError: ``interval`` is below 1.
+        InputError: ``weight`` is no finite number, or ``interval`` no whole number from 1.
     """
 
     differentiates: frozenset[str] = frozenset()
@@ -50,9 +50,9 @@ class Regularizer(Part):
 
     def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
         super().__init__()
-        if interval < 1:
-            raise InputError(f"interval must be at least 1, got {interval}")
-        self.weight = float(weight)  # a schedule would keep a whole number whole
+        if type(interval) is not int or interval < 1:
+            raise InputError(f"interval must be a whole number from 1, got {interval!r}")
+        self.weight = finite(weight, "weight")  # a schedule would keep a whole number whole
         self.interval = interval
 
     def discriminator(self, step: AdversarialStep) -> Term:

@@ -39,6 +39,7 @@ def named(readings: Readings) -> dict[str, Tensor]:
         found.update(of_side("discriminator", readings.discriminator))
     if readings.generator is not None:
         found.update(of_side("generator", readings.generator))
+    found.update(readings.reports)
     judged = readings.judged
     found["logits/real"] = judged.real_logits
     found["logits/fake"] = judged.fake_logits
@@ -52,7 +53,6 @@ def of_side(player: str, reading: Reading) -> dict[str, Tensor | None]:
         found[f"regularizer/{name}"] = term
     for name, factor in reading.factors.items():
         found[f"weight/{player}/{name}"] = factor
-    found.update(reading.reports)
     found[f"grad_norm/{player}"] = reading.gradient_norm
     return found
 

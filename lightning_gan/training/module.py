@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.components.spec import build, printable
@@ -100,8 +101,9 @@ class GANModule(GAN, LightningModule):
         for side in self.sides():
             side.configure()
             if side.optimizer is not None:
-                scheduler = {} if side.scheduler is None else {"lr_scheduler": side.scheduler}
-                made.append({"optimizer": side.optimizer, **scheduler})
+                scheduler = {"scheduler": side.scheduler, "interval": "step"}
+                scheduled = {} if side.scheduler is None else {"lr_scheduler": scheduler}
+                made.append({"optimizer": side.optimizer, **scheduled})
         return made
 
     def _apply_batch_transfer_handler(
@@ -176,9 +178,16 @@ class GANModule(GAN, LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Freeze what was frozen; keep the states of ranks until training starts."""
         saved = checkpoint.get(KEY, {})
-        freezing.freeze_again(self.generator, self.discriminator, saved.get("frozen", ()))
+        names = saved.get("frozen", ())
+        frozen = freezing.freeze_again(self.generator, self.discriminator, names)
         if self.session is not None:
             self.session.go_on_from(saved)
+            if frozen:
+                rank_zero_warn(
+                    f"{len(frozen)} parameters such as {frozen[0]} stay frozen, as they were when "
+                    "the checkpoint was written; to train them as well, begin a training of its "
+                    "own: GANModule.load_from_checkpoint(path, freeze=[])"
+                )
         self.weights_changed()
 
     @classmethod

@@ -7,6 +7,7 @@ module's: nothing of ours lives in those.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -120,9 +121,10 @@ class Session(Callback):
         compile_networks(gan, self.device)
         # Lightning advises to save weights from before the step, which a finished batch must not.
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
-        schedulers = [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
-        optimizers = trainer.strategy.optimizers
-        self.game = game = Game(gan, sides=adopted(gan, optimizers, schedulers))
+        strategy = trainer.strategy
+        self.game = game = Game(
+            gan, sides=adopted(gan, strategy.optimizers, strategy.lr_scheduler_configs)
+        )
         game.gives_up = False  # at a log
         self._configured = resuming.configured(game.sides)
         if self._saved.get("configured"):
@@ -135,9 +137,8 @@ class Session(Callback):
             )
         declared = getattr(trainer.datamodule, "sample_range", None)  # type: ignore[attr-defined]
         gan.declare_range(declared)
+        gan.begin_average()  # here already, for validation before the first batch
         if gan.generator_ema is not None:
-            if gan.progress.batches == 0:  # weights may have been loaded since construction
-                gan.generator_ema.load_state_dict(gan.generator.state_dict())
             gan.generator_ema.train()  # Lightning warns of modules in eval mode at this point
         hold_out(trainer, gan)  # before other callbacks' on_train_start, which comes before ours
 
@@ -223,6 +224,20 @@ class Session(Callback):
         self.hands_over = False
         if stage == "fit" and self.game is not None:
             self.game.graphs = None
+        self._leave(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the Trainer as it was found."""
+        hooks.restore(trainer)
+        self._leave(trainer)
+
+    def _leave(self, trainer: Trainer) -> None:
+        """Make room for the session of the next run, which the module brings along."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        # A list of its own: Lightning is going through this one.
+        trainer.callbacks = [each for each in callbacks if each is not self]  # type: ignore[attr-defined]
 
     # The log ------------------------------------------------------------------------------------
 
@@ -304,16 +319,17 @@ class Session(Callback):
                 )
 
 
-def adopted(gan: GAN, optimizers: list[Any], schedulers: list[Any]) -> tuple[Side, Side]:
+def adopted(gan: GAN, optimizers: Sequence[Any], schedulers: Sequence[Any]) -> tuple[Side, Side]:
     """Return the two sides with optimizers and schedulers that ``configure_optimizers`` made.
 
     Args:
         gan: The GAN.
         optimizers: One for each player that is trained, in any order.
-        schedulers: One for each optimizer at most.
+        schedulers: Lightning's configurations of schedulers, one for each optimizer at most.
 
     Raises:
-        InputError: An optimizer trains parameters of both players, or of none, or a player has two.
+        InputError: An optimizer trains parameters of both players, or of none, a player has two,
+            something trainable is in none, or a scheduler is not to step with its optimizer.
     """
     sides = gan.sides()
     for optimizer in optimizers:
@@ -324,6 +340,22 @@ def adopted(gan: GAN, optimizers: list[Any], schedulers: list[Any]) -> tuple[Sid
                 f"parameters alone; got {len(optimizers)}: "
                 f"{', '.join(type(each).__name__ for each in optimizers)}"
             )
-        own = [each for each in schedulers if each.optimizer is optimizer]
-        owner.adopt(optimizer, own[0] if own else None)
+        own = [each for each in schedulers if each.scheduler.optimizer is optimizer]
+        for each in own:
+            if each.interval != "step" or each.frequency != 1:
+                raise InputError(
+                    "a scheduler of configure_optimizers steps after every step of its optimizer, "
+                    f"and this {type(each.scheduler).__name__} has interval {each.interval!r} and "
+                    f"frequency {each.frequency}: count its steps in those of the optimizer, and "
+                    'return {"scheduler": ..., "interval": "step"}'
+                )
+        owner.adopt(optimizer, own[0].scheduler if own else None)
+    for side in sides:
+        left_out = side.left_out()
+        if left_out:
+            raise InputError(
+                f"configure_optimizers leaves out what the {side.player.value} trains, "
+                f"{len(left_out)} parameters such as {left_out[0]}: give them to its optimizer, or "
+                "freeze them"
+            )
     return sides

@@ -37,6 +37,10 @@ class Remembering(Regularizer):
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.zeros(by_hand.SHAPE, dtype=torch.float64))
+        self.register_buffer("drawn", None)
+
+    def bind(self, generator, discriminator):
+        self.drawn = torch.rand(5)
 
     def generator(self, step):
         term = (step.fake - self.mean).square()
@@ -132,15 +136,17 @@ def games(rank, world, folder):
 def statistics(rank, world):
     """Those of the discriminator after both of an Adversary's calls."""
     torch.manual_seed(rank)
-    adversary = Adversary(Normed().double(), NonSaturatingLoss())
     generator, found = by_hand.networks()[0], []
+    part = Remembering()
+    terms = {"part": part}
+    adversary = Adversary(Normed().double(), NonSaturatingLoss(), terms, generator=generator)
     for real, z in DATA:
         real, fake = share(real, rank, world), generator(share(z, rank, world))
         adversary.step(real, fake)
         found.append(adversary.discriminator.trunk[2].running_mean.clone())
         adversary.generator_loss(fake, real).backward()  # the graph holds
         found.append(adversary.discriminator.trunk[2].running_mean.clone())
-    return torch.stack(found)
+    return {"running": torch.stack(found), "drawn": part.drawn}
 
 
 def main(rank, folder):

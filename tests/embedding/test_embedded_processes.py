@@ -63,6 +63,13 @@ def test_both_ranks_go_on_exactly_with_buffers_of_their_own(ranks):
 
 
 def test_statistics_of_the_discriminator_are_those_of_all_ranks(ranks):
-    first, second = (each["statistics"] for each in ranks)
+    first, second = (each["statistics"]["running"] for each in ranks)
     assert torch.equal(first, second)
     assert len({tuple(each.tolist()) for each in first}) == len(first)
+
+
+def test_what_parts_drew_when_they_got_to_know_the_networks_is_that_of_rank_0(ranks):
+    assert torch.equal(*(each["statistics"]["drawn"] for each in ranks))
+    drawn = [each["games"]["whole"]["regularizers.part.drawn"] for each in ranks]
+    assert torch.equal(*drawn)
+    assert not torch.equal(drawn[0], ranks[0]["statistics"]["drawn"])

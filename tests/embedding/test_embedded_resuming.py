@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gan import EMA, GAN, AdversarialLoss, Adversary, Augment, Game
+from lightning_gan import (
+    EMA,
+    GAN,
+    AdversarialLoss,
+    Adversary,
+    Augment,
+    Game,
+    InputError,
+    Regularizer,
+)
 from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.balances.gradient_balance import GradientBalance
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
@@ -253,3 +262,29 @@ def test_losses_of_ours_can_be_saved_without_trust(tmp_path):
     other = Adversary(by_hand.networks(seed=3)[1], NonSaturatingLoss())
     other.load_state_dict(torch.load(tmp_path / "adversary.pt", weights_only=True))
     assert equal(trained.state_dict(), other.state_dict())
+
+
+class Perceptual(Regularizer):
+    """Frozen features that come from a file."""
+
+    weights_from = "features.pt"
+
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.features = nn.Linear(2, 2).double().requires_grad_(False)
+
+    def generator(self, step):
+        return self.features(step.fake.flatten(1)[:, :2]).square()
+
+
+def test_weights_that_come_from_a_file_are_left_out_and_compared():
+    def adversary(seed=0):
+        return Adversary(by_hand.networks()[1], NonSaturatingLoss(), {"p": Perceptual(seed)})
+
+    state = adversary().state_dict()
+    assert not [key for key in state if "features" in key]
+    assert equal(adversary().state_dict(), state)
+    adversary().load_state_dict(state)
+    with pytest.raises(InputError, match="regularizer/p .Perceptual. was saved with weights from"):
+        adversary(seed=1).load_state_dict(state)

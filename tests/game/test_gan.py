@@ -10,7 +10,9 @@ import toys
 from torch import nn
 
 from lightning_gan import (
+    EMA,
     GAN,
+    Alternation,
     Batch,
     Discriminator,
     Game,
@@ -443,3 +445,87 @@ def test_a_network_of_a_part_runs_beside_a_term_in_full_precision():
     with torch.autocast("cpu", torch.bfloat16):
         readings = game.play(toys.images(4))
     assert readings.discriminator.terms["look/discriminator"].isfinite()
+
+
+def test_the_average_begins_with_the_weights_that_training_begins_with():
+    gan, other = toys.gan(ema=EMA(half_life_kimg=10**9, ramp_up=None)), toys.generator()
+    gan.generator.load_state_dict(other.state_dict())
+    Game(gan).play(toys.images(4))
+    assert toys.same(toys.weights(other), toys.weights(gan.generator_ema))
+
+
+def test_players_that_share_weights_are_refused():
+    generator, discriminator = toys.generator(), toys.discriminator()
+    shared = next(discriminator.parameters())
+    generator.register_parameter("shared", shared)
+    with pytest.raises(InputError, match="share 1 trainable parameters such as MLPGenerator.share"):
+        toys.gan(generator=generator, discriminator=discriminator)
+    shared.requires_grad_(False)
+    toys.gan(generator=generator, discriminator=discriminator)
+
+
+def test_one_object_under_two_names_is_refused():
+    r1 = R1Regularizer()
+    with pytest.raises(InputError, match="regularizers 'a' and 'b' are one object: make two"):
+        toys.gan(regularizers={"a": r1, "b": r1})
+
+
+def test_what_nobody_would_call_is_refused():
+    class Preparing(Prior):
+        def prepare(self, step):
+            step.replace(real=-step.real)
+
+    with pytest.raises(InputError, match="prior .Preparing. has a method prepare, which is asked"):
+        toys.gan(prior=Preparing())
+
+
+def test_a_subclass_may_read_batches_in_a_method():
+    class Own(GANModule):
+        def prepare_batch(self, batch):
+            return batch["image"]
+
+    parts = {"generator": toys.generator(), "discriminator": toys.discriminator()}
+    gan = Own(**parts, loss=toys.NonSaturatingLoss())
+    assert gan.read({"image": toys.images(2)}).real.equal(toys.images(2))
+    gan.declare_range("unit")
+
+
+@pytest.mark.parametrize("rates", [0.1, [0.001, 0.1]])
+def test_schedulers_that_would_make_one_rate_of_several_are_refused(rates):
+    cycle = partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=rates, total_steps=9)
+    options = {"generator": Grouped(), "generator_lr_scheduler": cycle}
+    if isinstance(rates, list):
+        toys.gan(**options)
+    else:
+        with pytest.raises(InputError, match="gives the groups mapping and generator one rate"):
+            toys.gan(**options)
+
+
+def test_optimizers_that_need_a_closure_are_refused():
+    with pytest.raises(InputError, match="generator_optimizer is LBFGS, which computes the loss"):
+        toys.gan(generator_optimizer=torch.optim.LBFGS)
+
+
+class Reaching(Regularizer):
+    """A term of the discriminator that runs the generator behind the step's back."""
+
+    def discriminator(self, step):
+        return step.generator(step.z, step.fake_y).square().mean() + step.fake_output.logits.mean()
+
+
+class Together(Alternation):
+    simultaneous = True
+
+    def phases(self, progress):
+        return Player.GENERATOR, Player.DISCRIMINATOR
+
+
+def test_the_discriminators_terms_add_nothing_to_gradients_that_wait():
+    def after(**options):
+        torch.manual_seed(0)
+        gan = toys.gan(alternation=Together(), **options)
+        Game(gan, seed=1).play(toys.images(4))
+        return toys.weights(gan.generator)
+
+    plain, reached = after(), after(regularizers={"reaching": Reaching()})
+    assert toys.same(plain, reached)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+import toys
 from torch import nn
 
+from lightning_gan import EMA, Batch, Game, Prior
 from lightning_gan.game.guard import SMALL, Guard, not_finite
+from lightning_gan.game.held_out import evaluated
 
 
 class Layer(nn.Module):
@@ -118,3 +122,69 @@ def test_one_bad_element_is_found(dtype, bad):
     assert not_finite([good, other]) == 1
     assert not_finite([other, good.to_sparse()]) == 1
     assert not_finite([]) == 0
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_buffer_that_came_or_went_is_as_before(asks):
+    layer, guard = Layer(), Guard()
+    guard.watch(layer)
+
+    def swap():
+        layer.unused, layer.mean = torch.ones(2), None
+
+    for skip in (True, False, True):
+        before = (layer.unused, layer.mean)
+        guard.begin()
+        if layer.unused is None:
+            swap()
+        else:
+            layer.unused, layer.mean = None, torch.ones(3)
+        guard.verdicts = [(None, torch.tensor(float(skip)))]
+        guard.settle(asks=asks)
+        assert ((layer.unused is before[0]) and (layer.mean is before[1])) == skip
+
+
+def test_extra_state_may_be_an_array():
+    class Counting(nn.Module):
+        counts = np.zeros(3)
+
+        def get_extra_state(self):
+            return self.counts
+
+        def set_extra_state(self, state):
+            self.counts = state
+
+    layer, guard = Counting(), Guard()
+    guard.watch(layer)
+    guard.begin()
+    layer.counts = layer.counts + 1
+    guard.verdicts = [(None, torch.tensor(1.0))]
+    guard.settle()
+    assert not layer.counts.any()
+
+
+class Counted(Prior):
+    """Counts what was drawn, in a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("drawn", torch.zeros((), dtype=torch.int64))
+
+    def sample(self, n, latent_dim, *, generator, device):
+        self.drawn += n
+        return super().sample(n, latent_dim, generator=generator, device=device)
+
+
+def test_a_prior_is_as_before_where_an_update_is_left_out():
+    gan = toys.gan(prior=Counted())
+    game = Game(gan)
+    game.play(toys.images(4))
+    game.play(toys.images(4) * float("nan"))
+    assert gan.prior.drawn == 4
+
+
+def test_samples_and_validation_leave_a_prior_as_it_is():
+    gan = toys.gan(prior=Counted(), ema=EMA())
+    gan.sample(3)
+    evaluated(gan, Batch(toys.images(4)), 0, torch.device("cpu"))
+    assert gan.prior.drawn == 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import toys
+from torch import nn
 
-from lightning_gan import Alternation, Game, Player, Regularizer
+from lightning_gan import Alternation, Game, Generator, InputError, Player, Regularizer
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.training.log import named
 
 G, D = Player.GENERATOR, Player.DISCRIMINATOR
@@ -135,3 +137,63 @@ def test_pieces_of_a_batch_are_averaged():
         assert value.isfinite()
     real = [r.discriminator.real_logits for r in readings]
     torch.testing.assert_close(*real)
+
+
+class Telling(Regularizer):
+    """A term of both players that reports whose update it is asked for."""
+
+    def __init__(self, name="who", told=None):
+        super().__init__(weight=1.0)
+        self.name, self.told = name, told
+
+    def generator(self, step):
+        step.report(self.name, 1.0)
+        return {"part": step.fake.square()} if self.told else step.fake.square()
+
+    def discriminator(self, step):
+        step.report(self.name, 2.0)
+        return step.real_output.logits
+
+
+@pytest.mark.parametrize("phases", [(D, G), (G, D), (G,), (D,)])
+def test_of_two_updates_that_report_one_name_the_first_counts(phases):
+    readings, told, _ = played(*phases, regularizers={"term": Telling()})
+    first = 2.0 if phases[0] is D else 1.0
+    assert named(readings)["regularizer/term/who"] == first
+    assert told.reports["regularizer/term/who"] == first
+
+
+def test_a_report_with_the_name_of_a_term_is_refused():
+    term = Telling("generator/part", told=True)
+    sentence = "regularizer/term/generator/part is a term and a report of the generator's update"
+    with pytest.raises(InputError, match=sentence):
+        played(G, regularizers={"term": term})
+
+
+class Generating(NonSaturatingLoss):
+    """Looks at fakes of its own, which batch norm notices."""
+
+    def play(self, step):
+        step.generate(step.latents(4))
+        return super().play(step)
+
+
+def test_a_player_that_is_measured_changes_no_statistics_of_the_generator():
+    def after(measures):
+        torch.manual_seed(0)
+        gan = toys.gan(generator=Normed(), loss=Generating(), alternation=Fixed((D,), measures))
+        Game(gan, seed=1).play(toys.images(8))
+        return gan.generator.norm.num_batches_tracked
+
+    assert after((G,)) == after(())
+
+
+class Normed(Generator):
+    latent_dim, sample_shape = 3, toys.SHAPE
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.last = nn.BatchNorm1d(3), nn.Linear(3, 16)
+
+    def forward(self, z, y=None):
+        return self.last(self.norm(z)).view(-1, *toys.SHAPE)

@@ -137,7 +137,8 @@ def test_a_resumed_module_remembers_and_goes_on_as_if_nothing_had_happened(tmp_p
     path = saved(tmp_path, by_hand(make()), steps=4)
     again = make()  # nobody freezes it
     again.prior.drawn = 32
-    run = resumed(tmp_path, again, path, steps=8)
+    with pytest.warns(UserWarning, match="4 parameters such as .* stay frozen"):
+        run = resumed(tmp_path, again, path, steps=8)
     assert frozen(again) == ALL_OF_D
     assert len(run.optimizers) == 1
     assert toys.same(copies(whole), copies(again))
@@ -207,3 +208,11 @@ def test_it_cannot_be_made_to_step(tmp_path, player):
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, gan, steps=1)
     assert gan.progress.batches == 0
+
+
+def test_what_stays_frozen_when_training_goes_on_is_said(tmp_path):
+    path = saved(tmp_path, toys.gan(freeze=["discriminator.head"]), steps=4)
+    sentence = "2 parameters such as discriminator.head.weight stay frozen, as they were when"
+    with pytest.warns(UserWarning, match=sentence):
+        resumed(tmp_path, toys.gan(), path, steps=6)
+    resumed(tmp_path, toys.gan(freeze=["discriminator.head"]), path, steps=6)

@@ -5,6 +5,7 @@ The hooks are found by inspection: a release of Lightning that has a new one is 
 
 from __future__ import annotations
 
+import copy
 import inspect
 from functools import partial
 
@@ -16,8 +17,11 @@ from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 from torch.optim.lr_scheduler import StepLR
 
 from lightning_gan import EMA, GANModule, InputError
+from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.regularizers.weight_clipping import WeightClippingRegularizer
+from lightning_gan.training.seams.hooks import HOOKS
+from lightning_gan.training.session import Session
 
 # Of LightningModule: what others call and nobody overrides.
 TOOLS = {
@@ -67,7 +71,7 @@ def hooks():
 def optimizers(gan):
     networks = (gan.generator, gan.discriminator)
     made = [torch.optim.SGD(each.parameters(), 0.5, momentum=0.9) for each in networks]
-    return made, [StepLR(each, 1, 0.5) for each in made]
+    return made, [{"scheduler": StepLR(each, 1, 0.5), "interval": "step"} for each in made]
 
 
 NEEDED = {
@@ -267,3 +271,73 @@ def test_optimizers_that_fit_no_player_are_refused(tmp_path, make):
     message = "configure_optimizers must return one optimizer for each player, .* got . *: SGD"
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, Own(**parts()), steps=1)
+
+
+def adam(network):
+    return torch.optim.Adam(network.parameters())
+
+
+def scheduled(gan, **options):
+    made = adam(gan.generator)
+    scheduler = {"scheduler": StepLR(made, 1), **options}
+    return {"optimizer": made, "lr_scheduler": scheduler}, {"optimizer": adam(gan.discriminator)}
+
+
+def waiting(gan):
+    made = adam(gan.generator)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(made)
+    config = {"scheduler": scheduler, "interval": "step"}
+    return {"optimizer": made, "lr_scheduler": config}, {"optimizer": adam(gan.discriminator)}
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda gan: adam(gan.generator),
+            "leaves out what the discriminator trains, 4 parameters such as MLPDiscriminator.",
+        ),
+        (
+            lambda gan: [adam(gan.generator.layers[0]), adam(gan.discriminator)],
+            "leaves out what the generator trains, .* give them to its optimizer, or freeze them",
+        ),
+        (scheduled, "StepLR has interval 'epoch' and frequency 1: count its steps in those of"),
+        (partial(scheduled, interval="step", frequency=2), "interval 'step' and frequency 2"),
+        (waiting, "generator_lr_scheduler is ReduceLROnPlateau, which waits for a metric"),
+        (
+            lambda gan: [torch.optim.LBFGS(gan.generator.parameters()), adam(gan.discriminator)],
+            "generator_optimizer is LBFGS, which computes the loss several times a step",
+        ),
+    ],
+    ids=["no discriminator", "some of one", "epoch", "frequency", "plateau", "closure"],
+)
+def test_optimizers_that_would_not_do_what_they_say_are_refused(tmp_path, make, sentence):
+    class Own(GANModule):
+        def configure_optimizers(self):
+            return make(self)
+
+    with pytest.raises(InputError, match=sentence):
+        toys.fit(tmp_path, Own(**parts()), steps=1)
+
+
+def test_a_trainer_that_goes_on_says_nothing_about_sessions(tmp_path, caplog):
+    gan = GANModule(**parts())
+    run = toys.trainer(tmp_path, max_steps=1)
+    with caplog.at_level("INFO"):
+        run.fit(gan, toys.loader())
+        run.fit_loop.epoch_loop.max_steps = 2
+        run.fit(gan, toys.loader())
+        run.validate(gan, toys.loader(), verbose=False)
+    assert "override" not in caplog.text
+    assert not any(isinstance(each, Session) for each in copy.deepcopy(run.callbacks))
+
+
+def test_callbacks_are_as_they_were_after_an_error(tmp_path):
+    class Stumbling(pl.Callback):
+        def on_train_batch_end(self, *args):
+            raise RuntimeError("stumbled")
+
+    ours = GracefulStop()
+    with pytest.raises(RuntimeError, match="stumbled"):
+        toys.fit(tmp_path, GANModule(**parts()), callbacks=[Stumbling(), ours])
+    assert all(callable(getattr(ours, name)) for name in HOOKS)
