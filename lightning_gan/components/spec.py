@@ -61,53 +61,20 @@ _NODES = (
 # Objects that know their arguments ------------------------------------------------------------
 
 
-def _capturing(owner: type, original: Callable[..., None]) -> Callable[..., None]:
-    """Return a constructor that notes its arguments; the outermost one is the one called."""
-    signature = inspect.signature(original)
-
-    @functools.wraps(original)
-    def capture(self: Specified, *args: Any, **kwargs: Any) -> None:
-        if "_arguments" not in self.__dict__:
-            self.__dict__["_arguments"] = _bind(owner, signature, self, args, kwargs)
-        original(self, *args, **kwargs)
-
-    capture.captures = True  # type: ignore[attr-defined]
-    return capture
-
-
-def _bind(
-    owner: type, signature: inspect.Signature, self: Any, args: Any, kwargs: Any
-) -> dict[str, Any]:
-    """Return a call's arguments by name; ``*args`` go to the next constructor in line."""
-    try:
-        bound = signature.bind(self, *args, **kwargs).arguments
-    except TypeError:
-        return {}  # the constructor itself is about to say what is wrong, and better
-    given: dict[str, Any] = {}
-    for name, parameter in list(signature.parameters.items())[1:]:
-        if name not in bound:
-            continue
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            following = inspect.signature(super(owner, self).__init__).parameters  # type: ignore[arg-type]
-            if len(following) < len(bound[name]):
-                raise TypeError(f"{type(self).__name__}: a component's arguments must have names")
-            given.update(zip(following, bound[name], strict=False))
-        elif parameter.kind is parameter.VAR_KEYWORD:
-            given.update(bound[name])
-        else:
-            given[name] = bound[name]
-    return {name: type(v)(v) if type(v) in (list, dict) else v for name, v in given.items()}
-
-
 class Specified:
-    """Mixin: an object that stores its constructor's arguments as they were given."""
+    """Mixin: an object that stores its constructor's arguments as they were given.
+
+    They are noted before the constructor runs, whatever it is: one of a dataclass, one that hands
+    ``**kwargs`` on, or one of another base class.
+    """
 
     _arguments: dict[str, Any]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls) or not hasattr(cls.__init__, "captures"):
-            setattr(cls, "__init__", _capturing(cls, cls.__init__))  # noqa: B010 - mypy's wish
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:  # typed as the class itself by its __init__
+        """Note the arguments; a copy, which is made without any, gets those of the original."""
+        made = super().__new__(cls)
+        made.__dict__["_arguments"] = _bound(cls, args, kwargs)
+        return made
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments by name, as they were given."""
@@ -133,6 +100,36 @@ class Component(Specified, nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+
+
+def _bound(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments by name; ``*args`` go to the next constructor in line."""
+    signature = _signature(cls)
+    try:
+        bound = signature.bind(None, *args, **kwargs).arguments
+    except TypeError:
+        return {}  # the constructor itself is about to say what is wrong, and better
+    given: dict[str, Any] = {}
+    for name, parameter in list(signature.parameters.items())[1:]:
+        if name not in bound:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+            following = inspect.signature(super(owner, cls).__init__).parameters  # type: ignore[arg-type]
+            names = [n for n in following if n != "self"]
+            if len(names) < len(bound[name]):
+                raise TypeError(f"{cls.__name__}: a component's arguments must have names")
+            given.update(zip(names, bound[name], strict=False))
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            given.update(bound[name])
+        else:
+            given[name] = bound[name]
+    return {name: type(v)(v) if type(v) in (list, dict) else v for name, v in given.items()}
+
+
+@functools.lru_cache(maxsize=512)
+def _signature(cls: type) -> inspect.Signature:
+    return inspect.signature(cls.__init__)  # type: ignore[misc]
 
 
 # Objects to specs -----------------------------------------------------------------------------

@@ -114,6 +114,7 @@ def check_rebuilding(component: C, networks: Networks | None = None, *, portable
         twin: C = build(json.loads(text), trust=True, given=again)
         _bind(twin, networks)
         twin.load_state_dict(component.state_dict())
+    _check_arguments(component, twin)
     expect(
         same_state(twin, component),
         component,
@@ -121,6 +122,18 @@ def check_rebuilding(component: C, networks: Networks | None = None, *, portable
         "let set_extra_state take over all that get_extra_state returns",
     )
     return twin
+
+
+def _check_arguments(component: Component, twin: Component) -> None:
+    """Check that a rebuilt component was given what the first one was."""
+    for name in inspect.signature(type(component)).parameters:
+        ours, theirs = (encode(vars(each).get(name)) for each in (component, twin))
+        expect(
+            ours == theirs or not is_portable(ours),
+            component,
+            f"must get its arguments back when it is rebuilt, but {name} was {ours!r} and is "
+            f"{theirs!r}: keep an argument as it was given, or under another name",
+        )
 
 
 def passed_again(component: Component) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Every registered component passes the conformance checks; broken ones fail them, in words."""
 
+import copy
 import inspect
+import json
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -13,6 +16,7 @@ from lightning_gan.averages.base import Average
 from lightning_gan.averages.ema import EMA
 from lightning_gan.balances.base import Balance
 from lightning_gan.components import registry
+from lightning_gan.components.spec import build
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.discriminators.mlp import MLPDiscriminator
 from lightning_gan.errors import InputError, PluginError
@@ -859,3 +863,34 @@ def test_unknown_kind_and_name():
 def test_errors_of_a_constructor_pass_through():
     with pytest.raises(InputError, match=r"real_target must lie in \[0, 1\], got 2"):
         check_component("loss", "non_saturating", real_target=2)
+
+
+@dataclass(eq=False)
+class Fields(Regularizer):
+    """A component that is a dataclass."""
+
+    strength: float = 2.0
+    margin: float = 0.5
+
+    def __post_init__(self):
+        super().__init__(weight=self.strength)
+
+    def discriminator(self, step):
+        return (step.real_output.total() - self.margin).square()
+
+
+def test_a_dataclass_keeps_its_arguments():
+    fields = Fields(3.0, margin=0.25)
+    assert fields.arguments() == {"strength": 3.0, "margin": 0.25}
+    assert copy.deepcopy(fields).arguments() == fields.arguments()
+    twin = build(json.loads(json.dumps(fields.spec())), trust=True)
+    assert (twin.strength, twin.margin, twin.weight) == (3.0, 0.25, 3.0)
+    check_component("regularizer", fields)
+
+
+def test_arguments_that_changed_afterwards_are_no_arguments():
+    fields = Fields()
+    fields.margin = 1.0
+    text = "Fields: must get its arguments back when it is rebuilt, but margin was 1.0 and is 0.5"
+    with pytest.raises(ConformanceError, match=text):
+        check_component("regularizer", fields)
