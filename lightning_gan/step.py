@@ -22,6 +22,7 @@ from lightning_gan.types import (
     as_generator_output,
     describe,
     map_tensors,
+    rows,
     widened,
 )
 
@@ -307,7 +308,7 @@ class AdversarialStep:
         more = player is Player.DISCRIMINATOR and len(self.fake) > n
 
         def part(tree: Any) -> Any:
-            return map_tensors(lambda x: x[:n] if x.dim() else x, tree) if more else tree
+            return rows(tree, slice(n)) if more else tree
 
         other = AdversarialStep(
             player,
@@ -355,7 +356,8 @@ def called(network: nn.Module, x: Tensor, y: Any) -> Any:
         x: Samples, shape (N, *sample_shape), or latents, shape (N, Z).
         y: Their condition, or None.
     """
-    return network(x) if y is None and not _asks_for_two(type(network)) else network(x, y)
+    kind: Any = type(network)
+    return network(x) if y is None and not _asks_for_two(kind) else network(x, y)
 
 
 @lru_cache

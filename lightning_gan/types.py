@@ -191,6 +191,7 @@ class Feedback:
         fake_sign: Mean sign of the logits of fakes, in [-1, 1].
         reports: What parts reported with ``step.report``, by ``part/name``; of two updates on the
             batch that report one name, the first one's.
+        own: Those of the part that is told, by their names alone.
     """
 
     progress: Progress
@@ -202,6 +203,7 @@ class Feedback:
     real_sign: Tensor | None = None
     fake_sign: Tensor | None = None
     reports: Mapping[str, Tensor] = field(default_factory=dict)
+    own: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def range_bounds(declared: SampleRange) -> tuple[float, float] | None:
@@ -261,6 +263,16 @@ def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
         fields = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
         return replace(tree, **{key: map_tensors(function, v) for key, v in fields.items()})
     return tree
+
+
+def rows(tree: Any, index: slice | Tensor) -> Any:
+    """Return these rows of every tensor of a tree, N first; a scalar stands for all of them.
+
+    Example:
+        >>> rows({"a": torch.arange(3), "b": torch.tensor(7)}, slice(1, 3))
+        {'a': tensor([1, 2]), 'b': tensor(7)}
+    """
+    return map_tensors(lambda x: x[index] if x.dim() else x, tree)
 
 
 def tensors_in(tree: Any) -> list[Tensor]:

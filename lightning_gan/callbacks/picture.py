@@ -22,7 +22,7 @@ from lightning_gan.game.conditions import Held, NoConditionError
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import draw_inputs
 from lightning_gan.metrics.features import Bounds
-from lightning_gan.types import map_tensors
+from lightning_gan.types import rows
 
 MAX_CLASSES = 20  # more are too many to look at
 MIN_WIDTH = 300  # pixels; below it an 8x8 digit is not readable
@@ -170,7 +170,7 @@ def conditions_of(module: Any, groups: Tensor) -> Any:
     if held is None:
         return None
     index = groups % len(held.real)
-    return map_tensors(lambda x: x[index], held.y)
+    return rows(held.y, index)
 
 
 def check_takes_latents(owner: str, module: Any) -> None:

@@ -77,5 +77,5 @@ class RealImages:
 def _in_memory(trainer: pl.Trainer) -> ImageData | None:
     """Return the data module where all images are in memory as they are trained on."""
     data = trainer.datamodule  # type: ignore[attr-defined]
-    prepared = vars(trainer.lightning_module).get("prepare_batch") is not None
+    prepared = getattr(trainer.lightning_module, "prepare_batch", None) is not None
     return data if isinstance(data, ImageData) and not (data.from_files or prepared) else None

@@ -48,7 +48,7 @@ def reader_of(gan: Any, data: Any = None) -> Reader:
     declared: SampleRange = getattr(data, "sample_range", None)
     if not isinstance(gan, GAN):
         return Reader(sample_range=declared)
-    prepares = gan.__dict__["prepare_batch"] is not None
+    prepares = gan.prepare_batch is not None
     if declared is None or (prepares and gan.sample_range is not None):
         declared = gan.sample_range
     return Reader(gan.read, prepares, gan.conditions.hands_on, class_entry(gan.generator), declared)

@@ -13,7 +13,7 @@ from lightning_gan.evaluation.reals import Reals
 from lightning_gan.game.conditions import ROOM, class_entry, classes_of
 from lightning_gan.game.gan import GAN
 from lightning_gan.metrics.features import Bounds, from_uint8
-from lightning_gan.types import fits, map_tensors, tensors_in
+from lightning_gan.types import fits, rows, tensors_in
 
 
 def sample_shape(gan: Any) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ class Asked:
             return index % self._classes
         if not self._count:
             return None
-        return map_tensors(lambda x: x[index % self._count], self._conditions)
+        return rows(self._conditions, index % self._count)
 
     def classes(self, index: Tensor) -> Tensor | None:
         """Return the class of each sample, int64, shape (n,); None where not every one has one."""
@@ -112,7 +112,7 @@ class Asked:
         if not self._count:
             yield
             return
-        before, y = gan.conditions.held, map_tensors(lambda x: x[:ROOM], self._conditions)
+        before, y = gan.conditions.held, rows(self._conditions, slice(ROOM))
         gan.conditions.hold(from_uint8(self._images, bounds), y)
         gan.weights_changed()
         try:

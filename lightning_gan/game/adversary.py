@@ -30,7 +30,7 @@ from lightning_gan.game.loop_checks import (
 from lightning_gan.game.objective import Due, Objective
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
 from lightning_gan.game.preserving import preserved_state
-from lightning_gan.game.readings import Reading, Readings, feedback
+from lightning_gan.game.readings import Reading, Readings, tell
 from lightning_gan.game.references import Referenced, Referencing
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
@@ -214,6 +214,7 @@ class Adversary(Referencing):
         y: Any = None,
         *,
         fake_y: Any = None,
+        z: Tensor | None = None,
         extra: Mapping[str, Any] | None = None,
         accumulate: bool = False,
     ) -> Readings:
@@ -226,6 +227,7 @@ class Adversary(Referencing):
             fake: As many fakes. The graph behind them, and behind everything else, is left alone.
             y: Condition of the real samples, or None.
             fake_y: Condition of the fakes; None: that of the real samples.
+            z: Latents of the fakes, shape (N, Z), for terms that ask for them.
             extra: What terms ask for besides, by name.
             accumulate: Add to the gradients alone, and let the next call go on with this update.
 
@@ -246,7 +248,7 @@ class Adversary(Referencing):
             update.guard.begin()
             self.optimizer.zero_grad()
         if due or update.side.settings.weight != 0:
-            batch, fakes = map_tensors(Tensor.detach, _read(real, fake, y, fake_y, extra))
+            batch, fakes = map_tensors(Tensor.detach, _read(real, fake, y, fake_y, z, extra))
             step = self._assemble(Player.DISCRIMINATOR, due, batch, fakes)
             with self._theirs.side.frozen(parts_alone=True):
                 objective, readings.discriminator = update.compute(step, due)
@@ -264,6 +266,7 @@ class Adversary(Referencing):
         y: Any = None,
         *,
         fake_y: Any = None,
+        z: Tensor | None = None,
         extra: Mapping[str, Any] | None = None,
         accumulate: bool = False,
     ) -> Tensor:
@@ -277,6 +280,7 @@ class Adversary(Referencing):
             real: Real samples, shape (N, *sample_shape).
             y: Condition of the real samples, or None.
             fake_y: Condition of the fakes; None: that of the real samples.
+            z: Latents of the fakes, shape (N, Z), for terms that ask for them.
             extra: What terms ask for besides, by name.
             accumulate: Whether the next call belongs to the same update of the generator.
 
@@ -291,7 +295,7 @@ class Adversary(Referencing):
         self._look_at(real, fake, y, fake_y, equal=equal, trains=trains)
         update = self._theirs
         due = self._objective.due(Player.GENERATOR, self.progress.generator_steps)
-        step = self._assemble(Player.GENERATOR, due, *_read(real, fake, y, fake_y, extra))
+        step = self._assemble(Player.GENERATOR, due, *_read(real, fake, y, fake_y, z, extra))
         if not trains:
             with preserved_state(self.discriminator, *self._parts):
                 objective, _ = update.next().compute(step, due)
@@ -350,10 +354,8 @@ class Adversary(Referencing):
         self._share_statistics()
         self.progress = self.progress.after_batch(sum(update.sizes) * ranks.world_size())
         observers = self._objective.observers()
-        seen = feedback(readings, self.progress) if observers else None
-        if seen is not None:
-            for observer in observers:
-                observer.observe(seen)
+        if observers:
+            tell(observers, readings, self.progress)
         self._end_if_lost()
 
     def _share_statistics(self) -> None:
@@ -411,10 +413,10 @@ class Adversary(Referencing):
 
 
 def _read(
-    real: Tensor, fake: Tensor | GeneratorOutput, y: Any, fake_y: Any, extra: Any
+    real: Tensor, fake: Tensor | GeneratorOutput, y: Any, fake_y: Any, z: Any, extra: Any
 ) -> tuple[Batch, Fakes]:
     output = as_generator_output(fake)
-    return Batch(real, y, extra or {}), Fakes(output, y if fake_y is None else fake_y)
+    return Batch(real, y, extra or {}), Fakes(output, y if fake_y is None else fake_y, z)
 
 
 def _or_zero(objective: Tensor | None, step: AdversarialStep) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.step import called
-from lightning_gan.types import describe, map_tensors
+from lightning_gan.types import describe, map_tensors, rows
 
 ROOM = 256  # held-out samples that are kept
 CPU = torch.device("cpu")
@@ -35,7 +35,7 @@ class Held(NamedTuple):
     def first(self, n: int) -> Held:
         """Return n of them, from the first on, again from there where they do not suffice."""
         index = torch.arange(n) % len(self.real)
-        return Held(self.real[index], map_tensors(lambda x: x[index], self.y))
+        return Held(self.real[index], rows(self.y, index))
 
 
 class Conditions:
@@ -63,7 +63,9 @@ class Conditions:
     def hold(self, real: Tensor, y: Any) -> None:
         """Keep samples with their conditions, if any, in place of what was kept before."""
         if len(real):
-            kept = map_tensors(lambda x: x[:ROOM].detach().to(CPU, copy=True), (real, y))
+            kept = map_tensors(
+                lambda x: x.detach().to(CPU, copy=True), rows((real, y), slice(ROOM))
+            )
             self.held = Held(*kept)
 
     def hands_on(self, y: Any) -> bool:
@@ -86,7 +88,7 @@ class Conditions:
         if self.held is None or not self.hands_on(self.held.y):
             return None
         index = torch.randint(len(self.held.real), (n,), generator=source)
-        return map_tensors(lambda x: x[index], self.held.y)
+        return rows(self.held.y, index)
 
 
 def generated(generator: nn.Module, z: Tensor, y: Any) -> Any:

@@ -24,8 +24,8 @@ from lightning_gan.game.guard import Guard
 from lightning_gan.game.loop_checks import check_tensor
 from lightning_gan.game.objective import Due, Objective, uncast
 from lightning_gan.game.preserving import preserved_state
-from lightning_gan.game.readings import Reading, Readings, feedback, read_outputs
-from lightning_gan.game.sampling import floating_dtype, repeat_labels, slice_labels
+from lightning_gan.game.readings import Reading, Readings, read_outputs, tell
+from lightning_gan.game.sampling import floating_dtype, repeat_labels
 from lightning_gan.game.side import Side
 from lightning_gan.game.straight import add_gradients, advance
 from lightning_gan.regularizers.base import Regularizer
@@ -35,6 +35,7 @@ from lightning_gan.types import (
     Player,
     Progress,
     as_generator_output,
+    rows,
 )
 
 GENERATOR, DISCRIMINATOR = Player.GENERATOR, Player.DISCRIMINATOR
@@ -102,7 +103,8 @@ class Game:
         self._checked = False
         self._dtype: torch.dtype | None = None  # of the generator
         self._acting = [term for term in terms.values() if _acts_after_updates(term)]
-        self._observers: list[Part] = []
+        self._observers: dict[str, Part] = {}
+        self._asked: frozenset[Player] = frozenset()  # who is measured without a step
 
     @property
     def progress(self) -> Progress:
@@ -163,7 +165,9 @@ class Game:
             self._checked = True
         gan.follow_schedules()
         phases = self._phases()
-        self._observers = self.objective.observers([gan.alternation, gan.prior])
+        others = {"alternation": gan.alternation, "prior": gan.prior}
+        observers = self._observers = self.objective.observers(others)
+        self._asked = frozenset[Player]().union(*(part.measures for part in observers.values()))
         self.guard.begin()
         readings = (self if self.graphs is None else self.graphs).train(batch, phases)
         self._finish(real.shape[0], readings)
@@ -281,10 +285,7 @@ class Game:
             gan.ema.update(gan.generator_ema, gan.generator, gan.progress.images, images)
         gan.weights_changed()
         if self._observers:
-            seen = feedback(readings, gan.progress)
-            if seen is not None:
-                for observer in self._observers:
-                    observer.observe(seen)
+            tell(self._observers, readings, gan.progress)
 
     # What one batch is made of ----------------------------------------------------------------
 
@@ -377,7 +378,7 @@ class Game:
         readings: Readings,
     ) -> None:
         """Measure a player that does not step on this batch, where an observer asks for it."""
-        if player in phases or not any(player in part.measures for part in self._observers):
+        if player in phases or player not in self._asked:
             return
         loss = self.objective.measure(step, player)
         reading = readings.of(player)
@@ -388,13 +389,12 @@ class Game:
 
     def _look(self, batch: Batch, readings: Readings) -> None:
         """Measure the players that an observer asks for, on a batch on which nobody steps."""
-        asked = frozenset[Player]().union(*(part.measures for part in self._observers))
-        if not asked:
+        if not self._asked:
             return
         with torch.no_grad(), preserved_state(self.gan.generator):
             fakes = self._draw_fakes(DISCRIMINATOR, batch, keep=False, due=())
         for player in Player:
-            if player in asked:
+            if player in self._asked:
                 step = self._adversarial_step(player.opponent, batch, fakes, ())
                 due = self.objective.due(step.player, self.progress.steps(step.player))
                 with preserved_state(*self.gan.parts().values()):
@@ -464,5 +464,4 @@ def _pieces(batch: Batch, count: int) -> Iterator[Batch]:
     size = -(-n // count)
     for start in range(0, n, size):
         part = slice(start, start + size)
-        extra = {k: slice_labels(v, part) for k, v in batch.extra.items()}
-        yield Batch(batch.real[part], slice_labels(batch.y, part), extra)
+        yield Batch(batch.real[part], rows(batch.y, part), rows(batch.extra, part))

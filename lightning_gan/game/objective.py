@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from typing import Any
@@ -49,12 +49,12 @@ class Objective:
         """Return the regularizers that take part in a player's update number ``updates``."""
         return [each for each in self.regularizers.items() if each[1].is_due(player, updates)]
 
-    def observers(self, others: Iterable[Part] = ()) -> list[Part]:
-        """Return the parts that want to be told about each batch, after ``others``."""
-        parts = [*others, self.loss, self.augment, *self.regularizers.values()]
-        if self.balance is not None:
-            parts.append(self.balance)
-        return [part for part in parts if part.observes]
+    def observers(self, others: Mapping[str, Part] = {}) -> dict[str, Part]:
+        """Return the parts that want to be told about each batch, after ``others``, by name."""
+        parts: dict[str, Part | None] = {**others, "loss": self.loss, "augment": self.augment}
+        parts.update((f"regularizer/{name}", each) for name, each in self.regularizers.items())
+        parts["balance"] = self.balance
+        return {n: part for n, part in parts.items() if part is not None and part.observes}
 
     def compute(
         self,

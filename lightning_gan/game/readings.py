@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
 
+from lightning_gan.components.part import Part
 from lightning_gan.game import ranks
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import DiscriminatorOutput, Feedback, Player, Progress
@@ -149,7 +151,21 @@ def feedback(readings: Readings, progress: Progress) -> Feedback | None:
     averaged = iter(stacked.unbind())
     scalars = {key: None if v is None else next(averaged) for key, v in found.items()}
     said = {key: next(averaged) for key in reports}
-    return Feedback(progress, readings.phases, **scalars, reports=said)
+    return Feedback(progress, readings.phases, reports=said, **scalars)  # type: ignore[arg-type]
+
+
+def tell(observers: Mapping[str, Part], readings: Readings, progress: Progress) -> None:
+    """Tell the observers of a batch, by name, what it told, each its own reports by itself.
+
+    They are not told of a batch in which something is not finite.
+    """
+    seen = feedback(readings, progress)
+    if seen is None:
+        return
+    for name, observer in observers.items():
+        start = f"{name}/"
+        own = {key[len(start) :]: v for key, v in seen.reports.items() if key.startswith(start)}
+        observer.observe(replace(seen, own=own) if own else seen)
 
 
 def _first(value: Tensor | None, otherwise: Tensor | None) -> Tensor | None:

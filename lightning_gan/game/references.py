@@ -58,8 +58,8 @@ def _difference(saved: Mapping[str, Any], own: Mapping[str, Any], strict: bool) 
     if strict and here.keys() - there.keys():
         name = next(name for name in here if name not in there)
         return f"the saved state holds no {name}, and there is one now"
-    for name in there.keys() & here.keys():
-        if there[name] != here[name]:
+    for name in there:
+        if name in here and there[name] != here[name]:
             was, now = (tuple(shape or ()) for shape in (there[name], here[name]))
             return f"{name} has shape {was} in the saved state, and {now} now"
     return None

@@ -16,7 +16,7 @@ from lightning_gan.game.conditions import Conditions, class_entry, generated, wi
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.statistics import evaluating
 from lightning_gan.priors.base import Prior
-from lightning_gan.types import as_generator_output, map_tensors
+from lightning_gan.types import as_generator_output, map_tensors, rows
 
 CPU = torch.device("cpu")
 BATCH = 256
@@ -68,7 +68,7 @@ def generate(
     with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
             part = slice(start, start + BATCH)
-            output = generated(generator, z[part].to(device), slice_labels(y, part))
+            output = generated(generator, z[part].to(device), rows(y, part))
             samples = as_generator_output(output).samples
             check_generated(generator, samples)
             # Mixed precision ends in half precision; its rounding has happened by now.
@@ -123,11 +123,6 @@ def _as_array(labels: Any) -> Tensor | None:
     return torch.from_numpy(array.astype(np.int64)) if whole else None
 
 
-def slice_labels(y: Any, part: slice) -> Any:
-    """Return a part of conditions of any kind, N first; a scalar is that of all."""
-    return map_tensors(lambda labels: labels[part] if labels.dim() else labels, y)
-
-
 def repeat_labels(y: Any, times: int) -> Any:
-    """Return conditions of any kind several times over, N first; a scalar is that of all."""
+    """Return conditions of any kind several times over, N first; a scalar stands for all."""
     return map_tensors(lambda labels: torch.cat([labels] * times) if labels.dim() else labels, y)

@@ -190,8 +190,8 @@ class Side:
             if was != now:
                 raise InputError(
                     f"{self.settings.named('optimizer')}: the saved state is that of {was} "
-                    f"parameters (one number for each group), and {now} are trained now: freeze "
-                    "what was frozen then, and put together what was there"
+                    f"parameters (a number for each group), and {now} are trained now: freeze what "
+                    "was frozen then, and nothing else"
                 )
             self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None and scheduler is not None:

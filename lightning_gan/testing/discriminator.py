@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -81,11 +81,6 @@ def _check_output(own: Discriminator, x: Tensor, y: Any) -> None:
             what = "class_logits"
             expect_tensor(discriminator, output.class_logits, shape, torch.float32, what)
         map_tensors(lambda t: _check_feature(discriminator, t), output.features)
-        expect(
-            isinstance(output.extra, Mapping),
-            discriminator,
-            f"must have further outputs by name, in a dict, got {describe(output.extra)}",
-        )
 
 
 def _check_feature(discriminator: Discriminator, feature: Tensor) -> None:

@@ -70,4 +70,4 @@ def observe(
         f"are in `measures`, and reports that are missing; it failed where {missing or 'none'} "
         f"was None and the reports were {', '.join(said) or 'none'}",
     ):
-        part.observe(Feedback(progress, phases, **scalars, reports=said))
+        part.observe(Feedback(progress, phases, reports=said, **scalars))  # type: ignore[arg-type]

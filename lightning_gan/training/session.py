@@ -17,7 +17,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.game import randomness
 from lightning_gan.game.compilation import compile_networks
-from lightning_gan.game.game import Game
+from lightning_gan.game.game import LOST_EVERY, Game
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.checks import check_graph
 from lightning_gan.game.optimization import spare_gpu_queries
@@ -33,7 +33,6 @@ from lightning_gan.training.seams.strategy import check_trainer, spare_buffers
 from lightning_gan.training.seams.transfer import moves_nothing_else
 
 STEP_HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
-LOST_EVERY = 50  # batches between looks at the updates left out, where nothing is logged
 
 
 class Session(Callback):

@@ -263,7 +263,7 @@ def test_a_checkpoint_of_other_networks(command, small):
     assert result.code == 2
     assert (
         "error: ckpt_path: the checkpoint does not fit the configured networks; give the "
-        "config.yaml of its run with --config: Error(s) in loading state_dict"
+        "config.yaml of its run with --config: generator.layers.0.weight has shape"
     ) in result.err
 
 

@@ -557,11 +557,11 @@ RIGHT = [
 
 WRONG = [
     (Flattened, {}, r"by-products must be scalars or tensors of 4 samples, .* shape \(16\)"),
-    (Unnamed, {}, "must have by-products by name, in a dict, got a list of 1"),
+    (Unnamed, {}, "extra of a generator's output must be a mapping .* got a list of 1"),
     (ShortHead, {}, r"head 1 must be torch.float32 of shape \(4, \.\.\.\), got .*\(2, 1, 3\)"),
     (FeaturesOfOthers, {}, r"features must be of 4 samples, N first, got .* shape \(2, 8\)"),
     (NamesLogits, {}, "InputError: a discriminator must return logits, .* got a dict of logits"),
-    (ExtraAsList, {}, "must have further outputs by name, in a dict, got a list of 1"),
+    (ExtraAsList, {}, "extra of a discriminator's output must be a mapping .* a list of 1"),
     (Shapeless, {}, "must have an attribute sample_shape, a tuple such as .*, got none"),
     (Vocoder, {}, "must compute an output of .*no condition, but failed: TypeError.*with y=..."),
     (Vocoder, {"y": torch.randn(3, 5, 7)}, r"y must hold tensors of 4 samples, .*\(3, 5, 7\)"),

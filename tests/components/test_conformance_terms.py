@@ -317,7 +317,7 @@ class Lazily(Augmented):
 
 class Shrinks(NonSaturatingLoss):
     def prepare(self, step):
-        step.replace(fake=step.fake[:2])
+        step.fake = step.fake[:2]
 
 
 class Relativistic(AdversarialLoss):

@@ -101,5 +101,5 @@ def test_when_it_is_due():
 
 
 def test_interval_below_one():
-    with pytest.raises(InputError, match="interval must be at least 1, got 0"):
+    with pytest.raises(InputError, match="interval must be a whole number from 1, got 0"):
         R1Regularizer(interval=0)

@@ -142,7 +142,7 @@ def test_training_brings_the_slope_to_one(tmp_path):
 
 
 def test_interval_below_one():
-    with pytest.raises(InputError, match="interval must be at least 1, got 0"):
+    with pytest.raises(InputError, match="interval must be a whole number from 1, got 0"):
         WGANGPRegularizer(interval=0)
 
 

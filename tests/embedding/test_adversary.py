@@ -10,8 +10,9 @@ import torch
 from adversaries import Told, adversary, normed, pair, same, sgd, state
 from torch import nn
 
-from lightning_gan import Player, Regularizer
+from lightning_gan import Adversary, Player, Regularizer
 from lightning_gan.balances.gradient_balance import GradientBalance
+from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.schedules.burn_in import BurnIn
 
@@ -233,3 +234,23 @@ def test_a_batch_that_fails_leaves_nothing_behind():
     other.step(real[2:], fake[2:])
     assert same(state(trained), state(other))
     assert trained.progress == other.progress
+
+
+class Diverse(Regularizer):
+    """Fakes of latents far from each other are far from each other (Mao et al. 2019)."""
+
+    def generator(self, step):
+        near = (step.z[1:] - step.z[:-1]).abs().mean()
+        return near / (step.fake[1:] - step.fake[:-1]).abs().mean()
+
+
+def test_terms_may_ask_for_latents():
+    generator, discriminator = by_hand.networks()
+    adversary = Adversary(discriminator, NonSaturatingLoss(), {"diverse": Diverse()})
+    real, z = by_hand.batches(1)[0]
+    fake = generator(z)
+    adversary.step(real, fake, z=z)
+    found = adversary.generator_loss(fake, real, z=z)
+    distance = (z[1:] - z[:-1]).abs().mean() / (fake[1:] - fake[:-1]).abs().mean()
+    plain = Adversary(discriminator, NonSaturatingLoss()).generator_loss(fake, real)
+    assert torch.allclose(found, plain + distance)

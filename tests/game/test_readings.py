@@ -197,3 +197,21 @@ class Normed(Generator):
 
     def forward(self, z, y=None):
         return self.last(self.norm(z)).view(-1, *toys.SHAPE)
+
+
+class Own(Telling):
+    """Listens to what it said itself."""
+
+    observes = True
+
+    def observe(self, feedback):
+        self.heard = feedback.own
+
+
+def test_a_part_is_told_its_own_reports_by_themselves():
+    terms = {"first": Own(), "other": Own("what")}
+    _, told, _ = played(D, G, regularizers=terms)
+    assert terms["first"].heard == {"who": 2.0}
+    assert terms["other"].heard == {"what": 2.0}
+    assert set(told.reports) == {"regularizer/first/who", "regularizer/other/what"}
+    assert told.own == {}

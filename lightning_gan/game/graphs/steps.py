@@ -25,7 +25,7 @@ from lightning_gan.game.guard import Guard
 from lightning_gan.game.objective import Objective
 from lightning_gan.game.readings import Readings
 from lightning_gan.game.side import Side
-from lightning_gan.types import Batch, Player, Progress, map_tensors
+from lightning_gan.types import Batch, Player, Progress, map_tensors, tensors_in
 
 WARMUP = 3  # batches of a kind before it is captured, in which libraries choose their kernels
 MOST = 16  # kinds that are captured; others are computed step by step
@@ -134,7 +134,7 @@ class GraphedSteps:
                 self._captured[kind] = self._try_capture(batch, phases)
             captured = self._captured.get(kind)
         if captured is not None:
-            return self._replay(captured, _tensors(batch))
+            return self._replay(captured, tensors_in(batch))
         self._tell()
         with self._recorder.aside():
             found = self._game.train(batch, phases)
@@ -206,7 +206,7 @@ class GraphedSteps:
             self._drop_gradients()
 
     def _capture(self, batch: Batch, phases: tuple[Player, ...]) -> Captured:
-        game, inputs = self._game, [tensor.clone() for tensor in _tensors(batch)]
+        game, inputs = self._game, [tensor.clone() for tensor in tensors_in(batch)]
         waiting = iter(inputs)
         batch = map_tensors(lambda _: next(waiting), batch)
         rates = [Rates(_optimizer(game.side(player)), inputs[0].device) for player in phases]
@@ -214,7 +214,7 @@ class GraphedSteps:
         def work() -> tuple[Readings, list[Side], Tensor]:
             readings = game.train(batch, phases)
             verdicts = game.guard.verdicts
-            values = [*_tensors(readings), *(verdict for _, verdict in verdicts)]
+            values = [*tensors_in(readings), *(verdict for _, verdict in verdicts)]
             wide = torch.float64 if any(v.dtype == torch.float64 for v in values) else torch.float32
             stacked = torch.stack([value.detach().to(wide) for value in values])
             return readings, [side for side, _ in verdicts], stacked
@@ -251,12 +251,6 @@ def _optimizer(side: Side) -> Optimizer:
 
 def _groups(side: Side) -> list[dict[str, Any]]:
     return _optimizer(side).param_groups
-
-
-def _tensors(tree: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    map_tensors(lambda tensor: found.append(tensor) or tensor, tree)  # type: ignore[func-returns-value]
-    return found
 
 
 def _why(error: BaseException) -> str:
