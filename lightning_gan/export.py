@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from lightning_gan.components.spec import build, encode, is_portable, printable
 from lightning_gan.errors import InputError
+from lightning_gan.files.whole import unfinished, write_whole
 from lightning_gan.game import randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.types import range_bounds
@@ -64,16 +65,9 @@ def export_generator(gan: GAN, folder: str | Path) -> Path:
     }
     text = describe(gan)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    weights, description = _unfinished(folder / WEIGHTS), _unfinished(folder / DESCRIPTION)
-    try:
-        weights.write_bytes(save(tensors, metadata={"format": "pt"}))
+    with unfinished(folder / DESCRIPTION) as description:  # both can be written, or neither is
         description.write_text(text + "\n", encoding="utf-8")
-        os.replace(weights, folder / WEIGHTS)
-        os.replace(description, folder / DESCRIPTION)
-    finally:
-        weights.unlink(missing_ok=True)
-        description.unlink(missing_ok=True)
+        write_whole(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
     return folder
 
 
@@ -202,7 +196,3 @@ def _range(gan: GAN) -> list[float] | None:
         declared = "symmetric"
     bounds = range_bounds(declared)
     return None if bounds is None else list(bounds)
-
-
-def _unfinished(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")

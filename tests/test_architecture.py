@@ -10,34 +10,30 @@ import pytest
 import lightning_gan
 
 ROOT = Path(lightning_gan.__file__).parent
-COMPONENTS = {
-    "generators",
-    "discriminators",
-    "losses",
-    "regularizers",
-    "alternations",
-    "augments",
-    "priors",
-    "averages",
-    "schedules",
-    "balances",
-    "lr_schedulers",
-}
-LEVELS = {
-    **dict.fromkeys(["errors", "types", "step", "components"], 0),
-    "layers": 1,
-    **dict.fromkeys(COMPONENTS, 2),
-    "game": 3,
-    "training": 4,
-    "data": 4,
-    "metrics": 4,
-    **dict.fromkeys(
-        ["benchmark", "callbacks", "evaluation", "export", "report", "testing", "create"], 5
-    ),
-    **dict.fromkeys(["cli", "__main__"], 6),
+PAGE = ROOT.parent / "docs" / "architecture.md"
+
+
+def table(heading):
+    """The rows of the table below a heading of the page, their cells without the header."""
+    section = PAGE.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
+    return rows[2:]
+
+
+def words(cell):
+    return cell.strip("`").split("` `")
+
+
+LEVELS = {name: int(level) for level, names, _ in table("Rooms") for name in words(names)}
+COMPONENTS = {name for name, level in LEVELS.items() if level == 2}
+# Files of the heart, each with its line: lower lines are above in the house.
+LINES = {
+    f"lightning_gan.{room.strip('`')}.{name}": number
+    for number, (room, names) in enumerate(table("The heart, file by file"))
+    for name in words(names)
 }
 # Rooms in plain torch: everything from which a loop of one's own is made.
-PLAIN = {"errors", "types", "step", "components", "layers", "game"} | COMPONENTS
+PLAIN = {"errors", "types", "step", "files", "components", "layers", "game"} | COMPONENTS
 LIGHTNING = {"pytorch_lightning", "lightning", "lightning_fabric", "lightning_utilities"}
 
 
@@ -91,6 +87,19 @@ def test_imports_run_down_the_levels(path):
             assert theirs in (0, 4), f"{name} may import levels 0 and 4 only, not {imported}"
         if room(name) == "training":
             assert room(imported) not in ("data", "metrics"), f"{name} imports {imported}"
+
+
+def test_the_heart_is_ordered_file_by_file():
+    heart = {room.strip("`") for room, _ in table("The heart, file by file")}
+    there = {module_name(path): path for path in files() if room(module_name(path)) in heart}
+    assert LINES.keys() == there.keys()
+    for name, path in there.items():
+        for imported in imports(path) & LINES.keys():
+            assert LINES[imported] < LINES[name], f"{name} imports {imported}"
+
+
+def test_few_files_lie_loose():
+    assert len(list(ROOT.glob("*.py"))) <= 8
 
 
 def test_no_file_imports_itself_around_a_corner():

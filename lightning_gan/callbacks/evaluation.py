@@ -12,20 +12,21 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_warn
 
-from lightning_gan.callbacks.cadence import Cadence
-from lightning_gan.callbacks.class_histogram import class_histogram
+from lightning_gan.callbacks.periodic import Periodic
+from lightning_gan.callbacks.pictures.class_histogram import class_histogram
 from lightning_gan.callbacks.sink import leaves_files, run_folder, write_image
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.evaluator import Evaluator
 from lightning_gan.evaluation.plan import Plan
 from lightning_gan.evaluation.scores import direction
+from lightning_gan.files.names import SCORECARDS
 from lightning_gan.metrics.features import FeatureExtractor
 
 PREFIX = "val/"
 
 
-class Evaluation(pl.Callback):
+class Evaluation(Periodic):
     """Score the generator that sampling uses every n steps and at the end.
 
     Each evaluation writes ``scorecards/step-<step>.json`` in the run's folder, sends every score to
@@ -74,7 +75,7 @@ class Evaluation(pl.Callback):
         seed: int = 0,
         metrics: Sequence[str] | None = None,
     ) -> None:
-        self.cadence = Cadence("Evaluation", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__(every_n_steps, every_n_rounds, every_n_epochs)
         self.plan = Plan(
             features=features,
             weights=weights,
@@ -86,11 +87,10 @@ class Evaluation(pl.Callback):
         )
         self.card: ScoreCard | None = None
         self._evaluator: Evaluator | None = None
-        self._scored_at = -1
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check that everything fits, and make ready what does not change."""
-        self.card, self._evaluator, self._scored_at = None, None, trainer.global_step
+        self.card, self._evaluator = None, None
         if not leaves_files(trainer):
             return
         self._check_monitors(trainer)
@@ -108,35 +108,19 @@ class Evaluation(pl.Callback):
             f"images, ready after {time.perf_counter() - started:.1f} s"
         )
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count from where training starts."""
-        self.cadence.start(trainer, pl_module)
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Evaluate where it is due, before checkpoints are written."""
-        if self.cadence.tick(trainer, pl_module):
-            self._evaluate(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Evaluate what training ends with, unless this step was evaluated."""
-        if trainer.global_step != self._scored_at:
-            self._evaluate(trainer, pl_module)
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Let a resumed run that trains no further be evaluated, too."""
+        self._acted_at = 0
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Let go of the features."""
         self._evaluator = None
 
-    def _evaluate(self, trainer: pl.Trainer, module: Any) -> None:
-        self._scored_at = step = trainer.global_step
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
+        """Evaluate the generator of now; before checkpoints are written, where it is due."""
         if self._evaluator is None:
             return
+        step = trainer.global_step
         # A long run does not end over a measurement, be it for memory or a full disk. Of several
         # processes one alone may fail so, and would go on without the others: there it ends.
         broken = (RuntimeError, TypeError, OSError) if trainer.world_size == 1 else ()
@@ -158,7 +142,7 @@ class Evaluation(pl.Callback):
         """Write the card and the picture of its classes into the run's folder."""
         folder = run_folder(trainer)  # asks all ranks
         if trainer.is_global_zero:
-            card.save(folder / "scorecards" / f"step-{step:08d}.json")
+            card.save(folder / SCORECARDS / f"step-{step:08d}.json")
         shares = card.details.get("class_shares")
         if shares is not None:
             limits = (shares["low"], shares["high"], shares["expected"])

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_gan.callbacks.cadence import Cadence
+from lightning_gan.callbacks.periodic import Periodic
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
 from lightning_gan.export import describe, export_generator
 from lightning_gan.game.gan import GAN
 
 
-class GeneratorExport(pl.Callback):
+class GeneratorExport(Periodic):
     """Write the generator to ``generators/step-<step>/`` in the run's folder, now and at the end.
 
     :mod:`lightning_gan.export` says what is written and how it is loaded.
@@ -35,45 +35,23 @@ class GeneratorExport(pl.Callback):
         every_n_steps: int | None = None,
         every_n_rounds: int | None = None,
     ) -> None:
-        self.cadence = Cadence("GeneratorExport", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__(every_n_steps, every_n_rounds, every_n_epochs)
         self._folder = Path()
-        self._written_at = 0
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Check that there is a generator that can be exported."""
-        if stage != "fit":
-            return
-        if not isinstance(pl_module, GAN):
+    def check(self, module: Any) -> None:
+        """Refuse a module without a generator that can be exported."""
+        if not isinstance(module, GAN):
             raise InputError(
-                f"GeneratorExport expects a GANModule, got {type(pl_module).__name__}; "
+                f"GeneratorExport expects a GANModule, got {type(module).__name__}; "
                 "leave this callback out"
             )
-        describe(pl_module)
+        describe(module)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Find the folder; count from where training starts."""
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Find the folder."""
         self._folder = run_folder(trainer) / "generators"
-        self._written_at = trainer.global_step
-        self.cadence.start(trainer, pl_module)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Write where it is due."""
-        if self.cadence.tick(trainer, pl_module):
-            self._write(trainer, pl_module)
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write what training ends with, unless this step has been written."""
-        if trainer.global_step != self._written_at:
-            self._write(trainer, pl_module)
-
-    def _write(self, trainer: pl.Trainer, module: Any) -> None:
-        self._written_at = trainer.global_step
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
+        """Write the generator of now."""
         if trainer.is_global_zero and leaves_files(trainer):
             export_generator(module, self._folder / f"step-{trainer.global_step:08d}")

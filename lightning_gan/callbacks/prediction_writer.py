@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.reading import read
-from lightning_gan.callbacks.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown, write_png
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.metrics.features import SYMMETRIC
+from lightning_gan.training.seams.unsaid import Unsaid
 from lightning_gan.types import range_bounds
 
 
@@ -27,11 +27,11 @@ class PredictionWriter(BasePredictionWriter):
     An image of one or three channels becomes ``<index>[-class<y>].png``; anything else becomes one
     array ``batch-<index>.npy`` for each batch. Where ``sample_range`` is declared and another than
     [-1, 1], a PNG is only for looking at: its range goes from black to white, that of a "free" one
-    as in :class:`~lightning_gan.callbacks.picture.Picture`, and the arrays are written beside it
-    with the samples' own values. The index counts samples (batches)
-    from 0; where Lightning knows a sample's place in its data set, that is its index. With several
-    processes the rank, with several data loaders the loader is part of the name. Where there are
-    predictions already, the folder is ``predictions-1``, ``predictions-2``, ...
+    as in :class:`~lightning_gan.callbacks.pictures.base.Picture`, and the arrays are written beside
+    it with the samples' own values. The index counts samples (batches) from 0; where Lightning
+    knows a sample's place in its data set, that is its index. With several processes the rank, with
+    several data loaders the loader is part of the name. Where there are predictions already, the
+    folder is ``predictions-1``, ``predictions-2``, ...
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,18 @@ class PredictionWriter(BasePredictionWriter):
         self._folder = Path()
         self._samples = 0
         self._batches = 0
+        # Not every loader knows the indices of its samples; we count then.
+        self._unsaid = Unsaid("Couldn't infer the batch indices")
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Let warnings be as they were."""
+        self._unsaid.end()
 
     def on_predict_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make a folder that was not there before, the same for all ranks."""
-        # Not every loader knows the indices of its samples; we count then.
-        warnings.filterwarnings("ignore", "Couldn't infer the batch indices")
+        self._unsaid.begin()
         parent = run_folder(trainer)
         fresh = None
         if trainer.is_global_zero and leaves_files(trainer):
@@ -94,6 +101,7 @@ class PredictionWriter(BasePredictionWriter):
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say how many samples are where."""
+        self._unsaid.end()
         count = torch.tensor(self._samples, device=pl_module.device)
         total = int(trainer.strategy.reduce(count, reduce_op="sum"))
         if trainer.is_global_zero and leaves_files(trainer):

@@ -12,6 +12,8 @@ from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogg
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
+from lightning_gan.files.names import SAMPLES
+
 
 def _to_tensorboard(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:
     logger.experiment.add_image(key, image, step)
@@ -73,14 +75,14 @@ def write_image(trainer: pl.Trainer, name: str, image: Tensor, step: int) -> Pat
     Returns:
         Path of the PNG.
     """
-    path = run_folder(trainer) / "samples" / f"{name}-{step:08d}.png"
+    path = run_folder(trainer) / SAMPLES / f"{name}-{step:08d}.png"
     if trainer.is_global_zero and leaves_files(trainer):
         pixels = as_uint8(image)
         write_png(pixels, path)
         for logger in trainer.loggers:
             for kind, write in WRITERS.items():
                 if isinstance(logger, kind):
-                    write(logger, f"samples/{name}", pixels, path, step)
+                    write(logger, f"{SAMPLES}/{name}", pixels, path, step)
     return path
 
 

@@ -13,8 +13,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_gan.callbacks.sink import leaves_files, run_folder, shown
+from lightning_gan.files.names import CONFIG, LOSSES, METRICS
 
-LOSSES = ("loss/discriminator", "loss/generator")
+SHOWN = ("loss/discriminator", "loss/generator")
 
 
 class RunSummary(pl.Callback):
@@ -56,7 +57,7 @@ class RunSummary(pl.Callback):
 
     def _places(self, trainer: pl.Trainer, checkpoint: Path | None) -> list[tuple[str, str]]:
         metrics = [
-            Path(logger.log_dir) / "metrics.csv"
+            Path(logger.log_dir) / METRICS
             for logger in trainer.loggers
             if isinstance(logger, CSVLogger)
         ]
@@ -64,7 +65,7 @@ class RunSummary(pl.Callback):
             "run folder": self._folder,
             "last checkpoint": checkpoint,
             "last sample grid": _newest(self._folder.glob("samples/grid-*.png")),
-            "loss curves": self._folder / "losses.png",
+            "loss curves": self._folder / LOSSES,
             "metrics": _newest(metrics),
         }
         return [(name, str(shown(path))) for name, path in found.items() if path and path.exists()]
@@ -79,7 +80,7 @@ class RunSummary(pl.Callback):
         if images is not None and seconds > 0:
             rows.append(("images per second", f"{(images - self._images_before) / seconds:,.0f}"))
         metrics = getattr(module, "latest_metrics", {})
-        return rows + [(key, f"{float(metrics[key]):.4g}") for key in LOSSES if key in metrics]
+        return rows + [(key, f"{float(metrics[key]):.4g}") for key in SHOWN if key in metrics]
 
     def _next_steps(
         self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: Path | None
@@ -87,7 +88,7 @@ class RunSummary(pl.Callback):
         """Return lines to paste: commands for a run of the command, Python for others."""
         if checkpoint is None:
             return []
-        config, path = self._folder / "config.yaml", str(shown(checkpoint))
+        config, path = self._folder / CONFIG, str(shown(checkpoint))
         if not config.exists():
             return [f"{type(module).__name__}.load_from_checkpoint({path!r}).sample(64)"]
         arguments = f"--config {shlex.quote(str(shown(config)))} --ckpt_path {shlex.quote(path)}"

@@ -42,15 +42,15 @@ def arguments(cls: type, skip: int = 0) -> dict[str, Argument]:
     return _read(cls, skip)[1]
 
 
-def check_value(cls: type, skip: int, name: str, value: Any) -> None:
-    """Check one plain value of an argument.
+def parsed(cls: type, skip: int, name: str, value: Any) -> Any:
+    """Return one plain value of an argument as the class takes it: a tuple, a path, a function.
 
     Raises:
         InputError: "got ...; expected ...", without the key.
     """
     parser, known = _read(cls, skip)
     try:
-        parser.parse_object({name: value}, defaults=False)
+        return parser.parse_object({name: value}, defaults=False)[name]
     except Exception as error:
         expected = describe(known[name].hint)
         raise InputError(f"got {value!r}; expected {expected}") from error

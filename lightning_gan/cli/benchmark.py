@@ -15,10 +15,10 @@ from lightning_gan.benchmark.plan import Plan
 from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
 from lightning_gan.errors import InputError, NotFiniteError, nearest
+from lightning_gan.files.names import BENCHMARK
 
 OWN = ("rounds", "steps", "out")
 DEFAULT = "experiment=benchmark_dense"
-NAME = "benchmark.json"
 
 
 def run(request: Request) -> int:
@@ -50,18 +50,18 @@ def run(request: Request) -> int:
         runs.check_root(root)
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
-        cli = runs.GANCLI(settings, "fit")
+        cli = runs.Run(settings, "fit")
         runs.make_folder(root)
         stop = GracefulStop()
         cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
         try:
-            with runs.explained():
+            with runs.explained(cli.datamodule):
                 result = measure(cli.trainer, cli.model, cli.datamodule, plan)
         except (InputError, NotFiniteError) as error:
             if stop.received is not None:
                 return 128 + stop.received
             raise InputError(str(error)) from error
-        output = output or run_folder(cli.trainer) / NAME
+        output = output or run_folder(cli.trainer) / BENCHMARK
     result.save(output)
     print(f"\n{result.table()}\nfile: {shown(output)}")
     return 0 if stop.received is None else 128 + stop.received

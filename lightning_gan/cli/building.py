@@ -1,84 +1,116 @@
-"""Building objects with jsonargparse, and telling which of them could not be built.
-
-jsonargparse tries one alternative of a type after the other and reports that none fits; what the
-class itself said is lost in a page of text. Here every construction is watched instead.
-"""
+"""Resolved settings made into objects: data, module, callbacks and Trainer."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from jsonargparse import ArgumentParser
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, LightningDataModule, seed_everything
+from pytorch_lightning.loggers import Logger
 
+from lightning_gan.cli import accepted
+from lightning_gan.cli.resolve import FROM_DATA, PLAYERS, Node, load_class
+from lightning_gan.cli.words import in_settings, short
 from lightning_gan.errors import InputError
 
-SHORT = 300  # characters of somebody else's error
+# What is wrong input in whatever constructor it is raised; other errors are somebody's mistakes.
 WRONG_INPUT = (InputError, MisconfigurationException, ModuleNotFoundError)
+STRICT = (Callback, Logger)  # in their constructors every error is
 
 
-class Building:
-    """The constructions of one run."""
+def build(key: str, node: Node) -> Any:
+    """Build the object that a node describes, those that it is built from first.
 
-    def __init__(self) -> None:
-        self._failed: list[tuple[str, bool, Exception]] = []
+    Args:
+        key: Where it stands in the settings, for messages.
+        node: Its class and arguments, checked.
 
-    def watch(
-        self,
-        parser: ArgumentParser,
-        key: str,
-        base: type,
-        build: Callable[..., Any] | None = None,
-        strict: bool = False,
-    ) -> None:
-        """Watch the construction of a base class and its subclasses.
+    Returns:
+        The object; of what is made later a partial that makes it.
 
-        Args:
-            parser: The parser that builds.
-            key: Where the objects stand in the settings, for messages.
-            base: The base class.
-            build: Called with the class and its arguments in place of the class.
-            strict: Whether any error means wrong input; else those of our own and Lightning's.
-        """
-        attempt = functools.partial(self._attempt, key, strict, build)
-        parser.add_instantiator(attempt, base)
-
-    @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Raise what a constructor raised, as an InputError where it is one."""
-        try:
-            yield
-        except Exception as error:
-            known = any(error is cause for *_, cause in self._failed)
-            if isinstance(error, InputError) and not known:
-                raise  # not a constructor's
-            key, strict, cause = self._failed[-1] if self._failed else ("", False, error)
-            if not strict and not isinstance(cause, WRONG_INPUT):
-                raise cause from None
-            text = short(cause)
-            raise InputError(text if text.startswith(key) else f"{key}: {text}") from cause
-
-    def _attempt(
-        self,
-        key: str,
-        strict: bool,
-        build: Callable[..., Any] | None,
-        cls: type,
-        /,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        try:
-            return cls(*args, **kwargs) if build is None else build(cls, *args, **kwargs)
-        except Exception as error:
-            self._failed.append((key, strict, error))
+    Raises:
+        InputError: A constructor refuses its arguments.
+    """
+    cls, skip = load_class(node["class_path"]), node.skip or 0
+    built = arguments(key, cls, node["init_args"], skip)
+    built.update(node.get("dict_kwargs", {}))
+    if node.skip is not None:
+        return functools.partial(cls, **built)
+    try:
+        return cls(**built)
+    except Exception as error:
+        if not issubclass(cls, STRICT) and not isinstance(error, WRONG_INPUT):
             raise
+        raise InputError(in_settings(short(error), key, cls)) from error
 
 
-def short(error: Exception) -> str:
-    """Return the beginning of a message on one line; our own messages are whole."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= SHORT or isinstance(error, InputError) else f"{text[:SHORT]}..."
+def arguments(key: str, cls: type, given: Mapping[str, Any], skip: int = 0) -> dict[str, Any]:
+    """Return the arguments of a class as objects."""
+    return {
+        name: _built(f"{key}.{name}", value)
+        if _holds_nodes(value)
+        else accepted.parsed(cls, skip, name, value)
+        for name, value in given.items()
+    }
+
+
+def seed(chosen: Any, *, verbose: bool = True) -> None:
+    """Seed every source of randomness as ``seed_everything`` of the settings says."""
+    if chosen is not False:
+        seed_everything(None if chosen is True else chosen, workers=True, verbose=verbose)
+
+
+def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
+    """Build the data module, which may split at random in its constructor.
+
+    Raises:
+        InputError: It refuses its arguments.
+    """
+    seed(settings["seed_everything"], verbose=False)
+    data: LightningDataModule = build("data", settings["data"])
+    return data
+
+
+def fitted(model: Node, data: LightningDataModule) -> Node:
+    """Return the module's node, the networks with what the data know and the user did not say.
+
+    That is ``sample_shape`` and ``num_classes``, where the data module tells them.
+
+    Raises:
+        InputError: The data module does not tell what a network needs.
+    """
+    given = dict(model["init_args"])
+    for player in PLAYERS:
+        node, known = given[player], accepted.arguments(load_class(given[player]["class_path"]))
+        told = {}
+        for name in FROM_DATA:
+            if name not in known or name in node["init_args"]:
+                continue
+            if hasattr(data, name):
+                value = getattr(data, name)
+                told[name] = list(value) if isinstance(value, tuple) else value
+            elif known[name].required:
+                example = "[1,28,28]" if name == "sample_shape" else "10"
+                raise InputError(
+                    f"model.{player}.{name} is missing, and {type(data).__name__} does not tell "
+                    f"it; set model.{player}.{name}={example}, for example"
+                )
+        given[player] = Node({**node, "init_args": {**node["init_args"], **told}}, node.skip)
+    return Node({**model, "init_args": given}, model.skip)
+
+
+def _built(key: str, value: Any) -> Any:
+    if isinstance(value, Node):
+        return build(key, value)
+    if isinstance(value, dict):
+        return {name: _built(f"{key}.{name}", item) for name, item in value.items()}
+    return [_built(f"{key}.{index}", item) for index, item in enumerate(value)]
+
+
+def _holds_nodes(value: Any) -> bool:
+    if isinstance(value, Node):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return isinstance(value, (dict, list)) and any(map(_holds_nodes, inner))

@@ -55,6 +55,7 @@ GROUP_PATHS: dict[str, tuple[str, ...]] = {
     "data": ("data",),
     "optimizer": ("model.generator_optimizer", "model.discriminator_optimizer"),
 }
+BESIDE = "chosen_on_the_command_line"  # where Hydra puts what is taken from there
 SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
 
 
@@ -69,15 +70,19 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         check(override)
     chosen = {o.key_or_group: o for o in parsed if _is_choice(o) and o.key_or_group in GROUP_PATHS}
     others = [_text(o) for o in parsed if is_group(o) and o not in chosen.values()]
-    content = _compose(others)
-    if chosen:
-        alone = [text for text in others if not re.match(r"\W*experiment\b", text)]
-        made = [_text(override) for override in chosen.values()]
-        _store(chosen.values())
-        fresh = _compose([*alone, "~experiment", *made])
-        if "data" in chosen:
-            fresh = _with_experiment(fresh, _compose([*others, _text(chosen["data"])]))
-        content = _replace(content, fresh, chosen)
+    _store(chosen.values())
+    # What is chosen is composed beside the rest, without what the experiment says about its own.
+    named = [(group, name) for group, o in chosen.items() for name in choices_of(o)]
+    beside = [f"+{g}@{BESIDE}.n{i}={_quoted(name)}" for i, (g, name) in enumerate(named)]
+    content = _compose([*others, *beside])
+    alone = content.pop(BESIDE, {})
+    fresh: dict[str, Any] = {}
+    for number, (group, name) in enumerate(named):
+        fresh = tree.merge(fresh, _placed(group, name, alone.get(f"n{number}", {})))
+    fresh = normalise(tree.shorten(fresh))
+    if "data" in chosen:
+        fresh = _with_experiment(fresh, _compose([*others, _text(chosen["data"])]))
+    content = _replace(content, fresh, chosen)
     for override in parsed:
         if not is_group(override):
             content = apply(content, override)
@@ -247,6 +252,25 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
         if group in result:
             result = tree.merge({"model": {group: result.pop(group)}}, result)
     return result
+
+
+def _placed(group: str, name: str, content: Any) -> dict[str, Any]:
+    """Return what a choice says, where it says that it belongs."""
+    text = _files().get((group, name))
+    header = None if text is None else re.search(r"^# @package (\S+)", text, re.MULTILINE)
+    (place, *_) = GROUP_PATHS[group]
+    if text is None and group == "regularizers":
+        place += "." + re.split("[.:]", name)[-1]
+    if header is not None:
+        place = "" if header[1] == "_global_" else header[1]
+    for key in reversed([key for key in place.split(".") if key]):
+        content = {key: content}
+    placed: dict[str, Any] = content
+    return placed
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w.]+", name) else f"'{name}'"
 
 
 def _with_experiment(fresh: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:

@@ -19,13 +19,11 @@ from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.comparison import compare
 from lightning_gan.evaluation.plan import Plan
+from lightning_gan.files.names import CHECKPOINTS, CONFIG, SCORECARDS
 
 if TYPE_CHECKING:
     import torch
-    from pytorch_lightning import LightningDataModule
 
-CONFIG = "config.yaml"
-CARDS = "scorecards"
 RUNS = Path("runs")
 LISTED = 1000
 PLANNED = tuple(field.name for field in dataclasses.fields(Plan))
@@ -59,6 +57,7 @@ def _evaluate(words: Sequence[str]) -> None:
     import torch
 
     from lightning_gan.callbacks.sink import shown
+    from lightning_gan.cli.building import build_data
     from lightning_gan.cli.resolve import resolve
     from lightning_gan.evaluation.evaluator import evaluate
     from lightning_gan.training.checkpoint import read_checkpoint
@@ -70,7 +69,7 @@ def _evaluate(words: Sequence[str]) -> None:
     device = _device(given.get("device"))
     step = read_checkpoint(path, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(path, device, trust=given.get("trust") is True)
-    data = _data(settings["data"], settings["seed_everything"])
+    data = build_data(settings)
     print(f"evaluating {shown(path)} on {device}", flush=True)
     wanted = {name: getattr(plan, name) for name in PLANNED}
     card = evaluate(gan, data, **wanted)
@@ -230,14 +229,14 @@ def _output(given: Any, path: Path) -> Path:
         if output.exists():
             raise InputError(f"output: {output} exists already; choose another name")
         return output
-    run = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    run = path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
     names = (f"{path.stem}{f'-{number}' if number else ''}.json" for number in range(10**6))
-    return next(run / CARDS / name for name in names if not (run / CARDS / name).exists())
+    return next(run / SCORECARDS / name for name in names if not (run / SCORECARDS / name).exists())
 
 
 def _draw(card: ScoreCard, output: Path) -> Iterator[Path]:
     """Draw beside a card what it knows of the classes; yield the path of each picture."""
-    from lightning_gan.callbacks.class_histogram import class_histogram, class_sharpness
+    from lightning_gan.callbacks.pictures.class_histogram import class_histogram, class_sharpness
     from lightning_gan.callbacks.sink import write_png
 
     pictures = {}
@@ -266,15 +265,3 @@ def _device(given: Any) -> torch.device:
         reason = str(error).splitlines()[0]
         raise InputError(f"device: got {given!r}; {reason}: try device=cpu") from error
     return device
-
-
-def _data(node: dict[str, Any], seed: Any) -> LightningDataModule:
-    """Build the data module from its resolved settings, as the run did."""
-    from pytorch_lightning import seed_everything
-
-    from lightning_gan.cli import shapes
-    from lightning_gan.cli.building import Building
-
-    if seed is not False:  # a data module may split at random in its constructor
-        seed_everything(None if seed is True else seed, workers=True, verbose=False)
-    return shapes.build_data(node, Building())

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from lightning_gan.components import registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.files.columns import columns
 
 FLAGS = ("--json", "--check")
 COLUMNS = ("kind", "name", "distribution", "version", "status")
@@ -33,7 +34,7 @@ def show(words: Sequence[str]) -> int:
     if "--json" in words:
         print(json.dumps(rows, indent=2))
     else:
-        _print_table(rows)
+        print(columns([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
     return int(check and any(row["status"].startswith("broken") for row in rows))
 
 
@@ -62,10 +63,3 @@ def _broken(entry: Entry) -> str:
     except PluginError as error:
         return f"broken: {str(error).removeprefix(f'{entry} ')}"
     return ""
-
-
-def _print_table(rows: Sequence[dict[str, str]]) -> None:
-    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in COLUMNS]
-    for row in [{column: column for column in COLUMNS}, *rows]:
-        cells = (row[column].ljust(width) for column, width in zip(COLUMNS, widths, strict=True))
-        print("  ".join(cells).rstrip())

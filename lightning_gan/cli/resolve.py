@@ -29,7 +29,8 @@ from lightning_gan.training.module import GANModule
 OUTPUT_ROOT = "runs"
 LISTED = 15  # settings of a class that an error lists
 VALUE_MODULES = ("builtins", "datetime", "os", "pathlib", "typing")
-FROM_DATA = ("sample_shape", "num_classes")
+PLAYERS = ("generator", "discriminator")
+FROM_DATA = ("sample_shape", "num_classes")  # of both, where the data tell them
 FUNCTION: tuple[type] = (cast(type, collections.abc.Callable),)  # or objects called like one
 # Top-level callbacks, in the order in which they act; Lightning moves checkpoints to the end.
 CALLBACKS = {
@@ -49,6 +50,19 @@ REFUSED = {
     "gradient_clip_algorithm": "model.generator_clip_value and model.discriminator_clip_value",
     "accumulate_grad_batches": "model.micro_batches",
 }
+
+
+class Node(dict[str, Any]):
+    """A class in resolved settings: ``class_path``, ``init_args``, perhaps ``dict_kwargs``.
+
+    Args:
+        content: These.
+        skip: Of what is made later, how many arguments its maker adds; None: it is made at once.
+    """
+
+    def __init__(self, content: Mapping[str, Any], skip: int | None = None) -> None:
+        super().__init__(content)
+        self.skip = skip
 
 
 def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,14 +133,14 @@ def _model(model: Any) -> dict[str, Any]:
     return _node("model", model, GANModule)
 
 
-def _node(path: str, value: Any, *bases: type, skip: int = 0) -> dict[str, Any]:
+def _node(path: str, value: Any, *bases: type, skip: int | None = None) -> Node:
     """Return the long form of one class, checked.
 
     Args:
         path: Its key.
         value: Its name, or its ``class_path`` with the arguments beside it.
         bases: What it may be a subclass of.
-        skip: Arguments that whoever calls the class passes by position.
+        skip: Of what is made later, how many arguments its maker passes by position.
     """
     if isinstance(value, str):
         value = {"class_path": value}
@@ -151,7 +165,9 @@ def _node(path: str, value: Any, *bases: type, skip: int = 0) -> dict[str, Any]:
         what = f", {_a((kind.load_base(),))}" if kind is not None else ""
         raise InputError(f"{path}: got {value['class_path']}{what}; {expected}")
     given = {key: item for key, item in value.items() if key not in RESERVED}
-    node = {"class_path": class_path, "init_args": _init_args(path, cls, skip, given)}
+    node = Node(
+        {"class_path": class_path, "init_args": _init_args(path, cls, skip or 0, given)}, skip
+    )
     if "dict_kwargs" in value:
         node["dict_kwargs"] = value["dict_kwargs"]
     return node
@@ -169,7 +185,7 @@ def _init_args(path: str, cls: type, skip: int, given: Mapping[str, Any]) -> dic
                 f"{nearest(str(name), known) or '.'} {accepts}"
             )
     for name, argument in known.items():
-        filled = path in ("model.generator", "model.discriminator") and name in FROM_DATA
+        filled = path in [f"model.{player}" for player in PLAYERS] and name in FROM_DATA
         if argument.required and given.get(name) is None and not filled:
             bases = tuple(base for base, _ in _classes(argument.hint))
             wanted = f"{_a(bases)}{_choices(bases)}" if bases else accepted.describe(argument.hint)
@@ -187,7 +203,7 @@ def _value(path: str, value: Any, cls: type, skip: int, argument: Argument) -> A
     if nested is not None:
         return nested
     try:
-        accepted.check_value(cls, skip, argument.name, value)
+        accepted.parsed(cls, skip, argument.name, value)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return value
@@ -218,16 +234,16 @@ def _nested(path: str, value: Any, hint: Any) -> Any:
     return None
 
 
-def _classes(hint: Any) -> list[tuple[type, int]]:
-    """Return the classes that a type asks for, and how many arguments a caller adds to each."""
-    found = []
+def _classes(hint: Any) -> list[tuple[type, int | None]]:
+    """Return the classes that a type asks for, and of those made later what a maker adds."""
+    found: list[tuple[type, int | None]] = []
     for member in accepted.members(hint):
         if get_origin(member) is collections.abc.Callable and len(get_args(member)) == 2:
             added, made = get_args(member)
             number = len(added) if isinstance(added, list) else 0
             found += [(cls, number) for cls, _ in _classes(made)]
         elif isinstance(member, type) and get_origin(member) is None and not _is_value(member):
-            found.append((member, 0))
+            found.append((member, None))
     return found
 
 

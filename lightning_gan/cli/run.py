@@ -1,41 +1,36 @@
-"""One run: settings to LightningCLI, which parses and builds them, and then to the Trainer."""
+"""One run: settings resolved, built, and given to the Trainer."""
 
 from __future__ import annotations
 
-import copy
-import functools
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 
-from lightning_gan import __version__
 from lightning_gan.callbacks.graceful_stop import GracefulStop
-from lightning_gan.callbacks.health import HealthMonitor
+from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.cli import checkpoint, compose, options, processes, shapes
+from lightning_gan.cli import accepted, checkpoint, compose, options, processes
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.building import Building, short
-from lightning_gan.cli.quiet import quiet, silent
-from lightning_gan.cli.resolve import CALLBACKS, load_class, resolve
-from lightning_gan.components import registry
+from lightning_gan.cli.building import arguments, build, build_data, fitted, seed
+from lightning_gan.cli.quiet import quiet
+from lightning_gan.cli.resolve import CALLBACKS, resolve
+from lightning_gan.cli.words import explained_by, short
+from lightning_gan.cli.written import text_of
 from lightning_gan.errors import InputError, NotFiniteError, StateError
+from lightning_gan.files.names import CONFIG
+from lightning_gan.files.whole import write_whole
 from lightning_gan.game import randomness
 from lightning_gan.training.module import GANModule
 
-CONFIG = "config.yaml"
-# Where in the model components stand that are not called after their kind.
-PLACES = {"regularizer": "regularizers", "average": "ema", "schedule": "schedules"}
 UNHEALTHY = 3  # exit code where HealthMonitor or updates that are not finite ended training
 
 
@@ -55,7 +50,7 @@ def run(request: Request) -> int:
         else:
             settings = resolve(options.settings(request.options))
         if request.action == "print_config":
-            print(_printed(settings), end="")
+            print(text_of(settings), end="")
             return 0
         root = settings["trainer"]["default_root_dir"]
         check_root(root)
@@ -79,7 +74,7 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     if command == "fit":
         processes.check_strategy(settings["trainer"].get("strategy"))
         processes.check_precision(settings["trainer"].get("precision"))
-    cli = GANCLI(settings, command)
+    cli = Run(settings, command)
     trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
     monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]
     restarts = max((m.max_restarts for m in monitors if m.on_finding == "restart"), default=0)
@@ -92,7 +87,7 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     savers = [index for index, each in enumerate(callbacks) if isinstance(each, Checkpoint)]
     callbacks.insert(savers[0] if savers else len(callbacks), stop)
     failed = False
-    with explained(), checkpoint.disk_explained(root), processes.together(trainer):
+    with explained(cli), checkpoint.disk_explained(root), processes.together(trainer):
         try:
             _start(command, cli, settings["ckpt_path"])
         except NotFiniteError as error:
@@ -136,126 +131,62 @@ def _from_scratch(settings: dict[str, Any], number: int, restarts: int) -> dict[
     return {**settings, "seed_everything": seed, "ckpt_path": None}
 
 
-class GANCLI(LightningCLI):
-    """LightningCLI for one dict of settings: it parses, validates and builds, and runs nothing.
+class Run:
+    """The objects of one run.
 
     Args:
         settings: Resolved settings.
         command: What the Trainer is going to do.
-        build: Whether to build the objects, or only to parse.
+
+    Attributes:
+        datamodule: The data.
+        model: The module.
+        trainer: The Trainer, with the loggers and callbacks of the command.
+
+    Raises:
+        InputError: A constructor refuses its arguments.
     """
 
-    def __init__(self, settings: dict[str, Any], command: str, build: bool = True) -> None:
-        settings = copy.deepcopy(settings)
-        self._filled = [(path, arg.name) for path, _, arg in shapes.wanting(settings)]
-        self._building = Building()
-        self._data: LightningDataModule | None = None
-        if build:
-            self._data = shapes.fill(settings, self._building)
-        else:
-            shapes.pretend(settings)
-        self._settings = settings
-        self._command = command
-        self._build = build
-        super().__init__(
-            GANModule,
-            LightningDataModule,
-            save_config_callback=None,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            parser_kwargs={"exit_on_error": False},
-            args=settings,
-            run=False,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the checkpoint's path and the callbacks that every run has."""
-        parser.add_argument("--threads", type=int | None, default=None)
-        parser.add_argument("--ckpt_path", type=str | None, default=None)
-        for key in CALLBACKS:
-            parser.add_argument(f"--{key}", type=Callback | None, default=None)
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse the settings; the words of the command line have been read already."""
-        try:
-            self.config = parser.parse_object(args)
-        except Exception as error:
-            raise InputError(short(error)) from error
-
-    def before_instantiate_classes(self) -> None:
-        """Say how modules, components and data are built."""
-        watch = functools.partial(self._building.watch, self.parser)
-        watch("model", GANModule)
-        for kind in registry.KINDS.values():
-            if kind.home is None:  # torch's are made later, by the module
-                watch(f"model.{PLACES.get(kind.name, kind.name)}", kind.load_base())
-        for key in CALLBACKS:
-            if self.config[key] is not None:
-                watch(key, load_class(self.config[key].class_path), strict=True)
-        watch("trainer.callbacks", Callback, strict=True)
-        watch("trainer.logger", Logger, strict=True)
-        data = self._data
-        watch("data", LightningDataModule, None if data is None else lambda *a, **k: data)
-
-    def instantiate_classes(self) -> None:
-        """Build data, module and Trainer."""
-        if self._build:
-            with self._building.explained():
-                super().instantiate_classes()
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Build the Trainer with the loggers and callbacks of the command."""
-        trainer = self.config_init["trainer"]
-        used = [key for key in CALLBACKS if self.config_init[key] is not None]
-        if trainer.get("enable_checkpointing") is False:
+    def __init__(self, settings: dict[str, Any], command: str) -> None:
+        self.datamodule = build_data(settings)
+        model = fitted(settings["model"], self.datamodule)
+        seed(settings["seed_everything"])
+        self.model: GANModule = build("model", model)
+        defaults = {a.name: a.default for a in accepted.arguments(Trainer).values()}
+        trainer = {**defaults, **arguments("trainer", Trainer, settings["trainer"])}
+        used = [key for key in CALLBACKS if settings[key] is not None]
+        if trainer["enable_checkpointing"] is False:
             used = [key for key in used if key != "checkpoint"]
-        self.parser.callback_keys = used
-        given = trainer.get("callbacks") or []
-        save = SaveSettings(self.text(), self._config_name())
-        loggers = _loggers(trainer["logger"], trainer["default_root_dir"])
-        callbacks = [*(given if isinstance(given, list) else [given]), save]
+        given = trainer["callbacks"] or []
+        save = SaveSettings(text_of(settings), _config_name(trainer, command))
+        trainer["callbacks"] = [
+            *(given if isinstance(given, list) else [given]),
+            save,
+            *(build(key, settings[key]) for key in used),
+        ]
+        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"])
         try:
-            return super().instantiate_trainer(
-                logger=loggers, strategy=processes.strategy(trainer), callbacks=callbacks
-            )
+            self.trainer = Trainer(**{**trainer, "strategy": processes.strategy(trainer)})
         except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"trainer: {short(error)}") from error
 
-    def text(self) -> str:
-        """Return the parsed configuration as YAML that ``--config`` takes.
 
-        What the data told the networks is left out, so that the file also fits other data.
-        """
-        try:
-            content = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        except ValueError:  # a default that YAML cannot say: without the defaults, then
-            content = copy.deepcopy(self._settings)
-        for path, name in self._filled:
-            content["model"]["init_args"][path.partition(".")[2]]["init_args"].pop(name, None)
-        # Said also where it is null: without these keys, the file would mean the defaults.
-        content.update({key: content.get(key) for key in CALLBACKS}, ckpt_path=None)
-        header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
-        return header + yaml.safe_dump(content, sort_keys=False)
+def _config_name(trainer: Mapping[str, Any], command: str) -> str:
+    """Return the name of the file to save; without loggers a run has no folder of its own.
 
-    def _config_name(self) -> str:
-        """Return the name of the file to save; without loggers a run has no folder of its own.
-
-        Raises:
-            InputError: A run without a logger would overwrite an earlier one.
-        """
-        trainer = self.config_init["trainer"]
-        folder = Path(trainer["default_root_dir"])
-        if trainer["logger"] is not False or not (folder / CONFIG).exists():
-            return CONFIG
-        if self._command == "fit":
-            raise InputError(
-                f"trainer.default_root_dir: {folder} holds a run already, and trainer.logger=false "
-                f"leaves out its numbered folders; choose another trainer.default_root_dir"
-            )
-        names = (f"config-{self._command}-{number}.yaml" for number in range(10**6))
-        return next(name for name in names if not (folder / name).exists())
+    Raises:
+        InputError: A run without a logger would overwrite an earlier one.
+    """
+    folder = Path(trainer["default_root_dir"])
+    if trainer["logger"] is not False or not (folder / CONFIG).exists():
+        return CONFIG
+    if command == "fit":
+        raise InputError(
+            f"trainer.default_root_dir: {folder} holds a run already, and trainer.logger=false "
+            f"leaves out its numbered folders; choose another trainer.default_root_dir"
+        )
+    names = (f"config-{command}-{number}.yaml" for number in range(10**6))
+    return next(name for name in names if not (folder / name).exists())
 
 
 class SaveSettings(Callback):
@@ -275,8 +206,7 @@ class SaveSettings(Callback):
         folder = run_folder(trainer)  # asks all ranks
         path = folder / self.name
         if trainer.is_global_zero and leaves_files(trainer) and not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.text, encoding="utf-8")
+            write_whole(path, self.text)
 
 
 def check_root(root: Any) -> None:
@@ -311,12 +241,7 @@ def make_folder(root: Any) -> None:
         raise InputError(f"trainer.default_root_dir: got {root}; {reason}") from error
 
 
-def _printed(settings: dict[str, Any]) -> str:
-    with silent("lightning_fabric"):  # which says that the seed was set
-        return GANCLI(settings, "fit", build=False).text()
-
-
-def _start(command: str, cli: GANCLI, path: str | None) -> None:
+def _start(command: str, cli: Run, path: str | None) -> None:
     keywords: dict[str, Any] = {"weights_only": True}  # Lightning's default runs what a URL holds
     if command == "predict":
         keywords["return_predictions"] = False
@@ -336,8 +261,8 @@ def _loggers(given: Any, root: str) -> Any:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turn what Lightning refuses into one message."""
+def explained(data: Any) -> Iterator[None]:
+    """Turn what Lightning or the data refuse into one message in the words of the settings."""
     try:
         yield
     except MisconfigurationException as error:
@@ -352,3 +277,5 @@ def explained() -> Iterator[None]:
             f"ckpt_path: the checkpoint does not fit the configured networks; give the {CONFIG} of "
             f"its run with --config: {error}"
         ) from error
+    except InputError as error:
+        raise explained_by(error, {"data": data}) from error

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lightning_gan.errors import InputError
+from lightning_gan.files.bounded import excess
 
 DEEPEST = 40
 MOST = 100_000  # settings; a YAML file of a few lines can stand for billions
@@ -27,17 +28,9 @@ def check_size(value: Any, where: str) -> None:
     Raises:
         InputError: They are nested too deep, or too many.
     """
-    waiting = [(value, 0)]
-    for _ in range(MOST):
-        if not waiting:
-            return
-        item, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise InputError(f"{where} is nested more than {DEEPEST} levels deep")
-        if isinstance(item, (Mapping, list, tuple)):
-            inner = item.values() if isinstance(item, Mapping) else item
-            waiting += [(child, depth + 1) for child in inner]
-    raise InputError(f"{where} has more than {MOST:,} settings")
+    too_much = excess(value, deepest=DEEPEST, most=MOST)
+    if too_much:
+        raise InputError(f"{where} {too_much}")
 
 
 def shorten(value: Any) -> Any:

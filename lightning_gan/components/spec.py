@@ -21,7 +21,7 @@ import os
 import re
 import reprlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +31,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.files.bounded import excess, items
 
 # Functions that a file may name without being trusted, besides those of torch.nn.functional.
 SAFE_FUNCTIONS = frozenset(
@@ -228,16 +229,15 @@ def _import_path(value: Any) -> str | None:
 
 def is_portable(spec: Any) -> bool:
     """Whether a spec holds everything that rebuilding needs, as far as :func:`build` reads it."""
-    waiting = [spec]
-    for _ in range(MOST):
-        if not waiting:
-            break
-        item = waiting.pop()
-        if isinstance(item, Mapping) and "unportable" in item:
-            return False
-        if isinstance(item, (Mapping, list)):
-            waiting += item.values() if isinstance(item, Mapping) else item
-    return True
+    missing = False
+
+    def inner(node: Any) -> Iterable[Any]:
+        nonlocal missing
+        missing |= isinstance(node, Mapping) and "unportable" in node
+        return () if missing else items(node)
+
+    excess(spec, deepest=MOST, most=MOST, inner=inner)
+    return not missing
 
 
 # Specs to objects -----------------------------------------------------------------------------
@@ -283,16 +283,14 @@ def _path(node: Mapping[str, Any]) -> Any:
 
 def _check(spec: Any, where: str, trust: bool) -> None:
     """Walk the tree and refuse what is damaged or must not be imported, before anything is."""
-    waiting = [(spec, where, 0)]
-    for _ in range(MOST):
-        if not waiting:
-            return
-        node, place, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise InputError(f"{_place(where)} is nested more than {DEEPEST} levels deep")
-        children = list(_check_node(node, place, trust))[::-1]  # the first is looked at first
-        waiting += [(child, _join(place, key), depth + 1) for key, child in children]
-    raise InputError(f"{_place(where)} has more than {MOST:,} parts")
+
+    def inner(node: tuple[Any, str]) -> Iterator[tuple[Any, str]]:
+        for key, child in _check_node(*node, trust):
+            yield child, _join(node[1], key)
+
+    too_much = excess((spec, where), deepest=DEEPEST, most=MOST, inner=inner)
+    if too_much:
+        raise InputError(f"{_place(where)} {too_much}")
 
 
 def _check_node(spec: Any, where: str, trust: bool) -> Iterator[tuple[str, Any]]:

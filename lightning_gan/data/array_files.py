@@ -174,13 +174,13 @@ def _announce(file: int, starts: list[int], size: int) -> None:
 def _check_root(root: Path) -> None:
     if not root.exists():
         siblings = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"data.root {root} does not exist{nearest(root.name, siblings)}")
+        raise InputError(f"root {root} does not exist{nearest(root.name, siblings)}")
     if not root.is_dir():
-        raise InputError(f"data.root {root} is a file: set it to the folder that holds images.npy")
+        raise InputError(f"root {root} is a file: set it to the folder that holds images.npy")
     if not (root / "images.npy").is_file():
         raise InputError(
-            f"data.root {root} has no images.npy in it: write one with "
-            "lightning_gan.data.save_arrays, or set data=folder for a folder of image files"
+            f"root {root} has no images.npy in it: write one with "
+            "lightning_gan.data.save_arrays, or use ImageFolder for a folder of image files"
         )
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +16,7 @@ from lightning_gan.data.base import ImageData, Images, Split
 from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.source_loader import ImageSource
 from lightning_gan.errors import InputError
+from lightning_gan.files.whole import remove_abandoned, unfinished
 
 _AT_ONCE = 2**25  # bytes of images that are converted, or copied into memory, at a time
 
@@ -106,7 +104,7 @@ class ArrayImages(ImageData):
         assert isinstance(source, ImageRows)  # as source() returns them
         indices = torch.arange(len(source)) if indices is None else indices
         if short := self.shortage(len(indices)):
-            instead = "set data.in_memory to false" if self._in_memory else "take fewer at a time"
+            instead = "set in_memory to false" if self._in_memory else "take fewer at a time"
             raise InputError(f"{short}: {instead}")
         images = self.allocate(len(indices))
         for part in _parts(len(indices), self.native_shape):
@@ -128,8 +126,8 @@ class ArrayImages(ImageData):
             size = "x".join(map(str, self.native_shape[1:]))
             raise InputError(
                 f"{self._rows.path} has images of {size} pixels, which are resized in memory only "
-                f"and are not held there, got data.image_size {self.image_size}: leave "
-                "data.image_size out, or write the arrays at that size"
+                f"and are not held there, got image_size {self.image_size}: leave "
+                "image_size out, or write the arrays at that size"
             )
 
     def _part(self, split: Split) -> tuple[ImageRows, Tensor | None]:
@@ -177,32 +175,20 @@ def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> 
     header = {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)}
     labels: list[Tensor] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _unfinished(folder / "images.npy") as file:
+        remove_abandoned(folder)
+        with unfinished(folder / "images.npy") as place, place.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for part in _parts(n, shape):
                 images, classes = data.images(split, labels=True, indices=torch.arange(n)[part])
                 file.write(images.contiguous().numpy().data)
                 labels += [] if classes is None else [classes]
             if labels:
-                with _unfinished(folder / "labels.npy") as beside:  # there before the images are
-                    np.save(beside, torch.cat(labels).numpy())
+                with unfinished(folder / "labels.npy") as beside, beside.open("wb") as other:
+                    np.save(other, torch.cat(labels).numpy())  # there before the images are
     except OSError as error:
         raise InputError(
             f"cannot write arrays to {folder} ({error}): choose another folder for save_arrays"
         ) from error
-
-
-@contextmanager
-def _unfinished(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes its name at the end, and is removed if that fails."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _parts(n: int, shape: tuple[int, ...]) -> list[slice]:

@@ -71,11 +71,11 @@ class ImageData(LightningDataModule, ABC):
     ) -> None:
         super().__init__()
         if batch_size < 1:
-            raise InputError(f"data.batch_size must be at least 1, got {batch_size}")
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
         if image_size is not None and image_size < 1:
-            raise InputError(f"data.image_size must be at least 1 or null, got {image_size}")
+            raise InputError(f"image_size must be at least 1 or null, got {image_size}")
         if seed < 0:
-            raise InputError(f"data.seed must be at least 0, got {seed}")
+            raise InputError(f"seed must be at least 0, got {seed}")
         self.batch_size = batch_size
         self.image_size = image_size
         self.labels = labels
@@ -150,7 +150,7 @@ class ImageData(LightningDataModule, ABC):
                 processes = f" on each of {world_size} processes" if world_size > 1 else ""
                 raise InputError(
                     f"{n} training images are too few for a batch of {self.batch_size}{processes}: "
-                    f"set data.batch_size to {share} or less"
+                    f"set batch_size to {share} or less"
                 )
 
     def count(self, split: Split) -> int:
@@ -264,7 +264,7 @@ class ImageData(LightningDataModule, ABC):
             InputError: It does not fit in the available memory.
         """
         if short := self.shortage(n):
-            raise InputError(f"{short}: set data.image_size to a smaller size")
+            raise InputError(f"{short}: set image_size to a smaller size")
         return torch.empty((n, *self.sample_shape), dtype=torch.uint8)
 
     def shortage(self, n: int) -> str | None:

@@ -67,10 +67,10 @@ class ImageFolder(ImageData):
     ) -> None:
         super().__init__(**options)
         if channels not in (None, 1, 3):
-            raise InputError(f"data.channels must be 1, 3 or null, got {channels}")
+            raise InputError(f"channels must be 1, 3 or null, got {channels}")
         Holdout.check(holdout)
         if num_workers < 0:
-            raise InputError(f"data.num_workers must be at least 0, got {num_workers}")
+            raise InputError(f"num_workers must be at least 0, got {num_workers}")
         self.root = Path(root).expanduser()
         self._in_memory = in_memory
         self.num_workers = num_workers
@@ -106,7 +106,7 @@ class ImageFolder(ImageData):
             if short:
                 rank_zero_warn(
                     f"{short}: they are read from their files in every epoch, which more "
-                    f"data.num_workers (now {self.num_workers}) make faster"
+                    f"num_workers (now {self.num_workers}) make faster"
                 )
             self._in_memory = not short
         return self._in_memory
@@ -130,7 +130,7 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
     images = [name for name in listing if name.lower().endswith(_SUFFIXES)]
     if not images:
         what = "no images" if any(not name.endswith("/") for name in listing) else "no files"
-        raise InputError(f"data.root {root} has {what} ({' '.join(_SUFFIXES)}) in it")
+        raise InputError(f"root {root} has {what} ({' '.join(_SUFFIXES)}) in it")
     folders = [name for name in listing if name.endswith("/")]
     around = ""  # the single folders around everything, with a slash at the end
     while len(tops := {_top(name, around) for name in folders + images}) == 1:
@@ -143,7 +143,7 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
     classes = {top[:-1] for name in images if (top := _top(name, around)).endswith("/")}
     if direct and classes:
         raise InputError(
-            f"data.root {root} has images both in class folders ({min(classes)}) and beside them "
+            f"root {root} has images both in class folders ({min(classes)}) and beside them "
             f"({direct[0]}): move or remove one kind"
         )
     if direct:
@@ -151,7 +151,7 @@ def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None
     deep = next((name for name in images if name[len(around) :].count("/") > 1), None)
     if deep is not None:
         raise InputError(
-            f"data.root {root} has images below its class folders ({deep}): "
+            f"root {root} has images below its class folders ({deep}): "
             f"set it to the folder whose folders are the classes, for example {Path(deep).parts[0]}"
         )
     empty = sorted({_top(name, around)[:-1] for name in folders} - classes)

@@ -34,7 +34,7 @@ class Holdout:
             InputError: It is.
         """
         if not 0 <= fraction < 1:
-            raise InputError(f"data.holdout must be at least 0 and below 1, got {fraction}")
+            raise InputError(f"holdout must be at least 0 and below 1, got {fraction}")
 
     def places(self, split: Split) -> Tensor:
         """Return the images of a split in ascending order, int64."""

@@ -79,7 +79,7 @@ class ImageFiles(Dataset[Tensor]):
             raise InputError(
                 f"{self.names[0]} has {width}x{height} pixels and {name} "
                 f"{image.width}x{image.height} in {self.root}: "
-                "set data.image_size to resize all images"
+                "set image_size to resize all images"
             )
         pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
         return torch.from_numpy(pixels).view(image.height, image.width, channels).permute(2, 0, 1)
@@ -121,11 +121,11 @@ def listing(root: Path) -> list[str]:
                 return archive.namelist()
         except Exception as error:  # a damaged archive fails in its own way
             raise InputError(
-                f"data.root {root} is a file but not a (complete) zip file: "
+                f"root {root} is a file but not a (complete) zip file: "
                 "set it to a folder of images or a zip of one"
             ) from error
     siblings = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
-    raise InputError(f"data.root {root} does not exist{nearest(root.name, siblings)}")
+    raise InputError(f"root {root} does not exist{nearest(root.name, siblings)}")
 
 
 def _walk(root: Path) -> list[str]:

@@ -46,7 +46,7 @@ class EpochPermutation:
         if n < world_size:
             raise InputError(f"{world_size} processes cannot share {n} images: use fewer processes")
         if seed < 0:
-            raise InputError(f"data.seed must be at least 0, got {seed}")
+            raise InputError(f"seed must be at least 0, got {seed}")
         self.n = n
         self.seed = seed
         self.shuffle = shuffle

@@ -50,19 +50,19 @@ class Mixture(ImageData):
     ) -> None:
         super().__init__(batch_size=batch_size, labels=labels, seed=seed)
         if not modes or any(len(mode) != 2 for mode in modes):
-            raise InputError(f"data.modes must be pairs such as [[0, 0], [0.5, 0]], got {modes}")
+            raise InputError(f"modes must be pairs such as [[0, 0], [0.5, 0]], got {modes}")
         if std <= 0:
-            raise InputError(f"data.std must be positive, got {std}")
+            raise InputError(f"std must be positive, got {std}")
         if n < 10:
-            raise InputError(f"data.n must be at least 10, got {n}")
+            raise InputError(f"n must be at least 10, got {n}")
         self.modes = torch.tensor(modes, dtype=torch.float32)
         self.std = std
         self.n = n
         furthest = self.modes.abs().max().item()
         if furthest + WIDTHS_INSIDE * std > 1:
             raise InputError(
-                f"a mixture must lie in [-1, 1], with {WIDTHS_INSIDE} data.std to spare, got modes "
-                f"as far out as {furthest:.3g} with data.std {std:.3g}: make one of them smaller"
+                f"a mixture must lie in [-1, 1], with {WIDTHS_INSIDE} std to spare, got modes "
+                f"as far out as {furthest:.3g} with std {std:.3g}: make one of them smaller"
             )
 
     @property
@@ -153,8 +153,7 @@ class MixtureRing(Mixture):
     ) -> None:
         if modes < 1 or radius < 0:
             raise InputError(
-                "data.modes must be at least 1 and data.radius not negative, "
-                f"got {modes} and {radius}"
+                f"modes must be at least 1 and radius not negative, got {modes} and {radius}"
             )
         angles = [2 * math.pi * k / modes for k in range(modes)]
         centers = [(radius * math.cos(angle), radius * math.sin(angle)) for angle in angles]
@@ -195,7 +194,7 @@ class MixtureGrid(Mixture):
     ) -> None:
         if side < 1 or spacing <= 0:
             raise InputError(
-                f"data.side must be at least 1 and data.spacing positive, got {side} and {spacing}"
+                f"side must be at least 1 and spacing positive, got {side} and {spacing}"
             )
         places = [spacing * (k - (side - 1) / 2) for k in range(side)]
         super().__init__([(x, y) for y in places for x in places], std, n, batch_size, labels, seed)

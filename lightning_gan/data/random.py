@@ -37,13 +37,13 @@ class RandomImages(ImageData):
         super().__init__(**options)
         if not shape or min(*shape, n, 1 if num_classes is None else num_classes, 1) < 1:
             raise InputError(
-                f"data.shape, data.n and data.num_classes must be at least 1, "
+                f"shape, n and num_classes must be at least 1, "
                 f"got {list(shape)}, {n} and {num_classes}"
             )
         if self.image_size is not None and len(shape) != 3:
             raise InputError(
-                f"data.image_size is for images of shape [C, H, W], got data.shape {list(shape)}: "
-                "leave data.image_size out"
+                f"image_size is for images of shape [C, H, W], got shape {list(shape)}: "
+                "leave image_size out"
             )
         self.n = n
         self._shape = tuple(shape)

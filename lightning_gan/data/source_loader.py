@@ -138,7 +138,7 @@ class SourceLoader(ResumableLoader):
         raise InputError(
             f"no batch came from the reading processes, {self.num_workers} of them, within "
             f"{ATTEMPTS * WAIT:g} seconds: one hangs, or the images are slow to read; go on from "
-            "the last checkpoint, or read without processes (data.num_workers=0)"
+            "the last checkpoint, or read without processes (num_workers=0)"
         )
 
 

@@ -73,8 +73,8 @@ class TorchvisionSet(ImageData):
             own = parent / self.folder
             if root in (own, *own.parents) and all((own / name).is_file() for name in self.files):
                 raise InputError(
-                    f"data.root is the folder that holds {self.folder}, "
-                    f"got {self.root}: set data.root to {parent}"
+                    f"root is the folder that holds {self.folder}, "
+                    f"got {self.root}: set root to {parent}"
                 )
 
     def _where_to_put(self) -> str:
@@ -83,9 +83,9 @@ class TorchvisionSet(ImageData):
             siblings = [path.name for path in self.root.parent.iterdir() if path.is_dir()]
             missing = f" (there is no folder {self.root}{nearest(self.root.name, siblings)})"
         return (
-            f"{type(self).__name__} is not in data.root {self.root}{missing}: put "
-            f"{', '.join(self._absent())} into {self.root / self.folder}, or set data.root to the "
-            f"folder that holds {self.folder}, or data.download to true."
+            f"{type(self).__name__} is not in root {self.root}{missing}: put "
+            f"{', '.join(self._absent())} into {self.root / self.folder}, or set root to the "
+            f"folder that holds {self.folder}, or download to true."
         )
 
 

@@ -12,9 +12,12 @@ from typing import Any
 
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation import scores as scores_of
+from lightning_gan.files.bounded import excess
+from lightning_gan.files.columns import columns
+from lightning_gan.files.whole import write_whole
 
 FORMAT = 1
-_DEEPEST = 40
+_DEEPEST, _MOST = 40, 100_000
 _PARTS = ("scores", "details", "protocol", "checkpoint")
 
 
@@ -50,13 +53,7 @@ class ScoreCard:
             path: Where; missing folders are made.
         """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            unfinished.write_text(self._json(), encoding="utf-8")
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_whole(path, self._json())
         return path
 
     @classmethod
@@ -94,7 +91,8 @@ class ScoreCard:
                 f"{path} is damaged: a score is not a number; evaluate the checkpoint again"
             ) from error
         parts = {part: content[part] for part in _PARTS[1:]}
-        if _is_deep(parts) or type(parts["checkpoint"].get("step", 0)) not in (int, type(None)):
+        is_step = type(parts["checkpoint"].get("step", 0)) in (int, type(None))
+        if not is_step or excess(parts, deepest=_DEEPEST, most=_MOST):
             raise InputError(
                 f"{path} is damaged: its parts are not what evaluate writes; evaluate the "
                 "checkpoint again"
@@ -107,7 +105,7 @@ class ScoreCard:
         for name in scores_of.headline(self.scores):
             better = scores_of.direction(name).replace("neither", "")
             rows.append((name, scores_of.shown(name, self.scores), better))
-        return scores_of.table(rows)
+        return columns(rows, rule=True)
 
     def summary(self) -> str:
         """Return in one line what was measured against what, and who looked."""
@@ -137,19 +135,6 @@ class ScoreCard:
 
 def _finite(value: Any) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether JSON values are nested deeper than any card's."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, (dict, list))
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-    return bool(level)
 
 
 def _valid(value: Any) -> Any:

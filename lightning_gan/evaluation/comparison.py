@@ -9,6 +9,7 @@ from typing import Any
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import scores as scores_of
 from lightning_gan.evaluation.card import ScoreCard
+from lightning_gan.files.columns import columns
 
 # What may differ between cards that are compared: the generators themselves, and chance.
 _NOTED = ("generator.", "seed", "versions.")
@@ -56,7 +57,7 @@ class Comparison:
             cells = [scores_of.shown(row.name, card.scores) for card in self.cards]
             lines.append([row.name, *cells, *(_difference(row) for _ in difference), _better(row)])
         notes = [f"note: {note}" for note in self.notes]
-        return "\n".join([scores_of.table(lines), *notes])
+        return "\n".join([columns(lines, rule=True), *notes])
 
 
 def compare(*cards: ScoreCard) -> Comparison:

@@ -21,12 +21,12 @@ from lightning_gan.evaluation.processes import rank, together, world_size
 from lightning_gan.evaluation.reader import reader_of
 from lightning_gan.evaluation.reals import (
     Reals,
-    fingerprint,
     number_of_classes,
     real_images,
     set_up,
 )
 from lightning_gan.evaluation.subject import Asked, about, check_fit, sample_shape
+from lightning_gan.files.fingerprint import fingerprint
 from lightning_gan.game import randomness
 from lightning_gan.game.conditions import NoConditionError
 from lightning_gan.metrics.cache import kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -112,13 +111,6 @@ def number_of_classes(data: LightningDataModule, reals: Reals) -> int | None:
         return data.native_classes
     known = getattr(data, "num_classes", None)
     return reals.num_classes if known is None else int(known)
-
-
-def fingerprint(images: Tensor) -> str:
-    """Return the SHA-256 of uint8 images: their shape and bytes."""
-    digest = hashlib.sha256(str(tuple(images.shape)).encode())
-    digest.update(images.contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def _prepared(

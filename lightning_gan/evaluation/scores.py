@@ -90,15 +90,6 @@ def shown(name: str, scores: Mapping[str, float]) -> str:
     return text if deviation is None else f"{text} ± {deviation:.2g}"
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of cells as aligned lines; the first row is the header."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-             for row in rows]  # fmt: skip
-    lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def _loss(better: Direction, value: float | None) -> float:
     if value is None or better == "neither":
         return math.nan

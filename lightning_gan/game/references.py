@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_gan.components.part import Part
 from lightning_gan.components.spec import printable
 from lightning_gan.errors import InputError, StateError
+from lightning_gan.files.fingerprint import fingerprint
 
 
 class Referencing(nn.Module):
@@ -112,11 +111,8 @@ class Referenced:
 
     def _fingerprint(self, name: str, part: Part) -> str:
         if name not in self._fingerprints:
-            digest = hashlib.sha256()
+            parts: list[Tensor | str] = []
             for key, parameter in part.named_parameters():
-                if not parameter.requires_grad:
-                    digest.update(f"{key} {tuple(parameter.shape)} {parameter.dtype}".encode())
-                    values = parameter.detach().cpu().contiguous().reshape(-1)
-                    digest.update(values.view(torch.uint8).numpy().data)
-            self._fingerprints[name] = digest.hexdigest()
+                parts += [] if parameter.requires_grad else [key, parameter]
+            self._fingerprints[name] = fingerprint(*parts)
         return self._fingerprints[name]

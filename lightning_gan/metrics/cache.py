@@ -1,12 +1,10 @@
-"""Where results that take long to compute are kept, and how the data behind them are told apart."""
+"""Where results that take long to compute are kept."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +15,14 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.errors import InputError
+from lightning_gan.files.fingerprint import fingerprint
+from lightning_gan.files.whole import write_whole
 
 _VARIABLE = "LIGHTNING_GAN_CACHE"
 _LARGEST = 2**28  # bytes in a file of kept tensors: 256 MiB
 _ALL = 2**31  # bytes in all files of one kind of kept tensors: 2 GiB
 # Counts up with every change of what is kept, so that nothing old is taken for new.
-_VERSION = 1
+_VERSION = 2
 
 
 def cache_folder() -> Path:
@@ -45,23 +45,6 @@ def cache_folder() -> Path:
         ) from error
 
 
-def fingerprint(*parts: Tensor | int) -> str:
-    """Return the SHA-256 of tensors (type, shape, bytes) and numbers, in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, Tensor):
-            part = part.detach().cpu().contiguous()
-            if part.dtype is torch.bfloat16:  # which NumPy has not; the other type is exact
-                digest.update(b"bfloat16\n")
-                part = part.float()
-            array = part.numpy()
-            digest.update(f"{array.dtype.name} {array.shape}\n".encode())
-            digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
-        else:
-            digest.update(f"{part}\n".encode())
-    return digest.hexdigest()
-
-
 def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
     """Write tensors and JSON notes as safetensors; other processes see all of the file or none.
 
@@ -74,13 +57,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) 
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
         metadata={"notes": json.dumps(notes)},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -120,7 +97,7 @@ def kept(kind: str, key: str, make: Callable[[], dict[str, Tensor]]) -> dict[str
     except InputError:
         return make()
     key = f"{key}, torch {torch.__version__}"
-    name = f"{kind}-v{_VERSION}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    name = f"{kind}-v{_VERSION}-{fingerprint(key)[:32]}"
     path = folder / f"{name}.safetensors"
     found = _read(path, kind, key)
     if found is None:

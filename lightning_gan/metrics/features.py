@@ -5,7 +5,6 @@ The extractors themselves live in files of their own (judge, inception).
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
+from lightning_gan.files.fingerprint import fingerprint_of_weights
 from lightning_gan.types import SampleRange, range_bounds
 
 Bounds = tuple[float, float]
@@ -58,7 +58,7 @@ class FeatureExtractor(nn.Module, ABC):
         """Return JSON values that pin down what is computed; scores under others differ."""
         return {
             "name": self.name,
-            "sha256": weights_sha256(self),
+            "sha256": fingerprint_of_weights(self),
             "resize": self.resize,
             "feature_dim": self.feature_dim,
             "num_classes": self.num_classes,
@@ -135,19 +135,6 @@ def pixel_bounds(declared: SampleRange, samples: Tensor) -> Bounds:
         return range_bounds(declared) or SYMMETRIC
     low, high = samples.min().item(), samples.max().item()
     return (low, high) if low < high else (low, low + 1.0)
-
-
-def weights_sha256(network: nn.Module) -> str:
-    """Return the SHA-256 of all parameters and buffers: names, types, shapes and bytes, in order.
-
-    Bytes are taken in little-endian order, so that all platforms agree.
-    """
-    digest = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        array = value.detach().cpu().contiguous().numpy()
-        digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-    return digest.hexdigest()
 
 
 def checked_logits(class_logits: Tensor, num_classes: int) -> Tensor:

@@ -15,12 +15,13 @@ from torch.nn import functional as F
 
 from lightning_gan.data.loader import TensorLoader
 from lightning_gan.errors import InputError
-from lightning_gan.metrics.cache import cache_folder, fingerprint, load_tensors, save_tensors
-from lightning_gan.metrics.features import extract, weights_sha256
+from lightning_gan.files.fingerprint import fingerprint, fingerprint_of_weights
+from lightning_gan.metrics.cache import cache_folder, load_tensors, save_tensors
+from lightning_gan.metrics.features import extract
 from lightning_gan.metrics.judge_network import Judge
 
 # Counts up with every change of network or training, so that no old judge is taken for a new one.
-_VERSION = 1
+_VERSION = 2
 _BATCH_SIZE = 128
 _LEARNING_RATE = 0.01
 _FEWEST_PER_CLASS = 10  # training images of a class, on average
@@ -170,7 +171,11 @@ def _save(path: Path, judge: Judge) -> None:
         save_tensors(
             path,
             judge.state_dict(),
-            {"sha256": weights_sha256(judge), "accuracy": judge.test_accuracy, **judge.recipe},
+            {
+                "sha256": fingerprint_of_weights(judge),
+                "accuracy": judge.test_accuracy,
+                **judge.recipe,
+            },
         )
     except OSError as error:
         rank_zero_warn(
@@ -192,7 +197,7 @@ def _load(
         tensors, notes = load_tensors(path)
         judge.load_state_dict(tensors)
         judge.test_accuracy = float(notes.pop("accuracy"))
-        if notes != {"sha256": weights_sha256(judge), **recipe}:
+        if notes != {**_identity(judge), **recipe}:
             raise ValueError("other notes")
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RuntimeError):
         rank_zero_warn(f"the judge in {path} is damaged or another's, and is trained anew")
@@ -231,3 +236,7 @@ def _check_enough(labels: Tensor, num_classes: int) -> None:
             f"a judge needs training images of every class, got none of class "
             f"{', '.join(map(str, absent[:10]))}: {_INSTEAD}"
         )
+
+
+def _identity(judge: Judge) -> dict[str, str]:
+    return {"sha256": fingerprint_of_weights(judge)}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from lightning_gan.metrics.cache import fingerprint, kept
+from lightning_gan.files.fingerprint import fingerprint
+from lightning_gan.metrics.cache import kept
 
 _AT_MOST = 32  # statistics in memory; those that were not asked for longest go first
 _memory: dict[str, Tensor] = {}

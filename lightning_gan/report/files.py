@@ -11,12 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from lightning_gan.errors import InputError, nearest
+from lightning_gan.files.names import CONFIG, REPORT, SIGNS
 
-PAGE = "report.html"
-SIGNS = (
-    "config.yaml", "metrics.csv", "losses.png", "health.jsonl", "samples", "scorecards",
-    "checkpoints",
-)  # fmt: skip
 LISTED = 12  # files of one folder; of more, only their number is told
 LARGEST = 32 * 2**20  # bytes of a text file that is read whole
 
@@ -106,7 +102,7 @@ def entries(folder: Path) -> list[Entry]:
         folders.sort(key=natural)
         paths = [Path(place) / name for name in sorted(names, key=natural)]
         if Path(place) == folder:
-            paths = [path for path in paths if path.name != PAGE]
+            paths = [path for path in paths if path.name != REPORT]
         stats = [(path, *_stat(path)) for path in paths]
         if len(stats) > LISTED and Path(place) != folder:
             size, newest = sum(item[1] for item in stats), max(item[2] for item in stats)
@@ -122,7 +118,7 @@ def span(folder: Path) -> tuple[float, float] | None:
         _stat(Path(place) / name)
         for place, _, names in os.walk(folder)
         for name in names
-        if name != PAGE
+        if name != REPORT
     ]
     times = [seconds for _, seconds in stats if seconds]
     return (min(times), max(times)) if times else None
@@ -161,7 +157,7 @@ def _newest_run(folder: Path) -> str:
     """Return ", such as ...": the newest of the runs in or just below a folder."""
 
     def age(run: Path) -> tuple[float, list[tuple[int, str]]]:
-        return _stat(run / "config.yaml")[1], natural(run.name)
+        return _stat(run / CONFIG)[1], natural(run.name)
 
     runs = [run for run in _numbered(folder) if _is_run(run)]
     return f", such as {max(runs, key=age)}" if runs else ""

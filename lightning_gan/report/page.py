@@ -16,6 +16,8 @@ from markupsafe import Markup
 
 from lightning_gan import __version__
 from lightning_gan.errors import InputError
+from lightning_gan.files import names
+from lightning_gan.files.whole import write_whole
 from lightning_gan.report import curves, files, pictures, records, scores
 from lightning_gan.report.metrics import Metrics, read_metrics
 from lightning_gan.report.settings import Settings, read_settings
@@ -54,9 +56,9 @@ def write_report(run_folder: Path) -> Path:
     """
     run_folder = Path(run_folder)
     files.check_run(run_folder)
-    path = run_folder / files.PAGE
+    path = run_folder / names.REPORT
     try:
-        path.write_text(render(run_folder), encoding="utf-8")
+        write_whole(path, render(run_folder))
     except OSError as error:
         raise InputError(
             f"report: {path} cannot be written: {error.strerror or error}; copy the run to a "
@@ -67,13 +69,13 @@ def write_report(run_folder: Path) -> Path:
 
 def render(folder: Path) -> str:
     """Return the page about a run as HTML."""
-    settings = read_settings(folder / "config.yaml")
-    metrics = read_metrics(folder / "metrics.csv")
+    settings = read_settings(folder / names.CONFIG)
+    metrics = read_metrics(folder / names.METRICS)
     cards, card_notes = records.read_cards(folder)
-    findings, finding_notes = records.read_findings(folder / "health.jsonl")
+    findings, finding_notes = records.read_findings(folder / names.HEALTH)
     families, family_notes = pictures.read_families(folder)
     others, other_notes = pictures.read_others(folder)
-    losses = folder / "losses.png"
+    losses = folder / names.LOSSES
     tables = scores.tables(cards)
     charted = {f"val/{panel.title}" for table in tables for panel in table.panels}
     panels, panel_notes = curves.panels(metrics.series, without=charted)
@@ -87,7 +89,7 @@ def render(folder: Path) -> str:
             title=_title(folder, settings),
             facts=_facts(folder, settings, metrics, steps),
             parts=settings.parts,
-            watched=(folder / "health.jsonl").is_file()
+            watched=(folder / names.HEALTH).is_file()
             or any(key.startswith("health/") for key in metrics.series),
             concerns=_concerns(findings),
             finding_notes=finding_notes,
@@ -99,13 +101,13 @@ def render(folder: Path) -> str:
             card_notes=card_notes,
             panels=panels,
             metric_notes=[*metrics.notes, *panel_notes],
-            drawn=pictures.embed(losses, folder) if losses.is_file() else None,
+            drawn=pictures.embed(losses, folder) if losses.is_file() and not panels else None,
             families=families,
             others=others,
             picture_notes=[*family_notes, *other_notes],
             settings=settings,
             tree=tree(settings.values),
-            command=f"lightning-gan fit --config {shlex.quote(str(folder / 'config.yaml'))}",
+            command=f"lightning-gan fit --config {shlex.quote(str(folder / names.CONFIG))}",
             entries=files.entries(folder),
             has_checkpoints=any(folder.glob("checkpoints/*.ckpt")),
             made=f"{files.human_time(time.time())} by lightning-gan {__version__}",

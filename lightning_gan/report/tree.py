@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lightning_gan.files.bounded import excess
+
 DEEPEST = 24
 MOST = 4000  # nodes; a YAML file of a few lines can stand for billions
 LONGEST = 2000  # characters of one value
@@ -33,21 +35,7 @@ def tree(value: Any) -> tuple[Node, ...] | None:
 
     A ``class_path`` with its ``init_args`` becomes one node, with the class as its text.
     """
-    return _children(value) if _is_small(value) else None
-
-
-def _is_small(value: Any) -> bool:
-    """Whether a value has few nodes; it may contain itself, so nothing may recurse before this."""
-    waiting, seen = [(value, 0)], 0
-    while waiting:
-        item, depth = waiting.pop()
-        seen += 1
-        if seen > MOST or depth > DEEPEST:
-            return False
-        inner = item.values() if isinstance(item, dict) else item
-        if isinstance(item, dict | list):
-            waiting += [(child, depth + 1) for child in inner]
-    return True
+    return None if excess(value, deepest=DEEPEST, most=MOST) else _children(value)
 
 
 def _children(value: Any) -> tuple[Node, ...]:

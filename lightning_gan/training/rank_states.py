@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from lightning_gan.files.fingerprint import fingerprint
 from lightning_gan.game import ranks
 from lightning_gan.game.gan import GAN
 from lightning_gan.types import map_tensors, tensors_in
@@ -41,12 +40,9 @@ def own_state(part: nn.Module) -> dict[str, Any]:
 
 
 def _fingerprint(states: dict[str, dict[str, Any]]) -> str:
-    digest = hashlib.sha256()
+    parts: list[Tensor | str] = []
     for name, state in states.items():
         for key, value in state.items():
-            digest.update(f"{name}.{key}".encode())
-            for tensor in tensors_in(value):
-                flat = tensor.detach().cpu().contiguous().reshape(-1)
-                digest.update(flat.view(torch.uint8).numpy().data if flat.numel() else b"")
-            digest.update(repr(map_tensors(lambda _: None, value)).encode())
-    return digest.hexdigest()
+            parts += [f"{name}.{key}", *tensors_in(value)]
+            parts.append(repr(map_tensors(lambda _: None, value)))
+    return fingerprint(*parts)

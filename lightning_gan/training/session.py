@@ -6,7 +6,6 @@ module's: nothing of ours lives in those.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -31,6 +30,7 @@ from lightning_gan.training.seams import hooks, saving
 from lightning_gan.training.seams.clock import one_count
 from lightning_gan.training.seams.strategy import check_trainer, spare_buffers
 from lightning_gan.training.seams.transfer import moves_nothing_else
+from lightning_gan.training.seams.unsaid import Unsaid
 
 STEP_HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
 
@@ -61,6 +61,8 @@ class Session(Callback):
         self._lost: str | None = None  # which player was left out too often
         self._global_random: dict[str, torch.Tensor] | None = None
         self._validates = False
+        # Lightning advises to save weights from before the step, which a finished batch must not.
+        self._unsaid = Unsaid("Using ModelCheckpoint with manual optimization")
 
     def __reduce__(self) -> Any:
         return (type(None), ())  # a copy of the module is at rest
@@ -118,8 +120,7 @@ class Session(Callback):
         saving.install(trainer)
         spare_gpu_queries()
         compile_networks(gan, self.device)
-        # Lightning advises to save weights from before the step, which a finished batch must not.
-        warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
+        self._unsaid.begin()
         strategy = trainer.strategy
         self.game = game = Game(
             gan, sides=adopted(gan, strategy.optimizers, strategy.lr_scheduler_configs)
@@ -234,6 +235,7 @@ class Session(Callback):
 
     def _leave(self, trainer: Trainer) -> None:
         """Make room for the session of the next run, which the module brings along."""
+        self._unsaid.end()
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         # A list of its own: Lightning is going through this one.
         trainer.callbacks = [each for each in callbacks if each is not self]  # type: ignore[attr-defined]

@@ -7,8 +7,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lightning_gan.callbacks import class_histogram as room
-from lightning_gan.callbacks.class_histogram import class_histogram, class_sharpness
+from lightning_gan.callbacks.pictures import class_histogram as room
+from lightning_gan.callbacks.pictures.class_histogram import class_histogram, class_sharpness
 from lightning_gan.errors import InputError
 
 

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_gan import EMA, InputError
+from lightning_gan.callbacks import RoundLimit
 from lightning_gan.callbacks.evaluation import Evaluation
 from lightning_gan.cli.checkpoint import RunCheckpoint
 from lightning_gan.data import RandomImages
@@ -76,6 +77,16 @@ def test_only_at_the_end_and_once(gan, data, tmp_path):
     fit(tmp_path, gan, data, evaluation(None))
     fit(tmp_path / "once", toys.gan(), data, evaluation(5))
     assert sorted(cards(tmp_path)) == sorted(cards(tmp_path / "once")) == [5]
+
+
+def test_a_resumed_run_that_trains_no_further_is_scored(gan, data, tmp_path):
+    rounds = RoundLimit(max_rounds=3)
+    run = fit(tmp_path / "first", gan, data, rounds)
+    run.save_checkpoint(tmp_path / "over.ckpt")
+    again = toys.trainer(tmp_path / "again", max_steps=9, callbacks=[rounds, evaluation()])
+    again.fit(gan, data, ckpt_path=tmp_path / "over.ckpt")
+    assert again.global_step == 3
+    assert sorted(cards(tmp_path / "again")) == [3]
 
 
 def test_periods_in_rounds_and_epochs(gan, data, tmp_path):

@@ -13,9 +13,9 @@ from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_gan.alternations.base import Alternation
-from lightning_gan.callbacks import health_rules as rules
-from lightning_gan.callbacks.health import HealthMonitor
-from lightning_gan.callbacks.health_measures import compare, contest, measure
+from lightning_gan.callbacks.health import rules
+from lightning_gan.callbacks.health.measures import compare, contest, measure
+from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.cli import compose
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.errors import InputError

@@ -9,7 +9,7 @@ import toys
 from PIL import Image
 
 from lightning_gan.callbacks import Interpolation
-from lightning_gan.callbacks.interpolation import slerp
+from lightning_gan.callbacks.pictures.interpolation import slerp
 from lightning_gan.errors import InputError
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.stats import norm
 
 from lightning_gan.callbacks import LatentManifold
-from lightning_gan.callbacks.latent_manifold import plane
+from lightning_gan.callbacks.pictures.latent_manifold import plane
 from lightning_gan.errors import InputError
 
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lightning_gan.callbacks import LossCurves
-from lightning_gan.callbacks.figures import figure_pixels
-from lightning_gan.callbacks.loss_curves import curves_figure, draw_curves, moving_average
+from lightning_gan.callbacks.pictures.figures import figure_pixels
+from lightning_gan.callbacks.pictures.loss_curves import curves_figure, draw_curves, moving_average
 from lightning_gan.errors import InputError
 
 

@@ -15,12 +15,11 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 
 from lightning_gan import DiscriminatorOutput
-from lightning_gan.callbacks.mixture_picture import (
-    MixturePicture,
+from lightning_gan.callbacks.pictures.mixture import MixturePicture, draw
+from lightning_gan.callbacks.pictures.mixture_scores import (
     compare,
     count_cells,
     coverage,
-    draw,
     jensen_shannon,
 )
 from lightning_gan.data import Digits, Mixture, MixtureGrid, MixtureRing
@@ -254,16 +253,16 @@ def test_a_diverged_generator_is_drawn():
 @pytest.fixture
 def titles(monkeypatch):
     """What the figures say above the panels."""
-    from lightning_gan.callbacks import mixture_picture
+    from lightning_gan.callbacks.pictures import mixture
 
-    said, pixels = [], mixture_picture.figure_pixels
+    said, pixels = [], mixture.figure_pixels
 
     def keep(figure):
         axes = figure.axes[:2]
         said.append((figure.get_suptitle(), *(each.get_title() for each in axes)))
         return pixels(figure)
 
-    monkeypatch.setattr(mixture_picture, "figure_pixels", keep)
+    monkeypatch.setattr(mixture, "figure_pixels", keep)
     return said
 
 
@@ -330,7 +329,7 @@ def test_the_pictures_do_not_change_training(tmp_path):
 def test_data_of_unknown_density_are_refused_at_the_start(tmp_path):
     message = (
         r"MixturePicture expects data of known density \(lightning_gan.data.MixtureRing, "
-        r"MixtureGrid or Mixture\), got {}; choose data=mixture_ring or leave this callback out"
+        r"MixtureGrid or Mixture\), got {}; train on one of these or leave this callback out"
     )
     with pytest.raises(InputError, match=message.format("Digits")):
         train(tmp_path, quick(), data=Digits())
@@ -342,7 +341,7 @@ def test_a_discriminator_with_classes_is_refused_at_the_start(tmp_path):
     data = MixtureRing(n=40, batch_size=8, labels=True)
     with pytest.raises(
         InputError,
-        match="expects a discriminator without classes, got num_classes=8; set data.labels=false",
+        match="expects a discriminator without classes, got num_classes=8; leave the labels",
     ):
         train(tmp_path, quick(), module=gan(num_classes=8), data=data)
 

@@ -6,7 +6,8 @@ import torch
 import toys
 from PIL import Image
 
-from lightning_gan.callbacks import NeighborGrid, neighbor_grid
+from lightning_gan.callbacks import NeighborGrid
+from lightning_gan.callbacks.pictures import neighbor_grid
 from lightning_gan.data import RandomImages
 from lightning_gan.errors import InputError
 from lightning_gan.metrics.features import FeatureExtractor, Features

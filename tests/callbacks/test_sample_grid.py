@@ -9,7 +9,7 @@ import toys
 from PIL import Image
 
 from lightning_gan.callbacks import SampleGrid
-from lightning_gan.callbacks.picture import grid
+from lightning_gan.callbacks.pictures.grid import grid
 from lightning_gan.errors import InputError
 
 

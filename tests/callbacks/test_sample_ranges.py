@@ -12,7 +12,7 @@ from torch import nn
 
 from lightning_gan import Generator, GeneratorOutput
 from lightning_gan.callbacks import NeighborGrid, PredictionWriter, SampleGrid
-from lightning_gan.callbacks.shown_range import mapped, shown_bounds
+from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.data import MixtureRing, RandomImages
 from lightning_gan.export import export_generator, load_generator, read_description
 

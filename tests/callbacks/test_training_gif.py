@@ -10,7 +10,7 @@ import toys
 from PIL import Image, ImageSequence
 
 from lightning_gan.callbacks import TrainingGIF
-from lightning_gan.callbacks.training_gif import few_colors, thinned, titled, write_gif
+from lightning_gan.callbacks.pictures.training_gif import few_colors, thinned, titled, write_gif
 from lightning_gan.data import RandomImages
 from lightning_gan.errors import InputError
 
@@ -103,7 +103,7 @@ def test_titles_name_class_and_count(options, titles, tmp_path, monkeypatch):
         written.append(title)
         return titled(picture, title)
 
-    monkeypatch.setattr("lightning_gan.callbacks.training_gif.titled", recording)
+    monkeypatch.setattr("lightning_gan.callbacks.pictures.training_gif.titled", recording)
     callback = TrainingGIF("manifold", size=2, dense_every=None, dense_until=None, **options)
     run = {"steps": 3, "data": labeled(), "limit_train_batches": 2}
     toys.fit(tmp_path, gan(classes=2), callbacks=[callback], **run)

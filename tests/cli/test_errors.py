@@ -106,12 +106,12 @@ WRONG = {
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
     "/dev/null is a file, not a folder",
     "fit trainer.default_root_dir=/dev/null/x": "trainer.default_root_dir: got /dev/null/x; *",
-    "fit model.generator_optimizer.lr=-1": "model: generator_optimizer: Invalid learning rate: -1*",
+    "fit model.generator_optimizer.lr=-1": "model.generator_optimizer: Invalid learning rate: -1*",
     "fit threads=0": "threads: got 0; expected a number of CPU threads, or null for torch's choice",
     "fit threads=many": "threads: got 'many'; expected a number of CPU threads, *",
     "fit seed_everything=abc": "seed_everything: got 'abc'; expected int, or false for no seed",
     "fit trainer=fast": "trainer: got 'fast'; expected trainer.key=value, see --help",
-    "fit model.alternation.d_steps=-1": "model.alternation: d_steps and g_steps must be 0 or more "
+    "fit model.alternation.d_steps=-1": "model.alternation.d_steps and g_steps must be 0 or more "
     "and not both 0, got -1 and 1",
     "fit samples.every_n_steps=0": "samples: SampleGrid: every_n_steps must be at least 1, got 0",
     "fit health.on_finding=die": "health.on_finding: got 'die'; expected 'warn' or 'stop' or "
@@ -158,7 +158,7 @@ WRONG = {
     # Data.
     "fit data.batch_size=0": "data.batch_size must be at least 1, got 0",
     "fit data=folder data.root=/nowhere": "data.root /nowhere does not exist",
-    "fit data=random data.shape=[1,9,9]": "model.generator: sample_shape must be (channels, "
+    "fit data=random data.shape=[1,9,9]": "model.generator.sample_shape must be (channels, "
     "height, width) with height and width multiples of 4, got (1, 9, 9); *",
     # What Lightning refuses.
     "fit trainer.gradient_clip_val=1": "trainer.gradient_clip_val: got 1; a GAN has two "

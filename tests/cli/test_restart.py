@@ -10,11 +10,11 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lightning_gan.callbacks.generator_export import GeneratorExport
-from lightning_gan.callbacks.health import HealthMonitor
+from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.cli import compose, options
 from lightning_gan.cli.arguments import read
 from lightning_gan.cli.resolve import ON_REQUEST, resolve
-from lightning_gan.cli.run import GANCLI, UNHEALTHY
+from lightning_gan.cli.run import UNHEALTHY, Run
 from lightning_gan.export import load_generator
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 
@@ -94,7 +94,7 @@ def test_checkpoints_are_ranked_by_what_was_evaluated_at_the_same_step(command, 
 
 def test_callbacks_act_in_order(small):
     words = [*small.split(), "export.every_n_steps=1", "samples=true"]
-    callbacks = GANCLI(resolve(compose.settings(words)), "fit").trainer.callbacks
+    callbacks = Run(resolve(compose.settings(words)), "fit").trainer.callbacks
     kinds = [type(callback) for callback in callbacks]
     assert kinds.index(HealthMonitor) < kinds.index(GeneratorExport)
     assert issubclass(kinds[-1], ModelCheckpoint)

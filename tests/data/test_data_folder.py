@@ -195,8 +195,7 @@ def test_mixed_sizes_need_a_size(tmp_path):
     with pytest.raises(InputError) as caught:
         ImageFolder(str(tmp_path), holdout=0).setup()
     assert str(caught.value) == (
-        f"a.png has 6x4 pixels and b.png 5x9 in {tmp_path}: "
-        "set data.image_size to resize all images"
+        f"a.png has 6x4 pixels and b.png 5x9 in {tmp_path}: set image_size to resize all images"
     )
 
 
@@ -208,21 +207,21 @@ def refused(root, **options):
 
 def test_absent_root(pets):
     root = pets.parent / "pet"
-    assert refused(root) == f"data.root {root} does not exist, did you mean 'pets'?"
-    assert refused("/no/such/folder") == "data.root /no/such/folder does not exist"
+    assert refused(root) == f"root {root} does not exist, did you mean 'pets'?"
+    assert refused("/no/such/folder") == "root /no/such/folder does not exist"
 
 
 def test_roots_without_images(tmp_path):
     suffixes = "(.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp)"
-    assert refused(tmp_path) == f"data.root {tmp_path} has no files {suffixes} in it"
+    assert refused(tmp_path) == f"root {tmp_path} has no files {suffixes} in it"
     (tmp_path / "notes.txt").write_text("x")
-    assert refused(tmp_path) == f"data.root {tmp_path} has no images {suffixes} in it"
+    assert refused(tmp_path) == f"root {tmp_path} has no images {suffixes} in it"
 
 
 def test_file_that_is_no_zip(tmp_path, pets):
     path = tmp_path / "images.zip"
     path.write_text("not a zip")
-    said = f"data.root {path} is a file but not a (complete) zip file: "
+    said = f"root {path} is a file but not a (complete) zip file: "
     assert refused(path).startswith(said)
     path.write_bytes(zipped(pets, tmp_path / "whole.zip").read_bytes()[:500])
     assert refused(path).startswith(said)
@@ -263,7 +262,7 @@ def test_class_folder_without_images(pets, tmp_path):
 def test_images_beside_class_folders(pets):
     paint(pets / "stray.png")
     assert refused(pets) == (
-        f"data.root {pets} has images both in class folders (cats) and beside them (stray.png): "
+        f"root {pets} has images both in class folders (cats) and beside them (stray.png): "
         "move or remove one kind"
     )
 
@@ -272,14 +271,14 @@ def test_images_below_class_folders(pets, tmp_path):
     shutil.copytree(pets, tmp_path / "all" / "train")
     shutil.copytree(pets, tmp_path / "all" / "test")
     assert refused(tmp_path / "all") == (
-        f"data.root {tmp_path / 'all'} has images below its class folders (test/cats/0.png): "
+        f"root {tmp_path / 'all'} has images below its class folders (test/cats/0.png): "
         "set it to the folder whose folders are the classes, for example test"
     )
 
 
 def test_wrong_arguments(pets):
-    assert refused(pets, channels=2) == "data.channels must be 1, 3 or null, got 2"
-    assert refused(pets, holdout=1.0) == "data.holdout must be at least 0 and below 1, got 1.0"
+    assert refused(pets, channels=2) == "channels must be 1, 3 or null, got 2"
+    assert refused(pets, holdout=1.0) == "holdout must be at least 0 and below 1, got 1.0"
 
 
 def test_real_jpegs_in_a_zip(tmp_path):

@@ -79,7 +79,7 @@ def test_ranks_see_every_sample_once_in_equally_many_batches(n):
 def test_wrong_orders_are_refused():
     with pytest.raises(InputError, match="3 processes cannot share 2 images: use fewer processes"):
         EpochPermutation(2, world_size=3)
-    with pytest.raises(InputError, match=r"data.seed must be at least 0, got -1"):
+    with pytest.raises(InputError, match=r"seed must be at least 0, got -1"):
         EpochPermutation(2, seed=-1)
 
 

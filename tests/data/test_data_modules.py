@@ -125,13 +125,13 @@ def test_too_few_images():
     with pytest.raises(InputError) as caught:
         RandomImages(n=10, batch_size=64).setup("fit")
     assert str(caught.value) == (
-        "10 training images are too few for a batch of 64: set data.batch_size to 10 or less"
+        "10 training images are too few for a batch of 64: set batch_size to 10 or less"
     )
     with pytest.raises(InputError) as caught:
         attached(RandomImages(n=10, batch_size=8), world_size=3).setup("fit")
     assert str(caught.value) == (
         "10 training images are too few for a batch of 8 on each of 3 processes: "
-        "set data.batch_size to 3 or less"
+        "set batch_size to 3 or less"
     )
 
 
@@ -141,7 +141,7 @@ def test_too_much_memory(monkeypatch):
         RandomImages(n=64, image_size=32).setup("fit")
     assert str(caught.value) == (
         "64 images of 1x32x32 need 6.55e-05 GB of memory and 5e-05 GB are available: "
-        "set data.image_size to a smaller size"
+        "set image_size to a smaller size"
     )
     RandomImages(n=32, image_size=32, batch_size=8).setup("fit")
     with pytest.raises(InputError, match=r"need 6.55e-05 GB"):  # one copy on each device
@@ -162,16 +162,16 @@ def test_available_memory_is_plausible(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"batch_size": 0}, "data.batch_size must be at least 1, got 0"),
-        ({"image_size": 0}, "data.image_size must be at least 1 or null, got 0"),
-        ({"seed": -1}, "data.seed must be at least 0, got -1"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"image_size": 0}, "image_size must be at least 1 or null, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
         (
             {"n": 0},
-            r"data.shape, data.n and data.num_classes must be at least 1, got \[1, 8, 8\], 0",
+            r"shape, n and num_classes must be at least 1, got \[1, 8, 8\], 0",
         ),
         ({"shape": []}, r"must be at least 1, got \[\], 1024 and None"),
         ({"num_classes": 0}, r"got \[1, 8, 8\], 1024 and 0"),
-        ({"shape": [5], "image_size": 8}, r"data.image_size is for images of shape \[C, H, W\]"),
+        ({"shape": [5], "image_size": 8}, r"image_size is for images of shape \[C, H, W\]"),
     ],
 )
 def test_wrong_arguments(options, said):

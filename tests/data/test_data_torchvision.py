@@ -127,9 +127,9 @@ def said_by(module, step="prepare_data"):
 def test_absent_files_without_download(tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     expected = (
-        f"MNIST is not in data.root {tmp_path}: put train-images-idx3-ubyte, "
+        f"MNIST is not in root {tmp_path}: put train-images-idx3-ubyte, "
         "train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte into "
-        f"{raw}, or set data.root to the folder that holds MNIST/raw, or data.download to true."
+        f"{raw}, or set root to the folder that holds MNIST/raw, or download to true."
     )
     assert said_by(MNIST(str(tmp_path), download=False)) == expected
     assert said_by(MNIST(str(tmp_path)), "setup") == expected
@@ -160,19 +160,18 @@ def test_own_folder_as_root(tmp_path, monkeypatch, given, step):
     no_download(monkeypatch, datasets.MNIST)
     write_mnist(tmp_path)
     assert said_by(MNIST(str(tmp_path / given)), step) == (
-        f"data.root is the folder that holds MNIST/raw, got {tmp_path / given}: "
-        f"set data.root to {tmp_path}"
+        f"root is the folder that holds MNIST/raw, got {tmp_path / given}: set root to {tmp_path}"
     )
 
 
 def test_own_folder_of_cifar_as_root(tmp_path, monkeypatch):
     folder = write_cifar(tmp_path, monkeypatch)
-    assert said_by(CIFAR10(str(folder))).endswith(f"set data.root to {tmp_path}")
+    assert said_by(CIFAR10(str(folder))).endswith(f"set root to {tmp_path}")
 
 
 def test_new_folder_beside_existing_data_is_no_mistake(tmp_path):
     write_mnist(tmp_path)
-    assert "MNIST is not in data.root" in said_by(MNIST(str(tmp_path / "new"), download=False))
+    assert "MNIST is not in root" in said_by(MNIST(str(tmp_path / "new"), download=False))
 
 
 @pytest.mark.parametrize("length", [0, 3, 100])

@@ -83,7 +83,7 @@ def test_images_that_do_not_fit_are_read_from_files_with_one_warning(root, monke
     module.val_dataloader()
     assert [str(warning.message) for warning in caught] == [
         "60 images of 3x6x5 need 5.4e-06 GB of memory and 5.4e-06 GB are available: they are read "
-        "from their files in every epoch, which more data.num_workers (now 1) make faster"
+        "from their files in every epoch, which more num_workers (now 1) make faster"
     ]
     assert module.from_files
     little_memory(monkeypatch, 5400)
@@ -96,7 +96,7 @@ def test_images_that_have_to_be_held_in_memory_do_not_fit(root, monkeypatch):
         folder(root, in_memory=True).setup()
     assert str(caught.value) == (
         "54 images of 3x6x5 need 4.86e-06 GB of memory and 1e-06 GB are available: "
-        "set data.image_size to a smaller size"
+        "set image_size to a smaller size"
     )
 
 
@@ -120,7 +120,7 @@ def test_images_returned_at_once_have_to_fit(root, monkeypatch):
         module.images("train")
     assert str(caught.value) == (
         "54 images of 3x6x5 need 4.86e-06 GB of memory and 1e-06 GB are available: "
-        "set data.image_size to a smaller size"
+        "set image_size to a smaller size"
     )
     assert len(module.images("train", indices=torch.arange(11))[0]) == 11
 
@@ -131,7 +131,7 @@ def test_too_few_images_for_a_batch(root):
 
 
 def test_wrong_number_of_workers(root):
-    with pytest.raises(InputError, match=r"data.num_workers must be at least 0, got -1$"):
+    with pytest.raises(InputError, match=r"num_workers must be at least 0, got -1$"):
         folder(root, num_workers=-1)
 
 
@@ -163,8 +163,7 @@ def test_images_of_other_sizes_are_named(noise, tmp_path):
     with pytest.raises(InputError) as caught:
         list(loader.val_dataloader())
     assert str(caught.value) == (
-        f"a.png has 5x6 pixels and b.png 7x3 in {tmp_path}: "
-        "set data.image_size to resize all images"
+        f"a.png has 5x6 pixels and b.png 7x3 in {tmp_path}: set image_size to resize all images"
     )
 
 

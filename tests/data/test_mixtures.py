@@ -150,23 +150,23 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
 @pytest.mark.parametrize(
     ("make", "options", "said"),
     [
-        (Mixture, {"modes": []}, r"data.modes must be pairs such as \[\[0, 0\], .*, got \[\]"),
-        (Mixture, {"modes": [[1.0]]}, r"data.modes must be pairs .*, got \[\[1.0\]\]"),
-        (MixtureRing, {"modes": 0}, "data.modes must be at least 1 .*, got 0 and 0.7"),
-        (MixtureRing, {"radius": -0.1}, "data.radius not negative, got 8 and -0.1"),
-        (MixtureRing, {"std": 0.0}, "data.std must be positive, got 0.0"),
-        (MixtureRing, {"n": 9}, "data.n must be at least 10, got 9"),
-        (MixtureRing, {"batch_size": 0}, "data.batch_size must be at least 1, got 0"),
-        (MixtureRing, {"seed": -1}, "data.seed must be at least 0, got -1"),
-        (MixtureGrid, {"side": 0}, "data.side must be at least 1 .*, got 0 and 0.4"),
-        (MixtureGrid, {"spacing": 0.0}, "data.spacing positive, got 5 and 0.0"),
+        (Mixture, {"modes": []}, r"modes must be pairs such as \[\[0, 0\], .*, got \[\]"),
+        (Mixture, {"modes": [[1.0]]}, r"modes must be pairs .*, got \[\[1.0\]\]"),
+        (MixtureRing, {"modes": 0}, "modes must be at least 1 .*, got 0 and 0.7"),
+        (MixtureRing, {"radius": -0.1}, "radius not negative, got 8 and -0.1"),
+        (MixtureRing, {"std": 0.0}, "std must be positive, got 0.0"),
+        (MixtureRing, {"n": 9}, "n must be at least 10, got 9"),
+        (MixtureRing, {"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        (MixtureRing, {"seed": -1}, "seed must be at least 0, got -1"),
+        (MixtureGrid, {"side": 0}, "side must be at least 1 .*, got 0 and 0.4"),
+        (MixtureGrid, {"spacing": 0.0}, "spacing positive, got 5 and 0.0"),
         (
             MixtureRing,
             {"radius": 0.9},
-            r"a mixture must lie in \[-1, 1\], with 4 data.std to spare, got modes as far out as "
-            r"0.9 with data.std 0.05: make one of them smaller",
+            r"a mixture must lie in \[-1, 1\], with 4 std to spare, got modes as far out as "
+            r"0.9 with std 0.05: make one of them smaller",
         ),
-        (MixtureGrid, {"std": 0.1}, "as far out as 0.8 with data.std 0.1"),
+        (MixtureGrid, {"std": 0.1}, "as far out as 0.8 with std 0.1"),
     ],
 )
 def test_wrong_arguments(make, options, said):

@@ -21,7 +21,7 @@ from torch.utils.data import (
 
 from lightning_gan.data import MNIST, Digits, RandomImages
 from lightning_gan.errors import InputError
-from lightning_gan.evaluation.reals import fingerprint, number_of_classes, real_images
+from lightning_gan.evaluation.reals import number_of_classes, real_images
 
 
 class Foreign(LightningDataModule):
@@ -263,10 +263,3 @@ def test_samples_that_are_no_images(data):
         "evaluation expects images of shape (C, H, W), the data have samples of shape (5,): "
         "leave evaluation out for them"
     )
-
-
-def test_a_fingerprint_tells_images_and_their_shape_apart():
-    images = torch.from_numpy(np.arange(8, dtype=np.uint8)).view(2, 1, 2, 2)
-    assert fingerprint(images) == fingerprint(images.clone())
-    others = (images + 1, images.view(1, 2, 2, 2), images.transpose(2, 3))
-    assert len({fingerprint(x) for x in (images, *others)}) == 4

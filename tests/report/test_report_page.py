@@ -142,6 +142,21 @@ def test_scores_of_cards_are_not_drawn_twice(complete):
     assert "val/fid" not in shown
 
 
+def test_curves_are_drawn_once(complete):
+    """As SVG, where values can be read; as the picture that the run left where there are none."""
+    complete.picture("../losses.png")
+    html = page(complete)
+    shown = section(html, "curves")
+    assert '<figure class="chart"' in shown
+    assert "data:image/png" not in shown
+    assert 'href="./losses.png"' in section(html, "files")
+    complete.folder.joinpath("metrics.csv").unlink()
+    shown = section(page(complete), "curves")
+    assert '<figure class="chart"' not in shown
+    assert shown.count("data:image/png") == 1
+    assert "losses.png" in text(shown)
+
+
 def test_text_from_files_stays_text(complete):
     evil = '<script>alert("x")</script><img src=x onerror=alert(1)>'
     complete.write(

@@ -12,8 +12,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import AsyncCheckpointIO, TorchCheckpointIO
 
 from lightning_gan.errors import InputError
+from lightning_gan.files.whole import ABANDONED_S, UNFINISHED
 from lightning_gan.training.checkpoint import read_checkpoint
-from lightning_gan.training.seams.saving import ABANDONED_S, UNFINISHED, AtomicCheckpointIO, install
+from lightning_gan.training.seams.saving import AtomicCheckpointIO, install
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))

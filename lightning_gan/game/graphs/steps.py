@@ -260,7 +260,7 @@ def _why(error: BaseException) -> str:
     if isinstance(error, torch.OutOfMemoryError):
         return (
             "graph keeps memory of its own for activations and gradients, and the GPU has not "
-            "enough: lower data.batch_size, or set graph to false"
+            "enough: lower the batch size, or set graph to false"
         )
     return (
         "graph: the steps of this GAN cannot be captured as a CUDA graph, because a part of it "

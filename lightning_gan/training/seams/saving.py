@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from lightning_gan.errors import InputError
-
-UNFINISHED = ".lightning-gan-*.unfinished"  # no .ckpt, so that nothing takes it for one
-ABANDONED_S = 3600.0  # a file in writing is touched all the time
+from lightning_gan.files.whole import remove_abandoned, write_whole
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -48,12 +43,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         try:
-            _replace(Path(path), content.getbuffer())
+            write_whole(Path(path), content.getbuffer(), sync=True)
         except OSError as error:
             raise InputError(
                 f"cannot save {path}: {error.strerror or error}; {way_on(Path(path).parent)}"
             ) from error
-        _remove_abandoned(Path(path).parent)
+        remove_abandoned(Path(path).parent)
 
 
 def install(trainer: Trainer) -> None:
@@ -76,33 +71,3 @@ def way_on(folder: Path, files: str = "*.ckpt") -> str:
     if not times:
         return f"nothing has been saved below {folder} yet"
     return f"training can go on from {max(times, key=times.__getitem__)} (ckpt_path=last)"
-
-
-def _replace(path: Path, content: memoryview) -> None:
-    """Put a file in the place of another, on the disk, not only in the system's memory."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.parent / UNFINISHED.replace("*", secrets.token_hex(8))
-    try:
-        with unfinished.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
-    with suppress(OSError):  # the file is there; not every file system can sync a folder
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes left; other runs may be writing here, too."""
-    for file in folder.glob(UNFINISHED):
-        with suppress(OSError):
-            if time.time() - file.stat().st_mtime > ABANDONED_S:
-                file.unlink()

@@ -12,9 +12,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.health_measures import measure
-from lightning_gan.callbacks.health_rules import (
+from lightning_gan.callbacks.health.measures import measure
+from lightning_gan.callbacks.health.rules import (
     RULES,
     WINDOW,
     WINNING,
@@ -23,8 +22,10 @@ from lightning_gan.callbacks.health_rules import (
     Settings,
     Streak,
 )
+from lightning_gan.callbacks.periodic import Periodic, check_positive
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
+from lightning_gan.files.names import HEALTH
 from lightning_gan.game import randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.side import Side
@@ -33,7 +34,7 @@ ACTIONS = ("warn", "stop", "restart")
 LOGGED = ("spread", "duplicates", "d_accuracy")
 
 
-class HealthMonitor(pl.Callback):
+class HealthMonitor(Periodic):
     """Watch for the ways in which GANs fail, and say which setting to change.
 
     Every ``every_n_steps`` batches the rules look at what the module logs, at a small sample and at
@@ -73,6 +74,8 @@ class HealthMonitor(pl.Callback):
             no GANModule.
     """
 
+    at_end = False
+
     def __init__(
         self,
         every_n_steps: int = 200,
@@ -86,30 +89,30 @@ class HealthMonitor(pl.Callback):
             raise InputError(
                 f"HealthMonitor: on_finding must be one of {', '.join(ACTIONS)}, got {on_finding!r}"
             )
+        super().__init__(every_n_steps)
         self.n = n
         self.patience = patience
         self.on_finding = on_finding
         self.max_restarts = max_restarts
         self.ended_by: str | None = None
-        self._cadence = Cadence("HealthMonitor", every_n_steps)
+        self._batch: Any = None
         self._pending: list[dict[str, Tensor]] = []
         self._recorded_at = -1
         self._folder = Path()
         self._forget()
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Check that the module is one of ours."""
-        if stage == "fit" and not isinstance(pl_module, GAN):
+    def check(self, module: Any) -> None:
+        """Refuse a module that is not one of ours."""
+        if not isinstance(module, GAN):
             raise InputError(
-                f"HealthMonitor expects a GANModule, got {type(pl_module).__name__}; "
+                f"HealthMonitor expects a GANModule, got {type(module).__name__}; "
                 "leave this callback out"
             )
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Find the folder; forget an earlier run of this object."""
         self._folder = run_folder(trainer)
-        self._cadence.start(trainer, pl_module)
-        self._pending, self._recorded_at = [], getattr(pl_module, "latest_metrics_step", -1)
+        self._pending, self._recorded_at = [], getattr(module, "latest_metrics_step", -1)
         self.ended_by = None
         if trainer.global_step == 0:
             self._forget()
@@ -122,10 +125,29 @@ class HealthMonitor(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Take new metrics, which stay on the device, and check where it is due."""
-        self._record(pl_module)
-        if self._cadence.tick(trainer, pl_module):
-            self._check(trainer, pl_module, batch)
+        """Check the batch where it is due, and hold it no longer than that."""
+        self._batch = batch
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._batch = None
+
+    def see(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        """Take new metrics, which stay on the device."""
+        if module.latest_metrics and module.latest_metrics_step != self._recorded_at:
+            self._recorded_at = module.latest_metrics_step
+            metrics = module.latest_metrics.items()
+            self._pending.append({k: v for k, v in metrics if not k.startswith("progress/")})
+
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
+        """Ask the rules what they see, and tell what they found."""
+        check = self._take(trainer, module)
+        # Nothing else means anything where numbers are not finite.
+        broken = any(rule.look(check) is not None for rule in RULES if rule.at_once)
+        for rule in RULES:
+            seen = rule.look(check) if rule.at_once or not broken else None
+            streak = self._streaks[rule.name]
+            if streak.note(trainer.global_step, seen is not None, self._needed(rule)):
+                self._tell(trainer, rule, str(seen), check)
+        self._log(trainer, check)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what earlier checks saw, and the metrics since the last one."""
@@ -154,29 +176,12 @@ class HealthMonitor(pl.Callback):
         self._contested = 0  # checks at which G was up to D
         self._largest_gradient = 0.0
 
-    def _record(self, module: Any) -> None:
-        if module.latest_metrics and module.latest_metrics_step != self._recorded_at:
-            self._recorded_at = module.latest_metrics_step
-            metrics = module.latest_metrics.items()
-            self._pending.append({k: v for k, v in metrics if not k.startswith("progress/")})
-
-    def _check(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
-        check = self._take(trainer, module, batch)
-        # Nothing else means anything where numbers are not finite.
-        broken = any(rule.look(check) is not None for rule in RULES if rule.at_once)
-        for rule in RULES:
-            seen = rule.look(check) if rule.at_once or not broken else None
-            streak = self._streaks[rule.name]
-            if streak.note(trainer.global_step, seen is not None, self._needed(rule)):
-                self._tell(trainer, rule, str(seen), check)
-        self._log(trainer, check)
-
     def _needed(self, rule: Rule) -> int:
         return 1 if rule.at_once else self.patience
 
-    def _take(self, trainer: pl.Trainer, module: Any, batch: Any) -> Check:
+    def _take(self, trainer: pl.Trainer, module: Any) -> Check:
         """Bring everything to the host in one transfer, averaged over ranks."""
-        real, y, _ = module.read(batch)
+        real, y, _ = module.read(self._batch)
         seed = randomness.derive(trainer.global_rank, trainer.global_step)
         points = [*self._pending, measure(module, real, y, self.n, seed)]
         *logged, measured = _to_host(trainer, points, real.device)
@@ -224,7 +229,7 @@ class HealthMonitor(pl.Callback):
         )
         if leaves_files(trainer):
             self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / "health.jsonl").open("a", encoding="utf-8") as file:
+            with (self._folder / HEALTH).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(finding) + "\n")
 
     def _log(self, trainer: pl.Trainer, check: Check) -> None:

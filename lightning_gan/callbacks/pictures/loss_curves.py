@@ -7,16 +7,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from lightning_gan.callbacks.cadence import Cadence
-from lightning_gan.callbacks.figures import freed, new_figure
+from lightning_gan.callbacks.periodic import Periodic
+from lightning_gan.callbacks.pictures.figures import freed, new_figure
 from lightning_gan.callbacks.sink import leaves_files, run_folder
+from lightning_gan.files.names import LOSSES
+from lightning_gan.files.whole import unfinished
 
 SHOWN = ("loss/", "regularizer/")
 COLORS = {"loss/discriminator": "tab:blue", "loss/generator": "tab:orange"}
 SMOOTH_FROM = 50  # points; shorter curves are readable as they are
 
 
-class LossCurves(pl.Callback):
+class LossCurves(Periodic):
     """Draw the losses and regularizers so far in ``losses.png`` in the run's folder.
 
     The points are those that the loggers get, one every ``trainer.log_every_n_steps`` batches;
@@ -32,41 +34,47 @@ class LossCurves(pl.Callback):
         InputError: A number is below 1, or both rounds and epochs are given.
     """
 
+    at_end = False  # the last metrics come later
+
     def __init__(
         self,
         every_n_steps: int | None = 500,
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        self.cadence = Cadence("LossCurves", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__(every_n_steps, every_n_rounds, every_n_epochs)
         self.history: dict[str, dict[str, list[float]]] = {}
         self._recorded_at = -1
         self._folder = Path()
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Find the folder; forget the history of an earlier run of this object."""
         self._folder = run_folder(trainer)
-        self.cadence.start(trainer, pl_module)
         if trainer.global_step == 0:
             self.load_state_dict({"history": {}})
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Take new metrics, and draw where it is due."""
-        self._record(pl_module)
-        if self.cadence.tick(trainer, pl_module):
-            self._draw(trainer)
+    def see(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        """Take new metrics."""
+        metrics = getattr(module, "latest_metrics", {})
+        if not metrics or module.latest_metrics_step == self._recorded_at:
+            return
+        self._recorded_at = module.latest_metrics_step
+        for key, value in metrics.items():
+            if key.startswith(SHOWN):
+                points = self.history.setdefault(key, {"steps": [], "values": []})
+                points["steps"].append(float(self._recorded_at))
+                points["values"].append(float(value))
+
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
+        """Draw the curves so far."""
+        if self.history and trainer.is_global_zero and leaves_files(trainer):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draw_curves(self.history, self._folder / LOSSES)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the last metrics, which appear when training has ended, and draw."""
-        self._record(pl_module)
-        self._draw(trainer)
+        self.see(trainer, pl_module, None)
+        self.act(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the history: for each key the steps and the values."""
@@ -78,22 +86,6 @@ class LossCurves(pl.Callback):
         last_steps = (points["steps"][-1] for points in self.history.values())
         self._recorded_at = max((int(step) for step in last_steps), default=-1)
 
-    def _record(self, module: Any) -> None:
-        metrics = getattr(module, "latest_metrics", {})
-        if not metrics or module.latest_metrics_step == self._recorded_at:
-            return
-        self._recorded_at = module.latest_metrics_step
-        for key, value in metrics.items():
-            if key.startswith(SHOWN):
-                points = self.history.setdefault(key, {"steps": [], "values": []})
-                points["steps"].append(float(self._recorded_at))
-                points["values"].append(float(value))
-
-    def _draw(self, trainer: pl.Trainer) -> None:
-        if self.history and trainer.is_global_zero and leaves_files(trainer):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            draw_curves(self.history, self._folder / "losses.png")
-
 
 def draw_curves(history: dict[str, dict[str, list[float]]], path: Path) -> None:
     """Draw losses, and regularizers below them, as a PNG; values that are not finite are gaps.
@@ -102,8 +94,8 @@ def draw_curves(history: dict[str, dict[str, list[float]]], path: Path) -> None:
         history: For each key "steps" and "values" of equal length.
         path: Where to write.
     """
-    with freed():
-        curves_figure(history).savefig(path)
+    with freed(), unfinished(path) as beside:
+        curves_figure(history).savefig(beside, format="png")
 
 
 def curves_figure(history: dict[str, dict[str, list[float]]]) -> Any:

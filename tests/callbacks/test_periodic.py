@@ -5,7 +5,20 @@ import types
 
 import pytest
 
-from lightning_gan.callbacks.cadence import Cadence
+from lightning_gan.callbacks import (
+    ClassGrid,
+    Evaluation,
+    GeneratorExport,
+    HealthMonitor,
+    Interpolation,
+    LatentManifold,
+    LossCurves,
+    MixturePicture,
+    NeighborGrid,
+    SampleGrid,
+    TrainingGIF,
+)
+from lightning_gan.callbacks.periodic import Cadence, Periodic
 from lightning_gan.errors import InputError
 
 
@@ -113,3 +126,106 @@ def test_rounds_of_a_module_that_counts_none_are_refused():
     )
     with pytest.raises(InputError, match=message):
         Cadence("Me", 5, every_n_rounds=2).start(trainer(), types.SimpleNamespace())
+
+
+class Noting(Periodic):
+    """Notes what it is asked to do, and at which step."""
+
+    def __init__(self, *periods):
+        super().__init__(*periods)
+        self.noted = []
+
+    def check(self, module):
+        self.noted.append(("check", type(module).__name__))
+
+    def start(self, trainer, module):
+        self.noted.append(("start", trainer.global_step))
+
+    def see(self, trainer, module, batch):
+        self.noted.append(("see", len(batch)))
+
+    def act(self, trainer, module):
+        self.noted.append(("act", trainer.global_step))
+
+    def acted(self):
+        return [step for what, step in self.noted if what == "act"]
+
+
+@pytest.fixture
+def trained(fit, fake_gan):
+    """Return a callback after a training of some batches."""
+
+    def train(callback, steps):
+        fit(fake_gan(), callback, max_steps=steps)
+        return callback
+
+    return train
+
+
+def test_a_callback_checks_starts_sees_and_acts(trained):
+    callback = trained(Noting(2), 3)
+    see, act = ("see", 4), "act"
+    assert callback.noted == [
+        ("check", "FakeGAN"), ("start", 0), see, see, (act, 2), see, (act, 3),
+    ]  # fmt: skip
+
+
+def test_the_end_is_acted_at_once(trained):
+    assert trained(Noting(2), 4).acted() == [2, 4]
+    assert trained(Noting(None), 3).acted() == [3]
+    assert trained(Noting(9, None, None, 1, 2), 3).acted() == [1, 2, 3]
+
+
+def test_the_end_may_not_count(trained):
+    class Without(Noting):
+        at_end = False
+
+    assert trained(Without(2), 5).acted() == [2, 4]
+    assert trained(Without(None), 5).acted() == []
+
+
+def test_what_training_starts_from_is_not_its_end():
+    callback = Noting(3)
+    callback.on_train_start(trainer(step=7), module())
+    callback.on_train_end(trainer(step=7), module())
+    assert callback.acted() == []
+    callback.on_train_start(trainer(step=7), module())
+    callback.on_train_end(trainer(step=8), module())
+    assert callback.acted() == [8]
+
+
+def test_the_same_callback_acts_in_a_second_training(trained):
+    callback = trained(Noting(2), 2)
+    assert trained(callback, 2).acted() == [2, 2]
+
+
+def test_only_a_fit_checks_the_module():
+    callback = Noting(1)
+    callback.setup(trainer(), module(), "predict")
+    assert callback.noted == []
+
+
+def test_errors_name_the_class():
+    with pytest.raises(InputError, match=r"^Noting: every_n_steps must be at least 1, got 0$"):
+        Noting(0)
+    rounds = Noting(None, 2)
+    with pytest.raises(InputError, match=r"^Noting: every_n_rounds expects a module that counts"):
+        rounds.on_train_start(trainer(), types.SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ClassGrid, Evaluation, GeneratorExport, HealthMonitor, Interpolation, LatentManifold,
+        LossCurves, MixturePicture, NeighborGrid, SampleGrid, TrainingGIF,
+    ],
+)  # fmt: skip
+def test_every_callback_with_a_period_passes_it_on(kind):
+    with pytest.raises(InputError, match=f"^{kind.__name__}: every_n_steps must be at least 1"):
+        kind(every_n_steps=0)
+    assert kind(every_n_steps=7).cadence.every == 7
+    if kind is HealthMonitor:
+        return
+    assert kind(every_n_steps=7, every_n_rounds=3).cadence.unit == "round"
+    epochs = kind(every_n_steps=7, every_n_epochs=2).cadence
+    assert (epochs.unit, epochs.every) == ("epoch", 2)

@@ -9,9 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import Picture, conditions_of, grid, separated
-from lightning_gan.callbacks.real_images import RealImages
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.grid import grid, separated
+from lightning_gan.callbacks.pictures.inputs import conditions_of
+from lightning_gan.callbacks.pictures.real_images import RealImages
 from lightning_gan.metrics.features import Bounds, FeatureExtractor, extract, from_uint8, to_uint8
 from lightning_gan.metrics.neighbors import nearest
 
@@ -58,31 +60,22 @@ class NeighborGrid(Picture):
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        cadence = Cadence("NeighborGrid", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__("neighbors", seed, every_n_steps, every_n_rounds, every_n_epochs)
         check_positive("NeighborGrid", rows=rows, neighbors=neighbors, max_images=max_images)
-        super().__init__("neighbors", cadence, seed)
         self.rows = rows
         self.neighbors = neighbors
         self.max_images = max_images
         self.extractor = extractor
         self._real = RealImages(max_images)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw that from which training starts."""
         self._real.start()
-        super().on_train_start(trainer, pl_module)
+        super().start(trainer, module)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Look at the real images of the batch, and draw where it is due."""
+    def see(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        """Look at the real images of the batch."""
         self._real.see(trainer, batch)
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the rows."""

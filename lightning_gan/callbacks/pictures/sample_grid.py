@@ -9,15 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import (
-    Picture,
-    Sample,
-    count_classes,
-    grid,
-    held_conditions,
-)
-from lightning_gan.callbacks.side_by_side import side_by_side
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture, Sample
+from lightning_gan.callbacks.pictures.grid import grid
+from lightning_gan.callbacks.pictures.inputs import count_classes, held_conditions
+from lightning_gan.callbacks.pictures.side_by_side import side_by_side
 
 
 class SampleGrid(Picture):
@@ -33,7 +29,7 @@ class SampleGrid(Picture):
 
     Of samples with two channels the first is shown, of more than three the first three. Small
     samples are enlarged by whole factors. What is black and white: see
-    :class:`~lightning_gan.callbacks.picture.Picture`. Where samples are not images (C, H, W),
+    :class:`~lightning_gan.callbacks.pictures.base.Picture`. Where samples are not images (C, H, W),
     nothing is drawn.
 
     Args:
@@ -59,9 +55,8 @@ class SampleGrid(Picture):
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        cadence = Cadence("SampleGrid", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__("grid", seed, every_n_steps, every_n_rounds, every_n_epochs)
         check_positive("SampleGrid", rows=rows, columns=columns)
-        super().__init__("grid", cadence, seed)
         self.rows = rows
         self.columns = columns
 

@@ -9,14 +9,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import (
-    Picture,
-    Sample,
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture, Sample
+from lightning_gan.callbacks.pictures.grid import grid
+from lightning_gan.callbacks.pictures.inputs import (
     check_takes_latents,
     conditions_of,
     count_classes,
-    grid,
 )
 from lightning_gan.errors import InputError
 
@@ -51,9 +50,8 @@ class LatentManifold(Picture):
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        cadence = Cadence("LatentManifold", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__("manifold", 0, every_n_steps, every_n_rounds, every_n_epochs)
         check_positive("LatentManifold", size=size)
-        super().__init__("manifold", cadence, seed=0)
         self.size = size
 
     def check(self, module: Any) -> None:

@@ -1,13 +1,100 @@
-"""When a callback that acts every n steps, rounds or epochs has to act."""
+"""What all callbacks share that act every n steps, rounds or epochs."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 
 from lightning_gan.errors import InputError
+
+
+class Periodic(pl.Callback, ABC):
+    """Acts at every period, and once more at the end of training.
+
+    A subclass defines :meth:`act`, and :meth:`check`, :meth:`start` and :meth:`see` where it needs
+    them. At the end there is nothing to do where the last step was acted at, or none was trained.
+
+    Args:
+        every_n_steps: Period in batches; None: never.
+        every_n_rounds: Period in rounds, in place of steps.
+        every_n_epochs: Period in epochs, in place of steps.
+        dense_every: Shorter period at the beginning, in the same unit.
+        dense_until: Last count of the shorter period.
+
+    Attributes:
+        at_end: Whether to act at the end, too.
+        cadence: The period.
+
+    Raises:
+        InputError: As :class:`Cadence` says, with the name of the callback's class.
+
+    Example:
+        >>> class Say(Periodic):
+        ...     def act(self, trainer, module):
+        ...         print(f"step {trainer.global_step}")
+        >>> say = Say(every_n_steps=100)
+    """
+
+    at_end: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        every_n_steps: int | None,
+        every_n_rounds: int | None = None,
+        every_n_epochs: int | None = None,
+        dense_every: int | None = None,
+        dense_until: int | None = None,
+    ) -> None:
+        periods = (every_n_steps, every_n_rounds, every_n_epochs, dense_every, dense_until)
+        self.cadence = Cadence(type(self).__name__, *periods)
+        self._acted_at = 0
+
+    @abstractmethod
+    def act(self, trainer: pl.Trainer, module: Any) -> None:
+        """Do what is due; every rank calls this."""
+
+    def check(self, module: Any) -> None:
+        """Refuse a module that this callback can do nothing for, before training."""
+
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Make ready where training starts, and forget an earlier training of this object."""
+
+    def see(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        """Look at the batch that just ended, before what is due."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Check the module."""
+        if stage == "fit":
+            self.check(pl_module)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count from where training starts."""
+        self.cadence.start(trainer, pl_module)
+        self._acted_at = trainer.global_step
+        self.start(trainer, pl_module)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Act where it is due."""
+        self.see(trainer, pl_module, batch)
+        if self.cadence.tick(trainer, pl_module):
+            self._acted_at = trainer.global_step
+            self.act(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Act on what training ends with, unless this step has been."""
+        if self.at_end and trainer.global_step != self._acted_at:
+            self._acted_at = trainer.global_step
+            self.act(trainer, pl_module)
 
 
 class Cadence:
@@ -62,6 +149,7 @@ class Cadence:
         self.owner = owner
         self.every = periods[name]
         self.unit = name.removeprefix("every_n_").removesuffix("s")
+        self._never = self.every is None and dense_every is None
         self._dense_every = dense_every or 1
         self._dense_until = dense_until or 0
         self._last = 0
@@ -75,6 +163,8 @@ class Cadence:
 
         "Passed", because a module that is not ours may count more than one step a batch.
         """
+        if self._never:
+            return False
         last, self._last = self._last, self.count(trainer, module)
         return self._periods(self._last) > self._periods(last)
 

@@ -9,16 +9,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import (
-    Picture,
-    check_takes_latents,
-    count_classes,
-    draw_latents,
-    grid,
-    separated,
-)
-from lightning_gan.callbacks.real_images import RealImages
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.grid import grid, separated
+from lightning_gan.callbacks.pictures.inputs import check_takes_latents, count_classes, draw_latents
+from lightning_gan.callbacks.pictures.real_images import RealImages
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry
 from lightning_gan.metrics.features import Bounds, from_uint8
@@ -59,9 +54,8 @@ class ClassGrid(Picture):
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        cadence = Cadence("ClassGrid", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__("class-grid", seed, every_n_steps, every_n_rounds, every_n_epochs)
         check_positive("ClassGrid", rows=rows, real_rows=real_rows)
-        super().__init__("class-grid", cadence, seed)
         self.rows = rows
         self.real_rows = real_rows
         self._real = RealImages(SEEN)
@@ -77,22 +71,14 @@ class ClassGrid(Picture):
                 "an unconditional one, or one with other conditions"
             )
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw that from which training starts."""
         self._real.start()
-        super().on_train_start(trainer, pl_module)
+        super().start(trainer, module)
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Look at the real images of the batch, and draw where it is due."""
+    def see(self, trainer: pl.Trainer, module: Any, batch: Any) -> None:
+        """Look at the real images of the batch."""
         self._real.see(trainer, batch)
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the grid of all classes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,14 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.latent_manifold import check_plane, manifolds
-from lightning_gan.callbacks.picture import Picture
-from lightning_gan.callbacks.sample_grid import sample_grid
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.latent_manifold import check_plane, manifolds
+from lightning_gan.callbacks.pictures.sample_grid import sample_grid
 from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder
 from lightning_gan.errors import InputError
+from lightning_gan.files.names import SAMPLES
+from lightning_gan.files.whole import unfinished
 
 MILLISECONDS = 100  # of each frame
 LAST_MILLISECONDS = 3000
@@ -89,7 +90,7 @@ class TrainingGIF(Picture):
             raise InputError(
                 f"TrainingGIF: name must be a file's name, got {name!r}; use a word like 'training'"
             )
-        super().__init__(name, Cadence("TrainingGIF", *periods), seed)
+        super().__init__(name, seed, *periods)
         self.frames = frames
         self.rows = rows
         self.columns = columns
@@ -143,7 +144,7 @@ class TrainingGIF(Picture):
             frame = titled(to_pil_image(as_uint8(picture)), ", ".join(words))
             frame.save(self._folder / frame_name(shown, step), compress_level=1)
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Bring the frames before a resumed checkpoint along, and take the first new one."""
         earlier, run = self._folder, run_folder(trainer)
         self._run = run
@@ -152,7 +153,7 @@ class TrainingGIF(Picture):
         self._taken = [step for step in self._taken if started and step < trainer.global_step]
         if trainer.is_global_zero and leaves_files(trainer):
             self._fetch(earlier)
-        super().on_train_start(trainer, pl_module)
+        super().start(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the last frame, and write the GIFs."""
@@ -179,7 +180,7 @@ class TrainingGIF(Picture):
     def _assemble(self, trainer: pl.Trainer) -> None:
         if self._run is not None and trainer.is_global_zero and leaves_files(trainer):
             for shown, frames in self._frames(self._folder).items():
-                path = self._run / "samples" / f"{'-'.join([self.name, *shown])}.gif"
+                path = self._run / SAMPLES / f"{'-'.join([self.name, *shown])}.gif"
                 write_gif(thinned(frames, self.max_frames), path)
 
     def _frames(self, folder: Path) -> dict[tuple[str, ...], list[Path]]:
@@ -230,13 +231,8 @@ def write_gif(frames: list[Path], path: Path) -> None:
     images = [_read(frame) for frame in frames]
     first, *rest = [few_colors(image) for image in images if image.size == images[-1].size]
     durations = [MILLISECONDS] * len(rest) + [LAST_MILLISECONDS]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:  # an earlier GIF stays until this one is whole
-        first.save(unfinished, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with unfinished(path) as beside:  # an earlier GIF stays until this one is whole
+        first.save(beside, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
 
 
 def few_colors(image: Image.Image) -> Image.Image:

@@ -9,14 +9,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.cadence import Cadence, check_positive
-from lightning_gan.callbacks.picture import (
-    Picture,
-    check_takes_latents,
-    conditions_of,
-    draw_latents,
-    grid,
-)
+from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.grid import grid
+from lightning_gan.callbacks.pictures.inputs import check_takes_latents, conditions_of, draw_latents
 from lightning_gan.errors import InputError
 
 
@@ -53,9 +49,8 @@ class Interpolation(Picture):
         every_n_rounds: int | None = None,
         every_n_epochs: int | None = None,
     ) -> None:
-        cadence = Cadence("Interpolation", every_n_steps, every_n_rounds, every_n_epochs)
+        super().__init__("interpolation", seed, every_n_steps, every_n_rounds, every_n_epochs)
         check_positive("Interpolation", rows=rows, columns=columns)
-        super().__init__("interpolation", cadence, seed)
         self.rows = rows
         self.columns = columns
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lightning_gan.callbacks.figures import figure_pixels, new_figure
+from lightning_gan.callbacks.pictures.figures import figure_pixels, new_figure
 from lightning_gan.errors import InputError
 
 MOST_TICKS = 20

@@ -1,0 +1,1 @@
+"""Training gone wrong: what is measured, the rules that judge it, the monitor that tells."""
