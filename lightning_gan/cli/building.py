@@ -56,10 +56,15 @@ def arguments(key: str, cls: type, given: Mapping[str, Any], skip: int = 0) -> d
     }
 
 
-def seed(chosen: Any, *, verbose: bool = True) -> None:
-    """Seed every source of randomness as ``seed_everything`` of the settings says."""
-    if chosen is not False:
-        seed_everything(None if chosen is True else chosen, workers=True, verbose=verbose)
+def seed(chosen: Any, *, verbose: bool = True) -> Any:
+    """Seed every source of randomness as ``seed_everything`` of the settings says.
+
+    Returns:
+        The seed; False where there is none.
+    """
+    if chosen is False:
+        return False
+    return seed_everything(None if chosen is True else chosen, workers=True, verbose=verbose)
 
 
 def build_data(settings: Mapping[str, Any]) -> LightningDataModule:

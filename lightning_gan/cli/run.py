@@ -150,7 +150,7 @@ class Run:
     def __init__(self, settings: dict[str, Any], command: str) -> None:
         self.datamodule = build_data(settings)
         model = fitted(settings["model"], self.datamodule)
-        seed(settings["seed_everything"])
+        settings = {**settings, "seed_everything": seed(settings["seed_everything"])}
         self.model: GANModule = build("model", model)
         defaults = {a.name: a.default for a in accepted.arguments(Trainer).values()}
         trainer = {**defaults, **arguments("trainer", Trainer, settings["trainer"])}

@@ -129,7 +129,11 @@ def test_callbacks_of_the_user_join_ours(command, small):
     assert "images per second" in result.out
     config = yaml.safe_load(Path("runs/version_0/config.yaml").read_text())
     (timer,) = config["trainer"]["callbacks"]
-    assert timer["init_args"] == {"duration": "01:00:00:00"}
+    assert timer["init_args"] == {
+        "duration": "01:00:00:00",
+        "interval": "step",
+        "verbose": True,
+    }
 
 
 @pytest.mark.parametrize(
