@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from lightning_gan.cli.arguments import Request, read
+from lightning_gan.cli.arguments import Request, read_words
 from lightning_gan.errors import InputError
 
 BAD_INPUT = 2
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal n. Other errors keep their traceback.
     """
     try:
-        code = _dispatch(read(sys.argv[1:] if argv is None else argv))
+        code = _dispatch(read_words(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return code
     except InputError as error:

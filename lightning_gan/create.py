@@ -6,7 +6,6 @@ A name is a short one (``"dcgan"``) or, where two distributions register the sam
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, cast
 
 from lightning_gan.alternations.base import Alternation
@@ -14,8 +13,8 @@ from lightning_gan.augments.base import Augment
 from lightning_gan.averages.base import Average
 from lightning_gan.balances.base import Balance
 from lightning_gan.components import registry
+from lightning_gan.components.taking import make
 from lightning_gan.discriminators.base import Discriminator
-from lightning_gan.errors import InputError, nearest
 from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.priors.base import Prior
@@ -87,23 +86,4 @@ def create_balance(name: str, /, **arguments: Any) -> Balance:
 
 
 def _create(kind: str, name: str, arguments: dict[str, Any]) -> Any:
-    component = registry.load(kind, name)
-    _check_arguments(f"{kind} {name!r}", component, arguments)
-    return component(**arguments)
-
-
-def _check_arguments(what: str, component: type, arguments: dict[str, Any]) -> None:
-    parameters = list(inspect.signature(component).parameters.values())
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    accepted = [parameter.name for parameter in named]
-    listing = f"It takes {', '.join(accepted)}" if accepted else "It takes none"
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        for argument in arguments:
-            if argument not in accepted:
-                raise InputError(
-                    f"{what} has no argument {argument!r}{nearest(argument, accepted) or '.'} "
-                    f"{listing}"
-                )
-    needed = [p.name for p in named if p.default is p.empty and p.name not in arguments]
-    if needed:
-        raise InputError(f"{what} needs the argument {', '.join(map(repr, needed))}. {listing}")
+    return make(f"{kind} {name!r}", registry.load(kind, name), arguments)

@@ -63,7 +63,7 @@ def export_generator(gan: GAN, folder: str | Path) -> Path:
         for key, value in state.items()
         if isinstance(value, Tensor)
     }
-    text = describe(gan)
+    text = describe_generator(gan)
     folder = Path(folder)
     with unfinished(folder / DESCRIPTION) as description:  # both can be written, or neither is
         description.write_text(text + "\n", encoding="utf-8")
@@ -156,7 +156,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     return dict(found)
 
 
-def describe(gan: GAN) -> str:
+def describe_generator(gan: GAN) -> str:
     """Return the text of ``generator.json`` for a module.
 
     Raises:

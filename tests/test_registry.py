@@ -229,7 +229,7 @@ def test_every_optimizer_and_scheduler_of_torch_would_pass():
                 and issubclass(cls, base)
                 and cls not in (base, torch.optim.LBFGS)
             ):
-                registry.check(registry.Entry(kind, name, "x:y", "gan-torch", "1.0"), cls)
+                registry.check_entry(registry.Entry(kind, name, "x:y", "gan-torch", "1.0"), cls)
 
 
 GUIDES = """

@@ -121,7 +121,9 @@ def test_a_pickle_as_judge(write, tmp_path):
 def test_a_pickle_as_score_card_or_configuration(write, tmp_path):
     write(tmp_path / "a")
     assert refusal(ScoreCard.load, tmp_path / "a").startswith(f"{tmp_path}/a is not JSON")
-    assert "is not valid YAML" in refusal(options.settings, [("config", f"{tmp_path}/a")])
+    assert "is not valid YAML" in refusal(
+        options.settings_of_options, [("config", f"{tmp_path}/a")]
+    )
 
 
 def test_lightning_itself_reads_no_code(tmp_path):
@@ -280,7 +282,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" fo
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"model:\n  {LAUGHS.replace(chr(10), chr(10) + '  ')}", "has more than 100,000 settings"),
+        (f"model:\n  {LAUGHS.replace(chr(10), chr(10) + '  ')}", "has more than 100,000 parts"),
         ("model: &a [*a]", "is nested more than 40 levels deep"),
         ("model: {seed: 2020-13-45}", "is not valid YAML: month must be in 1..12"),
         (f"model: {'[' * 20_000}", "is not valid YAML: it is nested too deep"),
@@ -291,7 +293,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" fo
 def test_configurations_that_break_their_reader(text, message, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    found = refusal(options.settings, [("config", str(path))])
+    found = refusal(options.settings_of_options, [("config", str(path))])
     assert found.startswith(f"--config: {path} {message}")
 
 
@@ -299,4 +301,7 @@ def test_a_name_longer_than_files_have(tmp_path):
     path = tmp_path / ("a" * 300)
     assert refusal(read_checkpoint, path) == f"no checkpoint at {path}"
     assert refusal(ScoreCard.load, path).startswith(f"no score card at {path}")
-    assert refusal(options.settings, [("config", str(path))]) == f"--config: no file at {path}"
+    assert (
+        refusal(options.settings_of_options, [("config", str(path))])
+        == f"--config: no file at {path}"
+    )

@@ -14,7 +14,7 @@ LONGEST_ROUND = 100
 PRECISIONS = ("32-true", "bf16-mixed", "64-true")
 
 
-def check(gan: GANModule, precision: str) -> None:
+def check_imitable(gan: GANModule, precision: str) -> None:
     """Refuse what the hand-written loops cannot do.
 
     Args:

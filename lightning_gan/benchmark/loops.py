@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gan.benchmark.batches import Batch
+from lightning_gan.benchmark.feeding import Batch
 from lightning_gan.benchmark.imitation import d_steps
 from lightning_gan.errors import InputError
 from lightning_gan.game.optimization import make_optimizer

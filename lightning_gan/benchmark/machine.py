@@ -16,7 +16,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
-def describe(device: torch.device) -> dict[str, Any]:
+def describe_machine(device: torch.device) -> dict[str, Any]:
     """Return the device's name, whether it has bf16 instructions, and the versions in use.
 
     ``bf16`` is None where the system does not tell.

@@ -7,10 +7,10 @@ from typing import Any
 import pytorch_lightning as pl
 
 from lightning_gan.benchmark import machine
-from lightning_gan.benchmark.batches import plain_batches, tuned_batches
-from lightning_gan.benchmark.imitation import check
+from lightning_gan.benchmark.benchmark_plan import BenchmarkPlan
+from lightning_gan.benchmark.feeding import plain_batches, tuned_batches
+from lightning_gan.benchmark.imitation import check_imitable
 from lightning_gan.benchmark.plain import PlainLoop
-from lightning_gan.benchmark.plan import Plan
 from lightning_gan.benchmark.result import PLAIN, TUNED, Result
 from lightning_gan.benchmark.rounds import Rounds
 from lightning_gan.benchmark.tuned import TunedLoop
@@ -19,7 +19,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.training.module import GANModule
 
 
-def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: Plan) -> Result:
+def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: BenchmarkPlan) -> Result:
     """Train a module and, in turns with it, hand-written loops over copies of its networks.
 
     Args:
@@ -35,7 +35,7 @@ def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: Plan) -> Resul
         InputError: The loops cannot imitate the module, there are several processes, the data are
             no images, or training ended before the first round.
     """
-    check(gan, str(trainer.precision))
+    check_imitable(gan, str(trainer.precision))
     if trainer.world_size > 1:
         raise InputError(
             f"benchmark measures one process, got {trainer.world_size}: set trainer.devices=1"
@@ -71,6 +71,6 @@ def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: Plan) -> Resul
             "data": f"{type(data).__name__} {'x'.join(map(str, data.sample_shape))}",
             "precision": precision,
         },
-        machine=machine.describe(device),
+        machine=machine.describe_machine(device),
         memory=machine.peak_memory(device),
     )

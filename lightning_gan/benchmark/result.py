@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lightning_gan.benchmark.clock import Cost
 from lightning_gan.benchmark.rounds import OURS
+from lightning_gan.benchmark.timers import Cost
 from lightning_gan.errors import InputError
 
 PLAIN = "plain loop"

@@ -8,9 +8,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lightning_gan.benchmark.clock import Cost, Stopwatch
+from lightning_gan.benchmark.benchmark_plan import WARMUP, BenchmarkPlan
 from lightning_gan.benchmark.loops import HandLoop
-from lightning_gan.benchmark.plan import WARMUP, Plan
+from lightning_gan.benchmark.timers import Cost, Stopwatch
 
 OURS = "lightning-gan"
 SLICE = 5  # batches after which the loops take turns; a shared machine's speed drifts in seconds
@@ -32,7 +32,9 @@ class Rounds(pl.Callback):
         costs: What each round cost, by loop.
     """
 
-    def __init__(self, plan: Plan, loops: Mapping[str, HandLoop], device: torch.device) -> None:
+    def __init__(
+        self, plan: BenchmarkPlan, loops: Mapping[str, HandLoop], device: torch.device
+    ) -> None:
         self.costs: dict[str, list[Cost]] = {name: [] for name in (OURS, *loops)}
         self._plan = plan
         self._loops = loops

@@ -22,6 +22,7 @@ from lightning_gan.evaluation.plan import Plan
 from lightning_gan.evaluation.scores import direction
 from lightning_gan.files.names import SCORECARDS
 from lightning_gan.metrics.features import FeatureExtractor
+from lightning_gan.training.seams.saving import saves_every
 
 PREFIX = "val/"
 
@@ -171,7 +172,7 @@ class Evaluation(Periodic):
                     f"{callback.mode}: set checkpoint.mode={mode}"
                 )
             # Lightning would keep the step before as the best, or fail at the next validation.
-            saves = callback._every_n_train_steps
+            saves = saves_every(callback)
             every = self.cadence.every if self.cadence.unit == "step" else None
             if saves and (every is None or saves % every):
                 raise InputError(

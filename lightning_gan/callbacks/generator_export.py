@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from lightning_gan.callbacks.periodic import Periodic
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
-from lightning_gan.export import describe, export_generator
+from lightning_gan.export import describe_generator, export_generator
 from lightning_gan.game.gan import GAN
 
 
@@ -45,7 +45,7 @@ class GeneratorExport(Periodic):
                 f"GeneratorExport expects a GANModule, got {type(module).__name__}; "
                 "leave this callback out"
             )
-        describe(module)
+        describe_generator(module)
 
     def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Find the folder."""

@@ -12,8 +12,8 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
-from lightning_gan.callbacks.reading import read
-from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown, write_png
+from lightning_gan.callbacks.reading import read_as_told
+from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown_path, write_png
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.metrics.features import SYMMETRIC
@@ -105,7 +105,7 @@ class PredictionWriter(BasePredictionWriter):
         count = torch.tensor(self._samples, device=pl_module.device)
         total = int(trainer.strategy.reduce(count, reduce_op="sum"))
         if trainer.is_global_zero and leaves_files(trainer):
-            print(f"predictions: {total:,} in {shown(self._folder)}")
+            print(f"predictions: {total:,} in {shown_path(self._folder)}")
 
 
 def _make_fresh(parent: Path, name: str) -> Path:
@@ -124,7 +124,7 @@ def _make_fresh(parent: Path, name: str) -> Path:
 def _classes(module: Any, batch: Any, n: int) -> list[str]:
     """Return the part of each name that tells the class: empty where the batch has no labels."""
     try:
-        y = read(module, batch).y
+        y = read_as_told(module, batch).y
     except InputError:  # predict_step may take what training does not
         y = None
     y = classes_of(y, class_entry(getattr(module, "generator", module)))

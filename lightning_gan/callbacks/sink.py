@@ -54,7 +54,7 @@ def leaves_files(trainer: pl.Trainer) -> bool:
     return not getattr(trainer, "fast_dev_run", False)
 
 
-def shown(path: Path) -> Path:
+def shown_path(path: Path) -> Path:
     """Return a path as a person wants to read it: relative where it lies below the current one."""
     path, here = path.resolve(), Path.cwd().resolve()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -12,7 +12,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
-from lightning_gan.callbacks.sink import leaves_files, run_folder, shown
+from lightning_gan.callbacks.sink import leaves_files, run_folder, shown_path
 from lightning_gan.files.names import CONFIG, LOSSES, METRICS
 
 SHOWN = ("loss/discriminator", "loss/generator")
@@ -68,7 +68,9 @@ class RunSummary(pl.Callback):
             "loss curves": self._folder / LOSSES,
             "metrics": _newest(metrics),
         }
-        return [(name, str(shown(path))) for name, path in found.items() if path and path.exists()]
+        return [
+            (name, str(shown_path(path))) for name, path in found.items() if path and path.exists()
+        ]
 
     def _numbers(self, trainer: pl.Trainer, module: pl.LightningModule) -> list[tuple[str, str]]:
         seconds = self._seconds or 0.0
@@ -88,10 +90,12 @@ class RunSummary(pl.Callback):
         """Return lines to paste: commands for a run of the command, Python for others."""
         if checkpoint is None:
             return []
-        config, path = self._folder / CONFIG, str(shown(checkpoint))
+        config, path = self._folder / CONFIG, str(shown_path(checkpoint))
         if not config.exists():
             return [f"{type(module).__name__}.load_from_checkpoint({path!r}).sample(64)"]
-        arguments = f"--config {shlex.quote(str(shown(config)))} --ckpt_path {shlex.quote(path)}"
+        arguments = (
+            f"--config {shlex.quote(str(shown_path(config)))} --ckpt_path {shlex.quote(path)}"
+        )
         limits = {
             "max_steps": (trainer.global_step, trainer.max_steps),
             "max_epochs": (trainer.current_epoch, trainer.max_epochs),

@@ -15,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser
 
+from lightning_gan.cli.seams import actions_of, hint_of
 from lightning_gan.errors import InputError
 
 
@@ -52,7 +53,7 @@ def parsed(cls: type, skip: int, name: str, value: Any) -> Any:
     try:
         return parser.parse_object({name: value}, defaults=False)[name]
     except Exception as error:
-        expected = describe(known[name].hint)
+        expected = describe_hint(known[name].hint)
         raise InputError(f"got {value!r}; expected {expected}") from error
 
 
@@ -62,10 +63,10 @@ def _read(cls: type, skip: int) -> tuple[ArgumentParser, dict[str, Argument]]:
     skipped: set[str | int] = {skip} if skip else set()
     parser.add_class_arguments(cls, fail_untyped=False, sub_configs=True, skip=skipped)
     found = {}
-    for action in parser._actions:
+    for action in actions_of(parser):
         name = action.dest.split(".")[0]
         if action.dest in ("help", name) and action.dest != "help":
-            hint = getattr(action, "_typehint", action.type)
+            hint = hint_of(action)
             doc = " ".join((action.help or "").split()) if isinstance(action.help, str) else ""
             found[name] = Argument(name, hint, action.required, action.default, doc)
         action.required = False  # values are checked one at a time
@@ -81,7 +82,7 @@ def members(hint: Any) -> Iterator[Any]:
         yield hint
 
 
-def describe(hint: Any) -> str:
+def describe_hint(hint: Any) -> str:
     """Return a type as a person reads it.
 
     Example:
@@ -100,14 +101,14 @@ def _describe(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(repr(choice) for choice in inner)
     if origin is collections.abc.Callable:
-        made = describe(inner[1]) if inner else "Any"
+        made = describe_hint(inner[1]) if inner else "Any"
         return "a function" if made == "Any" else f"a class of {made}"
     if origin is tuple and Ellipsis not in inner:
-        return f"[{', '.join(describe(item) for item in inner)}]"
+        return f"[{', '.join(describe_hint(item) for item in inner)}]"
     if origin is not None and issubclass(origin, collections.abc.Mapping):
-        return f"names with {describe(inner[1])}" if inner else "key: value"
+        return f"names with {describe_hint(inner[1])}" if inner else "key: value"
     if origin is not None and issubclass(origin, collections.abc.Iterable):
-        return f"list of {describe(inner[0])}" if inner else "list"
+        return f"list of {describe_hint(inner[0])}" if inner else "list"
     if hint is bool:
         return "true or false"
     return getattr(hint, "__name__", None) or str(hint)

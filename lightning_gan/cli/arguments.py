@@ -50,7 +50,7 @@ class Request:
     options: tuple[tuple[str, str], ...] | None = None
 
 
-def read(argv: Sequence[str]) -> Request:
+def read_words(argv: Sequence[str]) -> Request:
     """Understand the arguments, without the program's name.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from lightning_gan.benchmark.plan import Plan
+from lightning_gan.benchmark.benchmark_plan import BenchmarkPlan
 from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
 from lightning_gan.errors import InputError, NotFiniteError, nearest
@@ -31,7 +31,7 @@ def run(request: Request) -> int:
         InputError: Anything that the user can put right.
     """
     given, words = _split([compose.parse(word) for word in request.words])
-    plan = Plan(**{name: value for name, value in given.items() if name != "out"})
+    plan = BenchmarkPlan(**{name: value for name, value in given.items() if name != "out"})
     output = _output(given.get("out"))
     composed = compose.settings(words)
 
@@ -39,7 +39,7 @@ def run(request: Request) -> int:
 
     from lightning_gan.benchmark.measure import measure
     from lightning_gan.callbacks.graceful_stop import GracefulStop
-    from lightning_gan.callbacks.sink import run_folder, shown
+    from lightning_gan.callbacks.sink import run_folder, shown_path
     from lightning_gan.cli import run as runs
     from lightning_gan.cli.quiet import quiet
     from lightning_gan.cli.resolve import resolve
@@ -63,7 +63,7 @@ def run(request: Request) -> int:
             raise InputError(str(error)) from error
         output = output or run_folder(cli.trainer) / BENCHMARK
     result.save(output)
-    print(f"\n{result.table()}\nfile: {shown(output)}")
+    print(f"\n{result.table()}\nfile: {shown_path(output)}")
     return 0 if stop.received is None else 128 + stop.received
 
 
@@ -106,7 +106,7 @@ def _output(given: Any) -> Path | None:
     return output
 
 
-def _limited(settings: dict[str, Any], plan: Plan) -> dict[str, Any]:
+def _limited(settings: dict[str, Any], plan: BenchmarkPlan) -> dict[str, Any]:
     """Return the settings of a run that trains from the start, on the plan's batches alone.
 
     Raises:

@@ -20,7 +20,7 @@ WRONG_INPUT = (InputError, MisconfigurationException, ModuleNotFoundError)
 STRICT = (Callback, Logger)  # in their constructors every error is
 
 
-def build(key: str, node: Node) -> Any:
+def build_node(key: str, node: Node) -> Any:
     """Build the object that a node describes, those that it is built from first.
 
     Args:
@@ -34,7 +34,7 @@ def build(key: str, node: Node) -> Any:
         InputError: A constructor refuses its arguments.
     """
     cls, skip = load_class(node["class_path"]), node.skip or 0
-    built = arguments(key, cls, node["init_args"], skip)
+    built = built_arguments(key, cls, node["init_args"], skip)
     built.update(node.get("dict_kwargs", {}))
     if node.skip is not None:
         return functools.partial(cls, **built)
@@ -46,7 +46,7 @@ def build(key: str, node: Node) -> Any:
         raise InputError(in_settings(short(error), key, cls)) from error
 
 
-def arguments(key: str, cls: type, given: Mapping[str, Any], skip: int = 0) -> dict[str, Any]:
+def built_arguments(key: str, cls: type, given: Mapping[str, Any], skip: int = 0) -> dict[str, Any]:
     """Return the arguments of a class as objects."""
     return {
         name: _built(f"{key}.{name}", value)
@@ -74,7 +74,7 @@ def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
         InputError: It refuses its arguments.
     """
     seed(settings["seed_everything"], verbose=False)
-    data: LightningDataModule = build("data", settings["data"])
+    data: LightningDataModule = build_node("data", settings["data"])
     return data
 
 
@@ -108,7 +108,7 @@ def fitted(model: Node, data: LightningDataModule) -> Node:
 
 def _built(key: str, value: Any) -> Any:
     if isinstance(value, Node):
-        return build(key, value)
+        return build_node(key, value)
     if isinstance(value, dict):
         return {name: _built(f"{key}.{name}", item) for name, item in value.items()}
     return [_built(f"{key}.{index}", item) for index, item in enumerate(value)]

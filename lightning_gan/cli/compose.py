@@ -27,26 +27,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_gan.cli import tree
-from lightning_gan.cli.names import SLOTS, normalise, put
+from lightning_gan.cli import trees
+from lightning_gan.cli.short_names import CALLBACKS, SLOTS, normalise, put
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 TOP = (
-    "model",
-    "data",
-    "trainer",
-    "seed_everything",
-    "threads",
-    "ckpt_path",
-    "checkpoint",
-    "samples",
-    "curves",
-    "health",
-    "evaluation",
-    "export",
-    "summary",
-    "predictions",
+    *("model", "data", "trainer", "seed_everything", "threads", "ckpt_path"),
+    *CALLBACKS,
 )
 KIND_GROUPS = {**{kind: kind for kind in SLOTS}, "regularizers": "regularizer"}
 # Where the choice of a group lands; another choice replaces what stands there.
@@ -56,6 +44,9 @@ GROUP_PATHS: dict[str, tuple[str, ...]] = {
     "optimizer": ("model.generator_optimizer", "model.discriminator_optimizer"),
 }
 BESIDE = "chosen_on_the_command_line"  # where Hydra puts what is taken from there
+HOMELESS = (
+    "a YAML file of the group 'regularizers' must begin with '# @package model.regularizers.NAME'"
+)
 SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
 
 
@@ -67,7 +58,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
     """
     parsed = [parse(text) for text in overrides]
     for override in parsed:
-        check(override)
+        check_override(override)
     chosen = {o.key_or_group: o for o in parsed if _is_choice(o) and o.key_or_group in GROUP_PATHS}
     others = [_text(o) for o in parsed if is_group(o) and o not in chosen.values()]
     _store(chosen.values())
@@ -78,8 +69,8 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
     alone = content.pop(BESIDE, {})
     fresh: dict[str, Any] = {}
     for number, (group, name) in enumerate(named):
-        fresh = tree.merge(fresh, _placed(group, name, alone.get(f"n{number}", {})))
-    fresh = normalise(tree.shorten(fresh))
+        fresh = trees.merge(fresh, _placed(group, name, alone.get(f"n{number}", {})))
+    fresh = normalise(trees.shorten(fresh))
     if "data" in chosen:
         fresh = _with_experiment(fresh, _compose([*others, _text(chosen["data"])]))
     content = _replace(content, fresh, chosen)
@@ -96,10 +87,10 @@ def choice(group: str, name: str) -> dict[str, Any]:
         InputError: There is no such choice.
     """
     override = parse(f"{group}={name}")
-    check(override)
+    check_override(override)
     _store([override])
     content = _resolve(_compose(["~experiment", f"{group}={name}"]))
-    for key in tree.keys(GROUP_PATHS[group][0]):
+    for key in trees.keys(GROUP_PATHS[group][0]):
         content = content[key]
     return content
 
@@ -124,7 +115,7 @@ def parse(text: str) -> Override:
 PLAYERS = ("generator_", "discriminator_")  # settings of GANModule begin with these
 
 
-def check(override: Override) -> None:
+def check_override(override: Override) -> None:
     """Check that an override names a setting or a group, and every choice it makes.
 
     Raises:
@@ -242,15 +233,12 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     ) as error:  # lists of lists
         raise InputError(f"the configuration cannot be composed: {_first(error)}") from error
     content = OmegaConf.to_container(config, resolve=False)
-    result: dict[str, Any] = normalise(tree.shorten(content))
+    result: dict[str, Any] = normalise(trees.shorten(content))
     for group in KIND_GROUPS:  # a file of a group that does not say where it belongs
         if group == "regularizers" and group in result:
-            raise InputError(
-                "a YAML file of the group 'regularizers' must begin with "
-                "'# @package model.regularizers.NAME'"
-            )
+            raise InputError(HOMELESS)
         if group in result:
-            result = tree.merge({"model": {group: result.pop(group)}}, result)
+            result = trees.merge({"model": {group: result.pop(group)}}, result)
     return result
 
 
@@ -259,6 +247,8 @@ def _placed(group: str, name: str, content: Any) -> dict[str, Any]:
     text = _files().get((group, name))
     header = None if text is None else re.search(r"^# @package (\S+)", text, re.MULTILINE)
     (place, *_) = GROUP_PATHS[group]
+    if text is not None and header is None and group == "regularizers":
+        raise InputError(HOMELESS)
     if text is None and group == "regularizers":
         place += "." + re.split("[.:]", name)[-1]
     if header is not None:
@@ -293,7 +283,7 @@ def _replace(
     for group in chosen:
         for path in GROUP_PATHS[group]:
             chosen_now = _get(fresh, path)
-            content = tree.assign(content, path, {} if chosen_now is None else chosen_now)
+            content = trees.assign(content, path, {} if chosen_now is None else chosen_now)
     return content
 
 
@@ -304,14 +294,14 @@ def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
         InputError: It is a sweep, or leads nowhere.
     """
     if override.is_delete():
-        return tree.remove(content, override.key_or_group)
+        return trees.remove(content, override.key_or_group)
     if override.is_sweep_override():
         raise InputError(
             f"{override.key_or_group}: got several values, {override.get_value_string()!r}; "
             f"add -m to run them one after the other, or write a list as [a,b]"
         )
     value = override.value()
-    tree.check_size(value, override.key_or_group)
+    trees.check_size(value, override.key_or_group)
     return put(content, override.key_or_group, value)
 
 
@@ -325,7 +315,7 @@ def _resolve(content: dict[str, Any]) -> dict[str, Any]:
         resolved = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
     except OmegaConfBaseException as error:
         raise InputError(f"the configuration cannot be resolved: {_first(error)}") from error
-    result = normalise(tree.shorten(resolved))
+    result = normalise(trees.shorten(resolved))
     assert isinstance(result, dict)
     return result
 
@@ -366,7 +356,7 @@ def _is_class_path(name: str) -> bool:
 
 def _find(group: str, name: str) -> None:
     try:
-        registry.find(KIND_GROUPS[group], name)
+        registry.find_entry(KIND_GROUPS[group], name)
     except PluginError as error:
         raise PluginError(f"{group}: {error}") from error
 
@@ -410,7 +400,7 @@ def _packages() -> list[str]:
 
 def _get(content: Mapping[str, Any], path: str) -> Any:
     node: Any = content
-    for key in tree.keys(path):
+    for key in trees.keys(path):
         node = node.get(key) if isinstance(node, Mapping) else None
     return node
 

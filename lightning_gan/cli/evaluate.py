@@ -56,7 +56,7 @@ def _evaluate(words: Sequence[str]) -> None:
 
     import torch
 
-    from lightning_gan.callbacks.sink import shown
+    from lightning_gan.callbacks.sink import shown_path
     from lightning_gan.cli.building import build_data
     from lightning_gan.cli.resolve import resolve
     from lightning_gan.evaluation.evaluator import evaluate
@@ -70,15 +70,15 @@ def _evaluate(words: Sequence[str]) -> None:
     step = read_checkpoint(path, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(path, device, trust=given.get("trust") is True)
     data = build_data(settings)
-    print(f"evaluating {shown(path)} on {device}", flush=True)
+    print(f"evaluating {shown_path(path)} on {device}", flush=True)
     wanted = {name: getattr(plan, name) for name in PLANNED}
     card = evaluate(gan, data, **wanted)
-    about = {"path": str(shown(path)), "step": step, **card.checkpoint}
+    about = {"path": str(shown_path(path)), "step": step, **card.checkpoint}
     card = dataclasses.replace(card, checkpoint=about)
     card.save(output)
-    print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown(output)}")
+    print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown_path(output)}")
     for picture in _draw(card, output):
-        print(f"picture: {shown(picture)}")
+        print(f"picture: {shown_path(picture)}")
 
 
 def _compare(words: Sequence[str]) -> None:
@@ -148,7 +148,7 @@ def _given(overrides: Sequence[Override]) -> dict[str, Any]:
         if name in known and not override.is_delete() and not override.is_sweep_override():
             given[name] = override.value()
         elif name.split(".")[0] == "data":
-            compose.check(override)
+            compose.check_override(override)
         else:
             raise InputError(
                 f"evaluate: unknown setting {override.input_line!r}{nearest(name, known) or '.'} "
@@ -167,7 +167,7 @@ def _settings(
     """
     settings = compose.settings([])
     if config is not None:
-        saved = options.settings([("config", str(config))])
+        saved = options.settings_of_options([("config", str(config))])
         kept = ("data", "seed_everything", "threads")
         settings = {**settings, **{key: saved[key] for key in kept if key in saved}}
     asked = [o for o in overrides if o.key_or_group.split(".")[0] == "data"]

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, tree
+from lightning_gan.cli import compose, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -166,7 +166,7 @@ def _chosen(request: Request) -> Iterator[tuple[str, str]]:
     if request.options is None:
         for word in request.words:
             override = compose.parse(word)
-            compose.check(override)
+            compose.check_override(override)
             for name in compose.choices_of(override) if compose.is_group(override) else ():
                 yield override.key_or_group, name
         return
@@ -199,7 +199,7 @@ def _options(group: str, name: str) -> str:
         by_data = group in ("generator", "discriminator") and argument.name in FROM_DATA
         value = content.get(argument.name, argument.default)
         default = "required" if argument.required else _shown(value)
-        kind = accepted.describe(argument.hint)
+        kind = accepted.describe_hint(argument.hint)
         setting = f"{path}.{argument.name}: {kind} = {'from the data' if by_data else default}"
         rows.append((setting, argument.doc.replace("``", "`")))
     header = f"{group}={name}: {' '.join(first.split())}\n({content['class_path']}, at {places})"
@@ -209,7 +209,7 @@ def _options(group: str, name: str) -> str:
 def get(settings: dict[str, Any], path: str) -> Any:
     """Return the value at a dotted path of settings in short form."""
     node: Any = settings
-    for key in tree.keys(path):
+    for key in trees.keys(path):
         if not isinstance(node, dict) or key not in node:
             raise InputError(f"{path} is not in the default configuration")
         node = node[key]

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from lightning_gan.cli import compose, tree
+from lightning_gan.cli import compose, trees
 from lightning_gan.cli.compose import where
-from lightning_gan.cli.names import normalise, put
+from lightning_gan.cli.short_names import normalise, put
 from lightning_gan.errors import InputError, nearest
 
 
@@ -34,7 +34,7 @@ Loader.add_implicit_resolver(
 )
 
 
-def settings(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def settings_of_options(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """Return the settings of a run in short form.
 
     The base is what the ``--config`` files say, the later over the earlier; where they do not say
@@ -47,9 +47,9 @@ def settings(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     files = [value for name, value in options if name == "config"]
     base: Any = {}
     for path in files:
-        base = tree.merge(base, normalise(tree.shorten(_read(path))))
+        base = trees.merge(base, normalise(trees.shorten(_read(path))))
     if not isinstance(base.get("model"), dict) or "generator" not in base["model"]:
-        base = tree.merge(compose.settings([]), base)  # a part of a configuration, or none
+        base = trees.merge(compose.settings([]), base)  # a part of a configuration, or none
     for name, text in options:
         if name != "config":
             base = _set(base, name, text)
@@ -64,7 +64,7 @@ def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
         value = yaml.load(text, Loader)
     except Exception as error:  # what does not fit its tag fails in any way
         raise InputError(f"{path}: got {text!r}; {where(error)}") from error
-    tree.check_size(value, path)
+    trees.check_size(value, path)
     if path == "data" and isinstance(value, str):
         value = compose.choice("data", value)
     return put(base, path, value, append=name.endswith("+"))
@@ -103,7 +103,7 @@ def _read(path: str) -> Any:
         raise InputError(f"--config: {path} cannot be read: {error.strerror}") from error
     except Exception as error:
         raise InputError(f"--config: {path} is not valid YAML: {where(error)}") from error
-    tree.check_size(content, f"--config: {path}")
+    trees.check_size(content, f"--config: {path}")
     if not isinstance(content, dict):
         what = "is empty" if content is None else f"holds a {type(content).__name__}"
         raise InputError(f"--config: {path} {what}; expected key: value")

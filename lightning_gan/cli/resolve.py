@@ -16,14 +16,17 @@ from typing import Any, cast, get_args, get_origin
 
 import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
+from pytorch_lightning.loggers import Logger
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_gan.cli import accepted, names
+from lightning_gan.cli import accepted, short_names
 from lightning_gan.cli.accepted import Argument
-from lightning_gan.cli.checkpoint import RunCheckpoint
 from lightning_gan.cli.compose import TOP
-from lightning_gan.cli.tree import RESERVED
+from lightning_gan.cli.trees import RESERVED
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.schedules.base import Schedule
 from lightning_gan.training.module import GANModule
 
 OUTPUT_ROOT = "runs"
@@ -32,16 +35,16 @@ VALUE_MODULES = ("builtins", "datetime", "os", "pathlib", "typing")
 PLAYERS = ("generator", "discriminator")
 FROM_DATA = ("sample_shape", "num_classes")  # of both, where the data tell them
 FUNCTION: tuple[type] = (cast(type, collections.abc.Callable),)  # or objects called like one
-# Top-level callbacks, in the order in which they act; Lightning moves checkpoints to the end.
-CALLBACKS = {
-    "checkpoint": f"{RunCheckpoint.__module__}.{RunCheckpoint.__qualname__}",
-    "samples": "lightning_gan.callbacks.SampleGrid",
-    "curves": "lightning_gan.callbacks.LossCurves",
-    "evaluation": "lightning_gan.callbacks.Evaluation",
-    "health": "lightning_gan.callbacks.HealthMonitor",
-    "export": "lightning_gan.callbacks.GeneratorExport",
-    "summary": "lightning_gan.callbacks.RunSummary",
-    "predictions": "lightning_gan.callbacks.PredictionWriter",
+PUBLIC = "lightning_gan"
+# Where classes are that go by their names; others by their class paths.
+HOMES: dict[type, tuple[str, ...]] = {
+    Callback: ("lightning_gan.callbacks", "pytorch_lightning.callbacks"),
+    Logger: ("pytorch_lightning.loggers",),
+    LightningDataModule: ("lightning_gan.data",),
+    Optimizer: ("torch.optim",),
+    LRScheduler: ("torch.optim.lr_scheduler",),
+    Schedule: ("lightning_gan.schedules",),
+    FUNCTION[0]: (),
 }
 DEFAULTS = {"average": "ema"}  # what is meant where the arguments stand without a class
 ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
@@ -84,7 +87,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
         "data": _node("data", settings.get("data"), LightningDataModule),
         "ckpt_path": settings.get("ckpt_path"),
     }
-    for key, default in CALLBACKS.items():
+    for key, default in short_names.CALLBACKS.items():
         value = settings.get(key, None if key in ON_REQUEST else {})
         if value in (None, False):
             result[key] = None
@@ -129,7 +132,7 @@ def _trainer(trainer: Any) -> dict[str, Any]:
 
 def _model(model: Any) -> dict[str, Any]:
     if isinstance(model, Mapping) and "class_path" not in model:
-        model = {"class_path": names.MODULE, **model}
+        model = {"class_path": short_names.MODULE, **model}
     return _node("model", model, GANModule)
 
 
@@ -188,7 +191,9 @@ def _init_args(path: str, cls: type, skip: int, given: Mapping[str, Any]) -> dic
         filled = path in [f"model.{player}" for player in PLAYERS] and name in FROM_DATA
         if argument.required and given.get(name) is None and not filled:
             bases = tuple(base for base, _ in _classes(argument.hint))
-            wanted = f"{_a(bases)}{_choices(bases)}" if bases else accepted.describe(argument.hint)
+            wanted = (
+                f"{_a(bases)}{_choices(bases)}" if bases else accepted.describe_hint(argument.hint)
+            )
             raise InputError(f"{path}.{name} is missing; expected {wanted}")
     return {
         name: _value(f"{path}.{name}", value, cls, skip, known[name])
@@ -275,7 +280,7 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
     """Import the class called ``name`` and return it with its class path."""
     kind = _kind(bases[0])
     if kind is not None:
-        name = names.class_path(kind.name, path, name)
+        name = short_names.class_path(kind.name, path, name)
     entry = registry.find_class(name)
     if entry is not None:
         try:
@@ -283,7 +288,7 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
         except PluginError as error:
             raise PluginError(f"{path}: {error}") from error
     if "." not in name:
-        known = {cls.__name__: cls for base in bases for cls in _subclasses(base)}
+        known = dict(_named(bases))
         if name not in known:
             choices = [*known, *(registry.names(kind.name) if kind is not None else ())]
             by = "" if bases == FUNCTION else "its name or "
@@ -291,6 +296,16 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
             raise InputError(f"{path}: got {name!r}; expected {_a(bases)}{hint}")
         return known[name], f"{known[name].__module__}.{known[name].__qualname__}"
     return _import(path, name), name
+
+
+def _named(bases: tuple[type, ...]) -> Iterator[tuple[str, type]]:
+    """Yield the classes that go by their names alone: those of stated modules, and no others."""
+    for home in HOMES.get(bases[0], (PUBLIC,)):
+        module = importlib.import_module(home)
+        for name in getattr(module, "__all__", None) or list(vars(module)):
+            found = getattr(module, name)
+            if name[0] != "_" and isinstance(found, type) and issubclass(found, bases):
+                yield name, found
 
 
 def load_class(class_path: str) -> type:
@@ -332,10 +347,3 @@ def _choices(bases: tuple[type, ...]) -> str:
     if not registered:
         return " (class_path and init_args)"
     return f" ({', '.join(registered)}, or a class path)"
-
-
-def _subclasses(base: type) -> Iterator[type]:
-    yield base
-    cls: type
-    for cls in base.__subclasses__():
-        yield from _subclasses(cls)

@@ -18,13 +18,14 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.cli import accepted, checkpoint, compose, options, processes
+from lightning_gan.cli import accepted, ckpt_path, compose, launching, options
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.building import arguments, build, build_data, fitted, seed
+from lightning_gan.cli.building import build_data, build_node, built_arguments, fitted, seed
 from lightning_gan.cli.quiet import quiet
-from lightning_gan.cli.resolve import CALLBACKS, resolve
+from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.short_names import CALLBACKS
 from lightning_gan.cli.words import explained_by, short
-from lightning_gan.cli.written import text_of
+from lightning_gan.cli.written import configuration_text
 from lightning_gan.errors import InputError, NotFiniteError, StateError
 from lightning_gan.files.names import CONFIG
 from lightning_gan.files.whole import write_whole
@@ -48,15 +49,15 @@ def run(request: Request) -> int:
         if request.options is None:
             settings = resolve(compose.settings(request.words))
         else:
-            settings = resolve(options.settings(request.options))
+            settings = resolve(options.settings_of_options(request.options))
         if request.action == "print_config":
-            print(text_of(settings), end="")
+            print(configuration_text(settings), end="")
             return 0
         root = settings["trainer"]["default_root_dir"]
         check_root(root)
         given = settings["trainer"].get("max_steps", -1)
         steps = given if type(given) is int else -1  # what else it may be is looked at later
-        path = checkpoint.find(request.command, settings["ckpt_path"], root, steps)
+        path = ckpt_path.find_checkpoint(request.command, settings["ckpt_path"], root, steps)
         settings["ckpt_path"] = path
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
@@ -72,8 +73,8 @@ def run(request: Request) -> int:
 def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     """Build and run once; return the exit code and how often a run that fails may be repeated."""
     if command == "fit":
-        processes.check_strategy(settings["trainer"].get("strategy"))
-        processes.check_precision(settings["trainer"].get("precision"))
+        launching.check_strategy(settings["trainer"].get("strategy"))
+        launching.check_precision(settings["trainer"].get("precision"))
     cli = Run(settings, command)
     trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
     monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]
@@ -87,7 +88,11 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     savers = [index for index, each in enumerate(callbacks) if isinstance(each, Checkpoint)]
     callbacks.insert(savers[0] if savers else len(callbacks), stop)
     failed = False
-    with explained(cli), checkpoint.disk_explained(root), processes.together(trainer):
+    with (
+        explained(cli.datamodule),
+        ckpt_path.disk_explained(root),
+        launching.ended_together(trainer),
+    ):
         try:
             _start(command, cli, settings["ckpt_path"])
         except NotFiniteError as error:
@@ -95,13 +100,13 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
             if trainer.is_global_zero:
                 print(f"error: {error}", file=sys.stderr, flush=True)
     if stop.received is not None:
-        return processes.leave(trainer, 128 + stop.received), restarts
+        return launching.leave(trainer, 128 + stop.received), restarts
     if not failed and all(monitor.ended_by is None for monitor in monitors):
         return 0, restarts
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):  # the next attempt would go on with the same run
             logger.experiment.finish()
-    return processes.leave(trainer, UNHEALTHY), restarts
+    return launching.leave(trainer, UNHEALTHY), restarts
 
 
 def _check_repeatable(trainer: Trainer) -> None:
@@ -151,22 +156,22 @@ class Run:
         self.datamodule = build_data(settings)
         model = fitted(settings["model"], self.datamodule)
         settings = {**settings, "seed_everything": seed(settings["seed_everything"])}
-        self.model: GANModule = build("model", model)
+        self.model: GANModule = build_node("model", model)
         defaults = {a.name: a.default for a in accepted.arguments(Trainer).values()}
-        trainer = {**defaults, **arguments("trainer", Trainer, settings["trainer"])}
+        trainer = {**defaults, **built_arguments("trainer", Trainer, settings["trainer"])}
         used = [key for key in CALLBACKS if settings[key] is not None]
         if trainer["enable_checkpointing"] is False:
             used = [key for key in used if key != "checkpoint"]
         given = trainer["callbacks"] or []
-        save = SaveSettings(text_of(settings), _config_name(trainer, command))
+        save = SaveSettings(configuration_text(settings), _config_name(trainer, command))
         trainer["callbacks"] = [
             *(given if isinstance(given, list) else [given]),
             save,
-            *(build(key, settings[key]) for key in used),
+            *(build_node(key, settings[key]) for key in used),
         ]
         trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"])
         try:
-            self.trainer = Trainer(**{**trainer, "strategy": processes.strategy(trainer)})
+            self.trainer = Trainer(**{**trainer, "strategy": launching.strategy(trainer)})
         except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"trainer: {short(error)}") from error
 

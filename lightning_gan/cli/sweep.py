@@ -78,7 +78,7 @@ def expand(words: Sequence[str]) -> Iterator[dict[str, str]]:
     for override in overrides:
         texts = list(_alternatives(override))
         for text in texts:
-            compose.check(compose.parse(text))
+            compose.check_override(compose.parse(text))
         alternatives.append(texts)
     keys = [override.get_key_element() for override in overrides]
     for combination in itertools.product(*alternatives):

@@ -13,12 +13,13 @@ from pytorch_lightning import Trainer
 
 from lightning_gan import __version__
 from lightning_gan.cli import accepted
-from lightning_gan.cli.resolve import CALLBACKS, FROM_DATA, PLAYERS, Node, load_class
+from lightning_gan.cli.resolve import FROM_DATA, PLAYERS, Node, load_class
+from lightning_gan.cli.short_names import CALLBACKS
 
 NOT_PLAIN = object()
 
 
-def text_of(settings: Mapping[str, Any]) -> str:
+def configuration_text(settings: Mapping[str, Any]) -> str:
     """Return settings with every default as YAML.
 
     What the data tell the networks is not among them, so that the file also fits other data.

@@ -141,7 +141,7 @@ def names(kind_name: str) -> list[str]:
     return sorted({entry.name for entry in entries(kind_name)})
 
 
-def find(kind_name: str, name: str) -> Entry:
+def find_entry(kind_name: str, name: str) -> Entry:
     """Return the entry called ``name`` or ``distribution:name``; imports nothing.
 
     Our own components win over a plugin's of the same name, with a warning; two plugins of the same
@@ -184,7 +184,7 @@ def load(kind_name: str, name: str) -> type:
         PluginError: The name is unknown or ambiguous, the import failed, or the object does not
             fulfil the contract of its kind.
     """
-    return load_entry(find(kind_name, name))
+    return load_entry(find_entry(kind_name, name))
 
 
 def load_entry(entry: Entry) -> type:
@@ -193,7 +193,7 @@ def load_entry(entry: Entry) -> type:
         component: type = _resolve(entry.value)
     except Exception as error:
         raise PluginError(f"{entry} failed to import: {type(error).__name__}: {error}") from error
-    check(entry, component)
+    check_entry(entry, component)
     return component
 
 
@@ -206,7 +206,7 @@ def find_class(class_path: str) -> Entry | None:
     return None
 
 
-def check(entry: Entry, component: Any) -> None:
+def check_entry(entry: Entry, component: Any) -> None:
     """Check a loaded object against the base class of its kind.
 
     Raises:

@@ -30,7 +30,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan.components import registry
-from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.components.taking import Taken
+from lightning_gan.errors import InputError, PluginError
 from lightning_gan.files.bounded import excess, items
 
 # Functions that a file may name without being trusted, besides those of torch.nn.functional.
@@ -427,24 +428,19 @@ def _build(spec: Any, where: str, given: Mapping[str, Any]) -> Any:
         return found
     if "partial" in spec:
         return functools.partial(found, **arguments)
-    return _construct(found, {**arguments, **given}, where, given)
+    return _construct(found, {**arguments, **given}, where)
 
 
-def _construct(
-    cls: Callable[..., Any], arguments: dict[str, Any], where: str, given: Mapping[str, Any]
-) -> Any:
+def _construct(cls: Callable[..., Any], arguments: dict[str, Any], where: str) -> Any:
+    name = f"{_place(where)}: {getattr(cls, '__name__', repr(cls))}"
     try:
+        if isinstance(cls, type):
+            Taken(cls).check(name, map(printable, arguments))
         return cls(**arguments)
     except InputError:
         raise
     except Exception as error:
-        known = inspect.signature(cls).parameters if given else {}
-        unknown = next((name for name in given if name not in known), None)
-        hint = "" if unknown is None else nearest(unknown, known)
-        name = getattr(cls, "__name__", repr(cls))
-        raise InputError(
-            f"{_place(where)}: {name} does not take these arguments{hint}: {printable(error)}"
-        ) from error
+        raise InputError(f"{name} does not take these arguments: {printable(error)}") from error
 
 
 def _import(spec: Mapping[str, Any], where: str) -> Any:

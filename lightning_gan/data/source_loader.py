@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_gan.data.loader import ResumableLoader
+from lightning_gan.data.worker_seams import stop
 from lightning_gan.errors import InputError
 
 # Seconds to wait for a batch, and how often. Python now and then loses a process between fork and
@@ -130,7 +131,7 @@ class SourceLoader(ResumableLoader):
                     yield batch
         finally:
             if workers and os.getpid() == owner:  # a forked process has this frame, too
-                reading._shutdown_workers()  # type: ignore[attr-defined]
+                stop(reading)
                 for worker in workers:  # Python would wait for one that hangs
                     if worker.is_alive():
                         worker.kill()

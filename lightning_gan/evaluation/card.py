@@ -104,7 +104,7 @@ class ScoreCard:
         rows = [("score", "value", "better")]
         for name in scores_of.headline(self.scores):
             better = scores_of.direction(name).replace("neither", "")
-            rows.append((name, scores_of.shown(name, self.scores), better))
+            rows.append((name, scores_of.shown_score(name, self.scores), better))
         return columns(rows, rule=True)
 
     def summary(self) -> str:

@@ -54,7 +54,7 @@ class Comparison:
         difference = ["B - A"] if len(letters) == 2 else []
         lines = [["score", *letters, *difference, "better"]]
         for row in self.rows:
-            cells = [scores_of.shown(row.name, card.scores) for card in self.cards]
+            cells = [scores_of.shown_score(row.name, card.scores) for card in self.cards]
             lines.append([row.name, *cells, *(_difference(row) for _ in difference), _better(row)])
         notes = [f"note: {note}" for note in self.notes]
         return "\n".join([columns(lines, rule=True), *notes])

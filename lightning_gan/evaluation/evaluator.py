@@ -14,10 +14,10 @@ from torch import Tensor
 
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
+from lightning_gan.evaluation.catalog import Facts, Inputs, choose
 from lightning_gan.evaluation.extractors import feature_extractor
-from lightning_gan.evaluation.measures import Facts, Inputs, choose
 from lightning_gan.evaluation.plan import Plan
-from lightning_gan.evaluation.processes import rank, together, world_size
+from lightning_gan.evaluation.processes import made_together
 from lightning_gan.evaluation.reader import reader_of
 from lightning_gan.evaluation.reals import (
     Reals,
@@ -29,6 +29,7 @@ from lightning_gan.evaluation.subject import Asked, about, check_fit, sample_sha
 from lightning_gan.files.fingerprint import fingerprint
 from lightning_gan.game import randomness
 from lightning_gan.game.conditions import NoConditionError
+from lightning_gan.game.ranks import rank, world_size
 from lightning_gan.metrics.cache import kept
 from lightning_gan.metrics.features import SYMMETRIC, Bounds, Features, extract
 from lightning_gan.metrics.row_statistics import let_last
@@ -73,7 +74,7 @@ def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
         >>> print(card.table())  # doctest: +SKIP
     """
     plan = Plan(**options)
-    together(lambda: data.prepare_data() if rank() == 0 else None)  # the others wait
+    made_together(lambda: data.prepare_data() if rank() == 0 else None)  # the others wait
     set_up(data)
     return Evaluator(gan, data, plan).score(gan)
 
@@ -170,7 +171,7 @@ class Evaluator:
             return samples
 
         with self._asked.held_by(gan, self._bounds):
-            fake = together(lambda: self._features(len(index), draw, bounds))
+            fake = made_together(lambda: self._features(len(index), draw, bounds))
         classes = self._asked.classes(torch.cat([index[c] for c in _share(len(index))]))
         inputs = Inputs(fake, classes, self._real, self._train)
         scores: dict[str, float] = {}
@@ -207,7 +208,7 @@ class Evaluator:
             return self._features(len(images), images.__getitem__)
 
         if not isinstance(self.plan.features, str):
-            return together(make)
+            return made_together(make)
         key = {
             "images": sha256,
             "features": self.extractor.protocol(),
@@ -220,7 +221,7 @@ class Evaluator:
             made = make()._asdict().items()
             return {name: tensor for name, tensor in made if tensor is not None}
 
-        found = together(lambda: kept("features", json.dumps(key, sort_keys=True), by_name))
+        found = made_together(lambda: kept("features", json.dumps(key, sort_keys=True), by_name))
         features = Features(**{name: tensor.to(self._device) for name, tensor in found.items()})
         if world_size() == 1:  # else each process has a part, and statistics are of all
             let_last(features.features)

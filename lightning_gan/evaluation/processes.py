@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import torch.distributed
-
 from lightning_gan.errors import InputError
-from lightning_gan.game.ranks import gather_objects
+from lightning_gan.game.ranks import gather_objects, rank
 
 T = TypeVar("T")
 
 
-def rank() -> int:
-    """Return the number of this process, from 0."""
-    return torch.distributed.get_rank() if _distributed() else 0
-
-
-def world_size() -> int:
-    """Return the number of processes."""
-    return torch.distributed.get_world_size() if _distributed() else 1
-
-
-def together(make: Callable[[], T]) -> T:
+def made_together(make: Callable[[], T]) -> T:
     """Return what this process makes, once all have made theirs; where one fails, all do.
 
     Raises:
@@ -42,9 +30,5 @@ def together(make: Callable[[], T]) -> T:
 
 def one_after_the_other(make: Callable[[], T]) -> T:
     """Return what this process makes after the first process has made it, say in a cache."""
-    first = together(lambda: make() if rank() == 0 else None)
+    first = made_together(lambda: make() if rank() == 0 else None)
     return make() if first is None else first
-
-
-def _distributed() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -72,7 +72,7 @@ def best(name: str, values: Sequence[float | None]) -> int | None:
     return losses.index(min(finite))
 
 
-def shown(name: str, scores: Mapping[str, float]) -> str:
+def shown_score(name: str, scores: Mapping[str, float]) -> str:
     """Return a score as a person reads it, with its interval or standard deviation.
 
     Example:

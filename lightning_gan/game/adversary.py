@@ -19,7 +19,7 @@ from lightning_gan.game.checks import head_factors
 from lightning_gan.game.engine import Engine
 from lightning_gan.game.fitting import check_apart
 from lightning_gan.game.game import LOST_EVERY
-from lightning_gan.game.guard import Guard, not_finite
+from lightning_gan.game.guard import Guard, any_not_finite
 from lightning_gan.game.loop_checks import (
     bind,
     check_choices,
@@ -310,7 +310,7 @@ class Adversary(Referencing):
             objective, reading = update.compute(step, due)
         update.note(len(step.fake), reading, acts=objective is not None)
         loss = _or_zero(objective, step)
-        update.guard.verdicts = [(update.side, not_finite([loss.detach()]))]
+        update.guard.verdicts = [(update.side, any_not_finite([loss.detach()]))]
         update.guard.settle()
         self._share_statistics()
         if not accumulate:

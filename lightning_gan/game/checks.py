@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lightning_gan.errors import InputError
 from lightning_gan.types import SampleRange, describe, finite, fits, range_bounds
@@ -144,8 +144,3 @@ def head_factors(given: Any) -> list[float] | None:
             f"head_weights must be a list of numbers, one for each head, or None, got {given!r}"
         )
     return [finite(weight, f"head_weights[{index}]") for index, weight in enumerate(given)]
-
-
-def is_compiled(network: nn.Module) -> bool:
-    """Whether ``network.compile()`` was called."""
-    return network._compiled_call_impl is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from lightning_gan.errors import InputError
-from lightning_gan.game.checks import is_compiled
 from lightning_gan.game.gan import GAN
+from lightning_gan.game.torch_seams import is_compiled
 
 
 def compile_networks(gan: GAN, device: torch.device) -> None:

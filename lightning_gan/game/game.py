@@ -18,7 +18,7 @@ from lightning_gan.game.checks import check_generated
 from lightning_gan.game.conditions import class_entry, with_classes
 from lightning_gan.game.engine import Engine
 from lightning_gan.game.gan import GAN
-from lightning_gan.game.graphs.checks import check_graph, check_optimizers
+from lightning_gan.game.graphs.capturable import check_graph, check_optimizers
 from lightning_gan.game.graphs.steps import GraphedSteps, graphed_steps
 from lightning_gan.game.guard import Guard
 from lightning_gan.game.loop_checks import check_tensor

@@ -25,7 +25,6 @@ from lightning_gan.game.checks import (
     check_range,
     check_samples,
     head_factors,
-    is_compiled,
 )
 from lightning_gan.game.conditions import Conditions, NoConditionError, class_entry, classes_of
 from lightning_gan.game.fitting import check_apart, check_owner, check_parts
@@ -35,6 +34,7 @@ from lightning_gan.game.sampling import class_labels, draw_inputs, generate
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
 from lightning_gan.game.statistics import reestimate_statistics
+from lightning_gan.game.torch_seams import is_compiled
 from lightning_gan.generators.base import Generator
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.priors.base import Prior

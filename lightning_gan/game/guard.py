@@ -11,6 +11,7 @@ from torch.nn.utils import get_total_norm
 
 from lightning_gan.game.optimization import dense
 from lightning_gan.game.side import Side
+from lightning_gan.game.torch_seams import buffers_of, copy_all, note_non_finite, version
 
 # What the check of torch's gradient scaler takes.
 TAKEN = frozenset({torch.float16, torch.float32, torch.float64})
@@ -46,7 +47,7 @@ class Guard:
         self._places = [
             _Place(layer, name)
             for layer in layers.values()
-            for name in layer._buffers  # those that are None so far as well
+            for name in buffers_of(layer)  # those that are None so far as well
         ]
         plain = nn.Module.get_extra_state
         self._layers = [e for e in layers.values() if type(e).get_extra_state is not plain]
@@ -62,7 +63,7 @@ class Guard:
         """Keep a player's optimizer from stepping where a gradient is not finite."""
         optimizer = side.optimizer
         assert optimizer is not None
-        skip = not_finite(gradients)
+        skip = any_not_finite(gradients)
         fused = False not in [bool(group.get("fused")) for group in optimizer.param_groups]
         # Fused SGD, told to skip its first step, keeps a momentum that it never initialized.
         if fused and isinstance(optimizer, (torch.optim.Adam, torch.optim.AdamW)):
@@ -108,7 +109,7 @@ class Guard:
     def _keep(self, places: list[_Place]) -> None:
         known = [place for place in places if place.fits()]
         if known:
-            torch._foreach_copy_([p.kept for p in known], [p.buffer for p in known])
+            copy_all([p.kept for p in known], [p.buffer for p in known])
         for place in places:
             place.keep()
 
@@ -124,6 +125,7 @@ class _Place:
 
     def __init__(self, layer: nn.Module, name: str) -> None:
         self.layer, self.name = layer, name
+        self._buffers = buffers_of(layer)
         self.kept = torch.empty(0)
         self._original: Tensor | None = None
         self._version = -1
@@ -131,7 +133,7 @@ class _Place:
     @property
     def buffer(self) -> Tensor:
         """What the layer has under this name now; in spite of the type, it may be None."""
-        return self.layer._buffers[self.name]  # type: ignore[return-value]
+        return self._buffers[self.name]  # type: ignore[return-value]
 
     def came_or_went(self) -> bool:
         """Whether the buffer was None and is not now, or the other way round."""
@@ -149,7 +151,7 @@ class _Place:
         if buffer is None:
             return False
         # Kernels of batch norm change without a new version.
-        return not self.is_large() or _version(buffer) != self._version
+        return not self.is_large() or version(buffer) != self._version
 
     def fits(self) -> bool:
         """Whether the copy can take the buffer's values."""
@@ -165,7 +167,7 @@ class _Place:
             return
         if not self.fits():
             self.kept = buffer.detach().clone()
-        self._version = _version(buffer)
+        self._version = version(buffer)
 
     def restore(self, value: Tensor) -> None:
         """Give the buffer a value, be it the same object as before or another in its place."""
@@ -175,11 +177,7 @@ class _Place:
             setattr(self.layer, self.name, self._original)
 
 
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version
-
-
-def not_finite(tensors: list[Tensor]) -> Tensor:
+def any_not_finite(tensors: list[Tensor]) -> Tensor:
     """Return 1.0 where any element is NaN or infinite, else 0.0: float32, on their device.
 
     One pass, and on a GPU one kernel, without a wait: the check of torch's gradient scaler, which
@@ -193,11 +191,10 @@ def not_finite(tensors: list[Tensor]) -> Tensor:
         return torch.zeros((), dtype=torch.float32)
     device = tensors[0].device
     found = torch.zeros((), dtype=torch.float32, device=device)
-    one = torch.ones((), dtype=torch.float32, device=device)
     taken = TAKEN_ON_CPU if device.type == "cpu" else TAKEN
     plain = [t for t in tensors if t.dtype in taken and t.layout is torch.strided]
     if plain:
-        torch._amp_foreach_non_finite_check_and_unscale_(plain, found, one)
+        note_non_finite(plain, found)
     if len(plain) < len(tensors):
         known = set(map(id, plain))
         norm = get_total_norm([dense(tensor) for tensor in tensors if id(tensor) not in known])

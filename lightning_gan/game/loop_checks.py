@@ -13,9 +13,10 @@ from lightning_gan.augments.base import Augment
 from lightning_gan.balances.base import Balance
 from lightning_gan.components.part import Part
 from lightning_gan.errors import InputError
-from lightning_gan.game.checks import check_labels, check_samples, is_compiled
+from lightning_gan.game.checks import check_labels, check_samples
 from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.game.fitting import check_kinds, check_owner, check_requirements
+from lightning_gan.game.torch_seams import is_compiled
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.schedules.base import Schedule

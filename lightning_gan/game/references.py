@@ -12,6 +12,7 @@ from lightning_gan.components.part import Part
 from lightning_gan.components.spec import printable
 from lightning_gan.errors import InputError, StateError
 from lightning_gan.files.fingerprint import fingerprint
+from lightning_gan.game.torch_seams import with_versions_of
 
 
 class Referencing(nn.Module):
@@ -35,9 +36,9 @@ class Referencing(nn.Module):
         """
         left_out = self._referenced.names(self)
         if left_out:
-            own, metadata = super().state_dict(), getattr(state_dict, "_metadata", None)
+            own, given = super().state_dict(), state_dict
             state_dict = OrderedDict({**{name: own[name] for name in left_out}, **state_dict})
-            state_dict._metadata = metadata  # versions of layers, by which torch converts
+            state_dict = with_versions_of(state_dict, given)
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except RuntimeError as error:

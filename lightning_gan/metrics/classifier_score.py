@@ -17,6 +17,8 @@ class ClassifierScore(RowMetric):
     Salimans et al. 2016, section 4; see :func:`classifier_score`. Between 1 and the number of
     classes; larger is better. Only with the Inception network's logits is it the inception score.
 
+    ``torchmetrics.image.InceptionScore`` divides its samples by the global random state.
+
     Args:
         splits: Number of parts that are scored one by one.
         seed: Seed of the division into parts; no global random state is touched.

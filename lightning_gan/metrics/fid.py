@@ -19,6 +19,10 @@ class FID(Metric):
     means and covariances. The distance of finite sets is biased upward, the more so the fewer
     samples and the more features there are: compare only numbers of the same N.
 
+    ``torchmetrics.image.FrechetInceptionDistance`` takes images and roots of the eigenvalues of a
+    product of covariances, which rounding pushes off zero where one is singular; this one takes
+    features of any network, and its trace is exact there.
+
     Sums are kept in float64 and added over processes. Feed the real side once and score many
     generators with ``metric.clone()``.
 

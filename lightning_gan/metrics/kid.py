@@ -20,6 +20,8 @@ class KID(RowMetric):
     Binkowski et al. 2018, section 4; see :func:`kernel_distance`. Unbiased for every number of
     samples, so it may be slightly negative. Smaller is better.
 
+    ``torchmetrics.image.KernelInceptionDistance`` draws its subsets from the global random state.
+
     Args:
         subsets: Number of random subsets that are averaged.
         subset_size: Samples of each set in a subset.

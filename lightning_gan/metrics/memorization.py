@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from lightning_gan.errors import InputError
-from lightning_gan.metrics.neighbors import median_spacing, nearest, spacing
+from lightning_gan.metrics.neighbors import median_spacing, nearest_rows, spacing
 from lightning_gan.metrics.row_statistics import statistic
 from lightning_gan.metrics.rows import RowMetric, check_sets, shuffle
 
@@ -72,7 +72,7 @@ def memorization(
     """
     check_sets("memorization", train, fake, at_least=2)
     scale = median_spacing(statistic(_spacings_of_some, train, len(fake), seed))
-    distances = nearest(fake, train, k=1)[0] / scale
+    distances = nearest_rows(fake, train, k=1)[0] / scale
     return {
         "memorization": (distances < threshold).double().mean(),
         "nearest_train_distance": distances.quantile(0.5),

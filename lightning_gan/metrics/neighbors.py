@@ -19,7 +19,7 @@ _ROUNDING = 64 * torch.finfo(torch.float64).eps
 
 
 @torch.no_grad()
-def nearest(
+def nearest_rows(
     queries: Tensor,
     reference: Tensor,
     k: int,
@@ -168,7 +168,7 @@ def spacing(samples: Tensor, n: int | None = None) -> Tensor:
     """
     if n is None:
         return radii_of(samples, k=1)
-    return nearest(samples[:n], samples, k=1, exclude_self=True)[0].squeeze(1)
+    return nearest_rows(samples[:n], samples, k=1, exclude_self=True)[0].squeeze(1)
 
 
 def median_spacing(spacings: Tensor) -> Tensor:
@@ -194,7 +194,7 @@ def median_spacing(spacings: Tensor) -> Tensor:
 
 
 def _distances_to_others(samples: Tensor, k: int) -> Tensor:
-    return nearest(samples, samples, k, exclude_self=True)[0]
+    return nearest_rows(samples, samples, k, exclude_self=True)[0]
 
 
 def _smallest(block: Tensor, k: int) -> Tensor:

@@ -18,7 +18,7 @@ LARGEST = 32 * 2**20  # bytes of a text file that is read whole
 
 
 @dataclass(frozen=True)
-class Entry:
+class FileEntry:
     """A file of the run, or a folder of many.
 
     Attributes:
@@ -55,7 +55,7 @@ def check_run(folder: Path) -> None:
         )
 
 
-def text_of(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
     """Return what a text file says; None if it is absent, unreadable or larger than 32 MB."""
     try:
         if not path.is_file() or path.stat().st_size > LARGEST:
@@ -95,7 +95,7 @@ def human_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def entries(folder: Path) -> list[Entry]:
+def file_entries(folder: Path) -> list[FileEntry]:
     """Return the files of a run, the page itself left out, and long folders as one entry."""
     found = []
     for place, folders, names in os.walk(folder):
@@ -135,9 +135,9 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part[:18]), "") if part[0] in "0123456789" else (-1, part) for part in parts]
 
 
-def _entry(folder: Path, path: Path, size: int, seconds: float, count: int = 1) -> Entry:
+def _entry(folder: Path, path: Path, size: int, seconds: float, count: int = 1) -> FileEntry:
     name = path.relative_to(folder).as_posix() + ("/" if count > 1 else "")
-    return Entry(name, link_to(name), human_size(size), human_time(seconds), count)
+    return FileEntry(name, link_to(name), human_size(size), human_time(seconds), count)
 
 
 def _stat(path: Path) -> tuple[int, float]:

@@ -18,10 +18,10 @@ from lightning_gan import __version__
 from lightning_gan.errors import InputError
 from lightning_gan.files import names
 from lightning_gan.files.whole import write_whole
-from lightning_gan.report import curves, files, pictures, records, scores
+from lightning_gan.report import curves, files, pictures, records, score_tables
 from lightning_gan.report.metrics import Metrics, read_metrics
 from lightning_gan.report.settings import Settings, read_settings
-from lightning_gan.report.tree import tree
+from lightning_gan.report.settings_tree import tree
 
 HIGHLIGHTS = 5
 LOSSES = ("loss/discriminator", "loss/generator")
@@ -76,7 +76,7 @@ def render(folder: Path) -> str:
     families, family_notes = pictures.read_families(folder)
     others, other_notes = pictures.read_others(folder)
     losses = folder / names.LOSSES
-    tables = scores.tables(cards)
+    tables = score_tables.tables(cards)
     charted = {f"val/{panel.title}" for table in tables for panel in table.panels}
     panels, panel_notes = curves.panels(metrics.series, without=charted)
     seen = [one.step for one in cards] + [finding.step for finding in findings]
@@ -108,7 +108,7 @@ def render(folder: Path) -> str:
             settings=settings,
             tree=tree(settings.values),
             command=f"lightning-gan fit --config {shlex.quote(str(folder / names.CONFIG))}",
-            entries=files.entries(folder),
+            entries=files.file_entries(folder),
             has_checkpoints=any(folder.glob("checkpoints/*.ckpt")),
             made=f"{files.human_time(time.time())} by lightning-gan {__version__}",
         )
@@ -120,7 +120,7 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals["said"] = scores.said
+    environment.globals["said"] = score_tables.said_of
     return environment.from_string(_asset("page.html"))
 
 
@@ -186,7 +186,7 @@ def _concerns(findings: Iterable[records.Finding]) -> list[Concern]:
 def _highlights(cards: list[records.Measured], metrics: Metrics) -> list[tuple[str, str, str]]:
     """Return name, value and a remark: the newest scores, or else the newest losses."""
     if cards:
-        return scores.highlights(cards[-1], HIGHLIGHTS)
+        return score_tables.highlights(cards[-1], HIGHLIGHTS)
     validated = [key for key in sorted(metrics.series) if key.startswith("val/")]
     found = [metrics.series[key] for key in (*LOSSES, *validated) if key in metrics.series]
     return [

@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
-from lightning_gan.report.files import natural, text_of
+from lightning_gan.report.files import natural, read_text
 
 # What reading a card raises if the file is cut off, damaged, or made to break its reader.
 _UNREADABLE = (InputError, OSError, RecursionError, OverflowError, AttributeError)
@@ -69,7 +69,7 @@ def read_cards(folder: Path) -> tuple[list[Measured], list[str]]:
 
 def read_findings(path: Path) -> tuple[list[Finding], list[str]]:
     """Return the findings of a run in the order of the file, and a note on damaged lines."""
-    lines = [line for line in (text_of(path) or "").split("\n") if line.strip("\0\r ")]
+    lines = [line for line in (read_text(path) or "").split("\n") if line.strip("\0\r ")]
     values = [_parsed(line) for line in lines]
     found = [_finding(value) for value in values if isinstance(value, dict)]
     damaged = len(values) - len(found)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lightning_gan.report.files import text_of
+from lightning_gan.report.files import read_text
 
 PARTS = ("generator", "discriminator", "loss", "alternation", "augment", "prior")
 
@@ -62,7 +62,7 @@ class Settings:
 
 def read_settings(path: Path) -> Settings:
     """Read a configuration; one that cannot be read is shown as it is."""
-    text = text_of(path)
+    text = read_text(path)
     if not text:
         return Settings(note="There is no config.yaml.")
     header = re.match(r"# lightning-gan (\S{1,40}?):? ", text)

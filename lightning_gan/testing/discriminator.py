@@ -17,10 +17,10 @@ from lightning_gan.testing.gradients import check_gradients, check_training
 from lightning_gan.testing.inputs import SIZES, N, cases, samples_in
 from lightning_gan.testing.network import (
     check_function,
-    check_labels,
+    check_heeds_labels,
     check_network_attributes,
     jittered,
-    run,
+    run_network,
 )
 from lightning_gan.types import DiscriminatorOutput, SampleRange, describe, map_tensors
 
@@ -60,7 +60,7 @@ def check_discriminator(
             x = samples_in(sample_range, shape)
         _check_output(own, x, condition)
         check_function(own, x, condition, couples_samples=coupled)
-        check_labels(own, x, condition, y)
+        check_heeds_labels(own, x, condition, y)
         check_training(own, x, condition)
         check_gradients(own, x, condition, reach)
         _check_double_backward(own, x, condition)
@@ -71,7 +71,7 @@ def _check_output(own: Discriminator, x: Tensor, y: Any) -> None:
     discriminator = copy.deepcopy(own)
     for mode in (True, False):
         discriminator.train(mode)
-        output: DiscriminatorOutput = run(discriminator, x, y)
+        output: DiscriminatorOutput = run_network(discriminator, x, y)
         for index, logits in enumerate(output.heads):
             what = f"head {index}" if len(output.heads) > 1 else "its result"
             expect_tensor(discriminator, logits, (N, ...), torch.float32, what)
@@ -94,4 +94,4 @@ def _check_feature(discriminator: Discriminator, feature: Tensor) -> None:
 
 def _check_double_backward(discriminator: Discriminator, x: Tensor, y: Any) -> None:
     network = jittered(discriminator).float().train()
-    check_double_backward(discriminator, lambda x: run(network, x, y).total(), x, network)
+    check_double_backward(discriminator, lambda x: run_network(network, x, y).total(), x, network)

@@ -14,12 +14,12 @@ from lightning_gan.priors.base import Prior
 from lightning_gan.testing.base import check_any
 from lightning_gan.testing.expectations import conformance, expect, expect_tensor, told
 from lightning_gan.testing.gradients import check_gradients, check_training
-from lightning_gan.testing.inputs import SIZES, N, cases, rows
+from lightning_gan.testing.inputs import SIZES, N, cases, input_rows
 from lightning_gan.testing.network import (
     check_function,
-    check_labels,
+    check_heeds_labels,
     check_network_attributes,
-    run,
+    run_network,
 )
 from lightning_gan.types import GeneratorOutput, map_tensors, range_bounds
 
@@ -59,7 +59,7 @@ def check_generator(
             z = sample(N, own.latent_dim, generator=None, device="cpu")
         _check_output(own, z, condition)
         check_function(own, z, condition, couples_samples=False)
-        check_labels(own, z, condition, y)
+        check_heeds_labels(own, z, condition, y)
         _check_condition_matters(own, z, condition, y)
         check_training(own, z, condition)
         check_gradients(own, z, condition, reach)
@@ -86,7 +86,7 @@ def _check_output(own: Generator, z: Tensor, y: Any) -> None:
     generator = copy.deepcopy(own)
     for mode in (True, False):
         generator.train(mode)
-        output: GeneratorOutput = run(generator, z, y)
+        output: GeneratorOutput = run_network(generator, z, y)
         expect_tensor(generator, output.samples, (N, *generator.sample_shape), torch.float32)
         for name, product in output.extra.items():
             map_tensors(lambda t: _check_product(generator, name, t), product)  # noqa: B023
@@ -113,7 +113,10 @@ def _check_condition_matters(generator: Generator, z: Tensor, y: Any, given: Any
         return  # the same condition for all
     generator.eval()
     with torch.no_grad():
-        one, other = run(generator, z, y).samples, run(generator, z, rows(y, order)).samples
+        one, other = (
+            run_network(generator, z, y).samples,
+            run_network(generator, z, input_rows(y, order)).samples,
+        )
     expect(
         not torch.equal(one, other),
         generator,

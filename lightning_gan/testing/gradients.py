@@ -11,7 +11,7 @@ from torch import Tensor
 from lightning_gan.testing.computing import check_randomness, is_nonzero
 from lightning_gan.testing.expectations import expect, told
 from lightning_gan.testing.inputs import Network
-from lightning_gan.testing.network import jittered, run
+from lightning_gan.testing.network import jittered, run_network
 from lightning_gan.types import DiscriminatorOutput, map_tensors
 
 ATTEMPTS = 8  # passes in training mode, for parameters that are used at random
@@ -34,7 +34,7 @@ def check_gradients(
     unused = set(trained)
     for attempt in range(ATTEMPTS):
         x = x.detach().clone().requires_grad_()
-        output = run(network, x, y)
+        output = run_network(network, x, y)
         if attempt == 0:
             _check_input_gradient(network, x, [h for h in _heads(output) if h.requires_grad])
         unused = _not_reached(unused, trained, output)
@@ -55,7 +55,7 @@ def check_gradients(
 def check_training(network: Network, x: Tensor, y: Any) -> None:
     """Check where the network takes its randomness from while it is trained."""
     network = jittered(network).float().train()
-    check_randomness(network, lambda: run(network, x, y))
+    check_randomness(network, lambda: run_network(network, x, y))
 
 
 def _check_input_gradient(network: Network, x: Tensor, heads: list[Tensor]) -> None:

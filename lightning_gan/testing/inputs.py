@@ -87,13 +87,13 @@ def check_condition(component: Any, y: Any, what: str = "y") -> None:
     map_tensors(check, y)
 
 
-def rows(tree: Any, index: int | Tensor) -> Any:
+def input_rows(tree: Any, index: int | Tensor) -> Any:
     """Return one row, as a batch of one, or several of every tensor of a tree."""
     if isinstance(index, int):
         return map_tensors(lambda t: t[index : index + 1], tree)
     return map_tensors(lambda t: t[index], tree)
 
 
-def described(y: Any) -> str:
+def described_condition(y: Any) -> str:
     """Return what a condition is, for a sentence."""
     return "no condition" if y is None else f"the condition {describe(y)}"

@@ -15,7 +15,7 @@ from lightning_gan.generators.base import Generator
 from lightning_gan.testing.base import passed_again, same_state
 from lightning_gan.testing.computing import check_device
 from lightning_gan.testing.expectations import close, expect, told
-from lightning_gan.testing.inputs import N, Network, described, rows, with_labels
+from lightning_gan.testing.inputs import N, Network, described_condition, input_rows, with_labels
 from lightning_gan.types import (
     DiscriminatorOutput,
     Player,
@@ -72,7 +72,7 @@ def check_network_attributes(network: Network) -> None:
         make_optimizer(player, network, (), None)
 
 
-def run(network: Network, x: Tensor, y: Any) -> Any:
+def run_network(network: Network, x: Tensor, y: Any) -> Any:
     """Return the output of a network, whole, in the form that the game reads.
 
     Raises:
@@ -80,7 +80,7 @@ def run(network: Network, x: Tensor, y: Any) -> Any:
     """
     with told(
         network,
-        f"must compute an output of {describe(x)} and {described(y)}, but failed",
+        f"must compute an output of {describe(x)} and {described_condition(y)}, but failed",
         "a condition of another kind is given to the check with y=..., sizes with sizes=(...)",
     ):
         output = network(x, y)
@@ -90,7 +90,7 @@ def run(network: Network, x: Tensor, y: Any) -> Any:
         return output if isinstance(output, DiscriminatorOutput) else DiscriminatorOutput(output)
 
 
-def main(output: Any) -> list[Tensor]:
+def main_outputs(output: Any) -> list[Tensor]:
     """Return the tensors of an output that the game itself uses: samples, or all logits."""
     if not isinstance(output, DiscriminatorOutput):
         return [output.samples]
@@ -138,16 +138,16 @@ def check_function(network: Network, x: Tensor, y: Any, *, couples_samples: bool
     if not couples_samples:
         for i in range(N):
             expect(
-                _all_close(rows(output, i), _run(network, x[i : i + 1], rows(y, i))),
+                _all_close(input_rows(output, i), _run(network, x[i : i + 1], input_rows(y, i))),
                 network,
                 "must judge or make each sample independently of the batch in eval mode, but one "
                 "alone gives another result (a discriminator may declare couples_samples)",
             )
     meta = map_tensors(lambda t: t.to("meta"), y)
-    check_device(network, lambda network: main(_read(network, network(x.to("meta"), meta))))
+    check_device(network, lambda network: main_outputs(_read(network, network(x.to("meta"), meta))))
 
 
-def check_labels(network: Network, x: Tensor, y: Any, given: Any) -> None:
+def check_heeds_labels(network: Network, x: Tensor, y: Any, given: Any) -> None:
     """Check that a conditional network heeds class labels, and another one does not.
 
     Args:
@@ -177,10 +177,10 @@ def check_labels(network: Network, x: Tensor, y: Any, given: Any) -> None:
     if network.num_classes > 1:
         zero, one = (with_labels(network, y, labels) for labels in (0 * ones, ones))
         with torch.no_grad():
-            output = run(network, x, zero)
+            output = run_network(network, x, zero)
         auxiliary = getattr(output, "class_logits", None) is not None
         expect(
-            auxiliary or not _all_close(main(output), _run(network, x, one)),
+            auxiliary or not _all_close(main_outputs(output), _run(network, x, one)),
             network,
             "must depend on the labels where num_classes is set, but classes 0 and 1 give the "
             "same: use y, or set num_classes to None",
@@ -204,7 +204,7 @@ def _read(network: Network, output: Any) -> Any:
 
 def _run(network: Network, x: Tensor, y: Any) -> list[Tensor]:
     with torch.no_grad():
-        return main(run(network, x, y))
+        return main_outputs(run_network(network, x, y))
 
 
 def _all_close(ones: list[Tensor], others: list[Tensor]) -> bool:

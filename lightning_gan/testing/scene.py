@@ -21,7 +21,7 @@ from lightning_gan.testing.expectations import expect, told
 from lightning_gan.testing.inputs import (
     N,
     check_condition,
-    described,
+    described_condition,
     labels_for,
     samples_in,
 )
@@ -101,7 +101,8 @@ class Scene:
 
     def _step(self, player: Player, part: Part, name: str) -> AdversarialStep:
         with told(
-            self.generator, f"must generate from {N} latents and {described(self.y)}, but failed"
+            self.generator,
+            f"must generate from {N} latents and {described_condition(self.y)}, but failed",
         ):
             z = self.latents(N)
             output = as_generator_output(self.generator(z, self.y))
@@ -166,7 +167,8 @@ class Scene:
             with told(part, "prepare failed in an update of the generator"):
                 part.prepare(step)  # it may choose the condition
             with told(
-                self.discriminator, f"must judge samples with {described(step.fake_y)}, but failed"
+                self.discriminator,
+                f"must judge samples with {described_condition(step.fake_y)}, but failed",
             ):
                 said, made = step.fake_output, step.generator_output
         for need in sorted(needs):

@@ -29,7 +29,7 @@ _FOREIGN = re.compile(r"\bglobal\b", re.IGNORECASE)
 _told: weakref.WeakSet[GAN] = weakref.WeakSet()  # of what cannot be saved
 
 
-def described(gan: GAN, states: dict[str, Any] | None) -> dict[str, Any]:
+def description_of(gan: GAN, states: dict[str, Any] | None) -> dict[str, Any]:
     """Return what a checkpoint says of a module besides its weights.
 
     Args:

@@ -19,7 +19,7 @@ from lightning_gan.game import freezing, randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.held_out import evaluated
 from lightning_gan.training import log
-from lightning_gan.training.checkpoint import KEY, described, read_checkpoint
+from lightning_gan.training.checkpoint import KEY, description_of, read_checkpoint
 from lightning_gan.training.seams.transfer import is_there
 from lightning_gan.training.session import Session
 
@@ -173,7 +173,7 @@ class GANModule(GAN, LightningModule):
         """Add the spec that rebuilds the module, and the states of all ranks."""
         if KEY not in checkpoint:
             states = None if self.session is None else self.session.states()
-            checkpoint[KEY] = described(self, states)
+            checkpoint[KEY] = description_of(self, states)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Freeze what was frozen; keep the states of ranks until training starts."""

@@ -31,7 +31,7 @@ def configured(sides: Sequence[Side]) -> list[dict[str, Any]]:
     ]
 
 
-def check_kinds(sides: Sequence[Side], then: Configured, now: Configured) -> None:
+def check_same_kinds(sides: Sequence[Side], then: Configured, now: Configured) -> None:
     """Check that states can be loaded: they are those of the same classes.
 
     Args:

@@ -18,13 +18,13 @@ from lightning_gan.game import randomness
 from lightning_gan.game.compilation import compile_networks
 from lightning_gan.game.game import LOST_EVERY, Game
 from lightning_gan.game.gan import GAN
-from lightning_gan.game.graphs.checks import check_graph
+from lightning_gan.game.graphs.capturable import check_graph
 from lightning_gan.game.optimization import spare_gpu_queries
 from lightning_gan.game.ranks import gather_objects
 from lightning_gan.game.side import Side
 from lightning_gan.training import log, rank_states, resuming
-from lightning_gan.training.engine import LightningEngine
 from lightning_gan.training.holding import hold_out
+from lightning_gan.training.lightning_engine import LightningEngine
 from lightning_gan.training.meter import Meter
 from lightning_gan.training.seams import hooks, saving
 from lightning_gan.training.seams.clock import one_count
@@ -128,7 +128,7 @@ class Session(Callback):
         game.gives_up = False  # at a log
         self._configured = resuming.configured(game.sides)
         if self._saved.get("configured"):
-            resuming.check_kinds(game.sides, self._saved["configured"], self._configured)
+            resuming.check_same_kinds(game.sides, self._saved["configured"], self._configured)
         begun = [each["batches"] for each in gather_objects(gan.progress.state_dict())]
         if len(set(begun)) > 1:
             raise InputError(

@@ -21,8 +21,8 @@ from segments import CPU, in_turns, quiet, ratio, timed
 from torch.utils.data import DataLoader
 
 from lightning_gan import GANModule, create_discriminator, create_generator, create_loss
-from lightning_gan.benchmark.batches import ItemByItem
-from lightning_gan.benchmark.machine import describe
+from lightning_gan.benchmark.feeding import ItemByItem
+from lightning_gan.benchmark.machine import describe_machine
 from lightning_gan.data import MNIST, ImageData, RandomImages
 from lightning_gan.game.side import Side
 from lightning_gan.regularizers.r1 import R1Regularizer
@@ -157,7 +157,7 @@ def main() -> None:
     words = parser.parse_args()
     quiet(words.threads)
     found = {w: measure(w, words.root, words.rounds, words.steps) for w in words.workloads}
-    print(describe(CPU))
+    print(describe_machine(CPU))
     for workload, rows in found.items():
         print(f"\n| {workload} | ms a step | speed (least to most) | against |\n|---|---|---|---|")
         for name, row in rows.items():
@@ -168,7 +168,7 @@ def main() -> None:
             )
     if words.out:
         with open(words.out, "w") as file:
-            json.dump({"machine": describe(CPU), "rows": found}, file, indent=1)
+            json.dump({"machine": describe_machine(CPU), "rows": found}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from segments import CPU, LEAN, in_turns, quiet, timed
 
 from lightning_gan import GANModule, create_discriminator, create_generator, create_loss
 from lightning_gan.alternations.alternating import Alternating
-from lightning_gan.benchmark.clock import Cost
-from lightning_gan.benchmark.machine import describe
+from lightning_gan.benchmark.machine import describe_machine
+from lightning_gan.benchmark.timers import Cost
 from lightning_gan.data import RandomImages
 
 BASE: dict[str, int] = {
@@ -223,10 +223,12 @@ def main() -> None:
         found = {name: measure(name, words.rounds, words.steps) for name in chosen}
         if words.only in PROCESSES_AXIS:
             found[PROCESSES_AXIS] = measure_processes(words.rounds)
-    print(describe(CPU))
+    print(describe_machine(CPU))
     print(table(found))
     if words.out:
-        words.out.write_text(json.dumps({"machine": describe(CPU), "axes": found}, indent=1) + "\n")
+        words.out.write_text(
+            json.dumps({"machine": describe_machine(CPU), "axes": found}, indent=1) + "\n"
+        )
     if words.plot:
         plot(found, words.plot)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lightning_gan.benchmark.clock import Cost, Stopwatch
+from lightning_gan.benchmark.timers import Cost, Stopwatch
 
 WARMUP = 3
 CPU = torch.device("cpu")

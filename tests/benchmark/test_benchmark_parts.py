@@ -17,14 +17,14 @@ from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.augments.base import Augment
 from lightning_gan.balances.base import Balance
 from lightning_gan.benchmark import machine
-from lightning_gan.benchmark.batches import plain_batches, tuned_batches
-from lightning_gan.benchmark.clock import Cost, Stopwatch
-from lightning_gan.benchmark.imitation import check, d_steps
+from lightning_gan.benchmark.benchmark_plan import WARMUP, BenchmarkPlan
+from lightning_gan.benchmark.feeding import plain_batches, tuned_batches
+from lightning_gan.benchmark.imitation import check_imitable, d_steps
 from lightning_gan.benchmark.measure import measure
 from lightning_gan.benchmark.plain import PlainLoop
-from lightning_gan.benchmark.plan import WARMUP, Plan
 from lightning_gan.benchmark.result import PLAIN, TUNED, Result
 from lightning_gan.benchmark.rounds import OURS, Rounds
+from lightning_gan.benchmark.timers import Cost, Stopwatch
 from lightning_gan.data import Digits, MixtureRing, RandomImages
 from lightning_gan.errors import InputError
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
@@ -126,7 +126,7 @@ class Together(Alternation):
 )
 def test_what_the_loops_cannot_do_is_named(parts, change):
     with pytest.raises(InputError) as error:
-        check(toys.gan(**parts), "32-true")
+        check_imitable(toys.gan(**parts), "32-true")
     assert str(error.value) == (
         "benchmark compares with short hand-written loops, which cannot do all that this module "
         f"does: leave it out with {change}"
@@ -165,7 +165,7 @@ def test_schedules_paired_losses_and_drawn_labels_are_named():
     )
     gan.loss.needs_real_logits_for_generator = True
     with pytest.raises(InputError) as error:
-        check(gan, "32-true")
+        check_imitable(gan, "32-true")
     assert str(error.value).endswith(
         "leave it out with loss=non_saturating model.fake_labels=real model.schedules=null"
     )
@@ -173,7 +173,7 @@ def test_schedules_paired_losses_and_drawn_labels_are_named():
 
 def test_other_precisions_are_refused():
     with pytest.raises(InputError) as error:
-        check(toys.gan(), "16-mixed")
+        check_imitable(toys.gan(), "16-mixed")
     assert str(error.value) == (
         "benchmark: trainer.precision must be one of 32-true, bf16-mixed, 64-true, got 16-mixed"
     )
@@ -213,7 +213,7 @@ class Writing(GANModule):
 
 
 def test_rounds_take_turns(tmp_path):
-    plan, diary = Plan(rounds=2, steps=3), []
+    plan, diary = BenchmarkPlan(rounds=2, steps=3), []
     gan = toys.gan()
     gan.__class__ = Writing
     gan.diary = diary
@@ -247,7 +247,7 @@ def test_a_lap_is_the_time_since_the_start():
 @pytest.mark.parametrize("value", [0, 1.5, True])
 def test_a_plan_checks_its_numbers(name, value):
     with pytest.raises(InputError) as error:
-        Plan(**{name: value})
+        BenchmarkPlan(**{name: value})
     assert str(error.value) == f"{name} must be a whole number from 1, got {value!r}"
 
 
@@ -255,7 +255,7 @@ def test_a_plan_checks_its_numbers(name, value):
 
 
 def run(tmp_path, data, **options):
-    plan = Plan(rounds=2, steps=1)
+    plan = BenchmarkPlan(rounds=2, steps=1)
     trainer = toys.trainer(
         tmp_path, **{"max_steps": plan.batches, "limit_val_batches": 0, **options}
     )
@@ -415,7 +415,7 @@ def test_an_arm_processor_and_another_system_have_names():
 
 
 def test_this_machine_is_described():
-    found = machine.describe(CPU)
+    found = machine.describe_machine(CPU)
     assert found["threads"] == torch.get_num_threads()
     assert found["torch"] == torch.__version__
     assert machine.peak_memory(CPU)["resident"] > 50

@@ -11,7 +11,7 @@ import segments
 import torch
 import toys
 
-from lightning_gan.benchmark.clock import Cost
+from lightning_gan.benchmark.timers import Cost
 from lightning_gan.data import RandomImages
 from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.step import AdversarialStep

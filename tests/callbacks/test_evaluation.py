@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from lightning_gan import EMA, InputError
 from lightning_gan.callbacks import RoundLimit
 from lightning_gan.callbacks.evaluation import Evaluation
-from lightning_gan.cli.checkpoint import RunCheckpoint
+from lightning_gan.cli.ckpt_path import RunCheckpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.evaluation.evaluator import Evaluator

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.callbacks.health import rules
-from lightning_gan.callbacks.health.measures import compare, contest, measure
+from lightning_gan.callbacks.health.measures import compare_with_real, contest, measure_health
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.cli import compose
 from lightning_gan.cli.resolve import resolve
@@ -326,25 +326,25 @@ def test_spread_is_that_of_the_real_samples_inside_a_class():
     x, y = blobs(256, classes=8)
     x, other = x.flatten(1)[:128], x.flatten(1)[128:]
     classes = (y[128:], y[:128])
-    alike = compare(other, x, *classes)
+    alike = compare_with_real(other, x, *classes)
     assert alike["spread"].item() == pytest.approx(1.0, abs=0.1)
     assert alike["duplicates"] == 0
-    narrow = compare(torch.zeros(8, 16)[y[:128]] + 0.3 * x, x, *classes)
+    narrow = compare_with_real(torch.zeros(8, 16)[y[:128]] + 0.3 * x, x, *classes)
     assert narrow["spread"].item() == pytest.approx(0.3, abs=0.03)
-    one_each = compare(torch.randn(8, 16)[y[:128]], x, y[:128], y[:128])
+    one_each = compare_with_real(torch.randn(8, 16)[y[:128]], x, y[:128], y[:128])
     assert one_each["spread"] == 0
     assert one_each["duplicates"] == 1
-    assert compare(torch.randn(8, 16)[y[:128]], x, None, None)["spread"] > 0.5
+    assert compare_with_real(torch.randn(8, 16)[y[:128]], x, None, None)["spread"] > 0.5
 
 
 def test_a_batch_of_too_many_classes_is_compared_as_a_whole():
     x = torch.randn(32, 4)
-    numbers = compare(x, x, None, torch.arange(32))
+    numbers = compare_with_real(x, x, None, torch.arange(32))
     assert numbers["spread"].item() == pytest.approx(1.0)
 
 
 def test_data_without_spread_ask_for_none():
-    assert compare(torch.zeros(4, 2), torch.ones(4, 2), None, None)["spread"] == 1
+    assert compare_with_real(torch.zeros(4, 2), torch.ones(4, 2), None, None)["spread"] == 1
 
 
 def test_who_is_ahead():
@@ -366,13 +366,13 @@ def test_labels_of_any_kind_and_tiny_batches_are_measured():
     x = toys.images(8)
     gan = toys.gan()
     for y in (None, torch.rand(8, 5), {"a": torch.rand(8), "b": (torch.rand(8),)}):
-        assert {"spread", "d_accuracy"} <= measure(gan, x, y, 16, seed=0).keys()
-    assert "spread" not in measure(gan, x[:1], None, 16, seed=0)
+        assert {"spread", "d_accuracy"} <= measure_health(gan, x, y, 16, seed=0).keys()
+    assert "spread" not in measure_health(gan, x[:1], None, 16, seed=0)
     by_class = toys.gan(
         generator=toys.generator(latent_dim=0, num_classes=3),
         discriminator=toys.discriminator(num_classes=3),
     )
-    assert "spread" not in measure(by_class, x, torch.arange(8) % 3, 16, seed=0)
+    assert "spread" not in measure_health(by_class, x, torch.arange(8) % 3, 16, seed=0)
 
 
 def test_large_samples_are_compared_on_some_of_their_values():
@@ -382,7 +382,7 @@ def test_large_samples_are_compared_on_some_of_their_values():
         discriminator=toys.discriminator(sample_shape=shape),
     )
     x = toys.images(8, shape)
-    first, second = (measure(gan, x, None, 8, seed=0) for _ in range(2))
+    first, second = (measure_health(gan, x, None, 8, seed=0) for _ in range(2))
     assert first == second
     assert 0 < first["spread"] < 1
 
@@ -443,7 +443,7 @@ def test_rules(check, expected):
 def test_a_threshold_says_when_a_discriminator_wins():
     """Under an alternation by thresholds D stops early, and its loss never gets near 0."""
     numbers = {**WON, "d_signal": 0.4, "loss/discriminator": 0.6}
-    settings = rules.Settings(g_above=0.8)
+    settings = rules.Known(g_above=0.8)
     assert seen(rules.Check(numbers, started=False)) == []
     assert seen(rules.Check(numbers, settings=settings, started=False)) == ["no_start"]
     above = {**numbers, "loss/discriminator": 0.9}
@@ -490,7 +490,7 @@ def test_the_classes_of_an_evaluation_are_read(tmp_path, capsys):
 
 
 def test_every_advice_names_settings_that_exist():
-    penalties = rules.Settings(penalties={"r1": 0.5})
+    penalties = rules.Known(penalties={"r1": 0.5})
     checks = (rules.Check(WELL, settings=penalties), rules.Check({**WELL, "g_signal": 0.0}))
     advice = [rule.advice(check).replace(",", "") for rule in rules.RULES for check in checks]
     words = {word for text in advice for word in text.split()}

@@ -17,10 +17,10 @@ from torch import nn
 from lightning_gan import DiscriminatorOutput
 from lightning_gan.callbacks.pictures.mixture import MixturePicture, draw
 from lightning_gan.callbacks.pictures.mixture_scores import (
-    compare,
     count_cells,
     coverage,
     jensen_shannon,
+    score_mixture,
 )
 from lightning_gan.data import Digits, Mixture, MixtureGrid, MixtureRing
 from lightning_gan.discriminators.base import Discriminator
@@ -155,7 +155,7 @@ FAKE = Mixture([[0.4, 0.0]], std=0.1)
 def compared(n=20_000, **parts):
     parts.setdefault("generator", FromMixture([[0.4, 0.0]], 0.1))
     parts.setdefault("discriminator", Exact(REAL, FAKE))
-    return compare(toys.gan(**parts), REAL, n, resolution=40, seed=0)
+    return score_mixture(toys.gan(**parts), REAL, n, resolution=40, seed=0)
 
 
 def test_both_panels_agree_where_the_discriminator_is_optimal():
@@ -190,7 +190,7 @@ def test_any_other_discriminator_proves_less():
 def test_the_real_points_are_other_ones_than_those_of_training():
     data = MixtureRing(n=100, seed=0)
     training = data.sample(100, torch.Generator().manual_seed(0))[0]
-    found = compare(gan(), data, 100, 10, seed=0)
+    found = score_mixture(gan(), data, 100, 10, seed=0)
     assert torch.cdist(found.real, training).min() > 1e-6
 
 
@@ -209,7 +209,7 @@ def test_the_generator_is_the_trained_one_and_its_mode_is_put_back():
     )
     gan.train()
     before = torch.get_rng_state()
-    first, second = (compare(gan, REAL, 500, 10, seed=0) for _ in range(2))
+    first, second = (score_mixture(gan, REAL, 500, 10, seed=0) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(layer.training for layer in gan.discriminator.modules())
     assert torch.equal(first.trained, second.trained)  # no dropout

@@ -21,7 +21,7 @@ from lightning_gan.callbacks import (
     SampleGrid,
     TrainingGIF,
 )
-from lightning_gan.callbacks.pictures.inputs import conditions_of, count_classes
+from lightning_gan.callbacks.pictures.given import conditions_of, count_classes
 from lightning_gan.callbacks.pictures.shown_range import mapped
 from lightning_gan.callbacks.pictures.side_by_side import HEAD_HEIGHT, side_by_side
 from lightning_gan.errors import InputError

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from lightning_gan.callbacks.sink import as_uint8, shown, write_image
+from lightning_gan.callbacks.sink import as_uint8, shown_path, write_image
 
 RAMP = torch.linspace(0, 1, 256).view(1, 16, 16)
 
@@ -142,5 +142,5 @@ def test_paths_are_shown_relative_below_the_current_folder(tmp_path, monkeypatch
     below, elsewhere = tmp_path / "here" / "a.png", tmp_path / "b.png"
     below.parent.mkdir()
     monkeypatch.chdir(below.parent)
-    assert str(shown(below)) == "a.png"
-    assert shown(elsewhere) == elsewhere
+    assert str(shown_path(below)) == "a.png"
+    assert shown_path(elsewhere) == elsewhere

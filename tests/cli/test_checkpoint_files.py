@@ -10,7 +10,7 @@ import pytest
 import torch
 import toys
 
-from lightning_gan.cli.checkpoint import disk_explained, find
+from lightning_gan.cli.ckpt_path import disk_explained, find_checkpoint
 from lightning_gan.errors import InputError
 from lightning_gan.training.checkpoint import read_checkpoint
 
@@ -47,7 +47,7 @@ def truncate(path):
 
 
 def last(tmp_path, command="fit"):
-    return find(command, "last", str(tmp_path))
+    return find_checkpoint(command, "last", str(tmp_path))
 
 
 def passed_over(path, why):
@@ -120,7 +120,7 @@ def test_weights_alone_are_too_little_to_train_on(tmp_path, write, capsys):
     assert capsys.readouterr().out == passed_over(light, why)
     assert last(tmp_path, "validate") == str(light)
     with pytest.raises(InputError) as error:
-        find("fit", str(light), str(tmp_path))
+        find_checkpoint("fit", str(light), str(tmp_path))
     assert str(error.value) == f"ckpt_path: {light} {why}"
 
 

@@ -148,7 +148,7 @@ WRONG = {
     "fit trainer.callbacks=[EarlyStoping]": "trainer.callbacks.0: got 'EarlyStoping'; expected a "
     "Callback, did you mean 'EarlyStopping'?",
     "fit trainer.callbacks=[{class_path:EarlyStopping,init_args:{monitor:x,mode:up}}]": "trainer."
-    "callbacks: `mode` can be min, max, got up",
+    "callbacks.0: `mode` can be min, max, got up",
     "fit model.regularizers.r9.weight=1": "model.regularizers.r9.class_path is missing; expected "
     "a Regularizer (*",
     "fit model.generator=null": "model.generator is missing; expected a Generator (*",

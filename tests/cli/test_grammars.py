@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from lightning_gan.cli import compose, options, tree
-from lightning_gan.cli.arguments import read
+from lightning_gan.cli import compose, options, trees
+from lightning_gan.cli.arguments import read_words
 
 
 def hydra(line):
@@ -12,7 +12,7 @@ def hydra(line):
 
 
 def lightning(line):
-    return options.settings(read(["fit", *line.split()]).options)
+    return options.settings_of_options(read_words(["fit", *line.split()]).options)
 
 
 def model(settings):
@@ -147,7 +147,7 @@ def test_a_setting_can_be_removed():
 def test_assign(path, value, expected):
     settings = {"list": ["P", "Q"]} if path.startswith("list") else {}
     expected_items = expected.get("list")
-    result = tree.assign(settings, path, value)
+    result = trees.assign(settings, path, value)
     if expected_items:
         changed = 0 if path == "list.0.x" else 1
         assert result["list"][changed] == expected_items[changed]
@@ -158,10 +158,10 @@ def test_assign(path, value, expected):
 
 def test_assign_to_a_class():
     settings = {"net": {"class_path": "P", "x": 1}}
-    same = tree.assign(settings, "net", {"class_path": "P", "y": 2})
+    same = trees.assign(settings, "net", {"class_path": "P", "y": 2})
     assert same == {"net": {"class_path": "P", "x": 1, "y": 2}}
-    assert tree.assign(settings, "net", {"class_path": "Q"}) == {"net": {"class_path": "Q"}}
-    assert tree.assign(settings, "net.class_path", "Q") == {"net": {"class_path": "Q"}}
+    assert trees.assign(settings, "net", {"class_path": "Q"}) == {"net": {"class_path": "Q"}}
+    assert trees.assign(settings, "net.class_path", "Q") == {"net": {"class_path": "Q"}}
 
 
 def test_shorten_prefers_what_stands_beside_the_class():
@@ -170,4 +170,4 @@ def test_shorten_prefers_what_stands_beside_the_class():
         "init_args": {"x": 1, "y": {"class_path": "Q", "init_args": {}}},
         "x": 2,
     }
-    assert tree.shorten(long) == {"class_path": "P", "x": 2, "y": {"class_path": "Q"}}
+    assert trees.shorten(long) == {"class_path": "P", "x": 2, "y": {"class_path": "Q"}}

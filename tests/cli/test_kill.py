@@ -14,7 +14,7 @@ import torch
 import toys
 
 from lightning_gan import EMA
-from lightning_gan.cli.checkpoint import RunCheckpoint, find
+from lightning_gan.cli.ckpt_path import RunCheckpoint, find_checkpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.training.checkpoint import read_checkpoint
 
@@ -57,7 +57,7 @@ def train(folder, steps, pause, told):
     trainer = toys.trainer(
         folder, max_steps=steps, enable_checkpointing=True, callbacks=[Telling(told.send)]
     )
-    trainer.fit(gan, data, ckpt_path=find("fit", "last", str(folder), steps))
+    trainer.fit(gan, data, ckpt_path=find_checkpoint("fit", "last", str(folder), steps))
 
 
 @pytest.fixture(scope="module")

@@ -81,3 +81,28 @@ def test_a_lightning_cli_of_ones_own(mode, tmp_path, monkeypatch):
     more = fit(f"--ckpt_path={path}", "--trainer.max_steps=5", "--trainer.default_root_dir=more")
     assert more.model.progress.batches == more.trainer.global_step == 5
     assert more.model.progress.generator_steps == 3
+
+
+class LinkedCLI(LightningCLI):
+    """The networks get the shape of the data."""
+
+    def add_arguments_to_parser(self, parser):
+        for network in ("generator", "discriminator"):
+            parser.link_arguments(
+                "data.sample_shape",
+                f"model.{network}.init_args.sample_shape",
+                apply_on="instantiate",
+            )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_networks_take_their_shape_from_the_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text(YAML + MODEL.replace("sample_shape: [1, 8, 8], ", ""))
+    monkeypatch.setattr("sys.argv", ["own.py", "fit", "--config", "own.yaml"])
+    cli = LinkedCLI(GANModule, Digits)
+    assert cli.model.generator.sample_shape == (1, 8, 8)
+    cli.trainer.save_checkpoint("a.ckpt")
+    again = GANModule.load_from_checkpoint("a.ckpt")
+    assert again.sample(2, seed=0).equal(cli.model.sample(2, seed=0))

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.cli import compose, options
-from lightning_gan.cli.arguments import read
+from lightning_gan.cli.arguments import read_words
 from lightning_gan.cli.resolve import ON_REQUEST, resolve
 from lightning_gan.cli.run import UNHEALTHY, Run
 from lightning_gan.export import load_generator
@@ -51,8 +51,8 @@ def seed(folder):
 )
 def test_both_grammars_switch_on_what_is_off(key, value, expected):
     words = [f"{key}{value}"]
-    given = read(["fit", f"--{key}{value}"]).options
-    for settings in (compose.settings(words), options.settings(given)):
+    given = read_words(["fit", f"--{key}{value}"]).options
+    for settings in (compose.settings(words), options.settings_of_options(given)):
         node = resolve(settings)[key]
         assert (node and node["init_args"]) == expected
 

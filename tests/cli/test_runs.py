@@ -9,7 +9,7 @@ import yaml
 from pytorch_lightning import LightningDataModule
 
 from lightning_gan import GANModule, Generator
-from lightning_gan.cli import processes, sweep
+from lightning_gan.cli import launching, sweep
 
 
 class Plain(LightningDataModule):
@@ -204,9 +204,9 @@ def test_a_subclass_of_the_module(command, small, tmp_path):
 
 def test_two_devices_get_the_strategy_for_two_players():
     trainer = {"accelerator": "cpu", "devices": 2, "num_nodes": 1, "strategy": "auto"}
-    assert processes.strategy(trainer) == "gan_ddp"
-    assert processes.strategy({**trainer, "devices": 1}) == "auto"
-    assert processes.strategy({**trainer, "strategy": "ddp_find_unused_parameters_true"}) == (
+    assert launching.strategy(trainer) == "gan_ddp"
+    assert launching.strategy({**trainer, "devices": 1}) == "auto"
+    assert launching.strategy({**trainer, "strategy": "ddp_find_unused_parameters_true"}) == (
         "ddp_find_unused_parameters_true"
     )
 

@@ -17,7 +17,7 @@ from looking import Halves, Pixels  # noqa: E402
 from lightning_gan.data import RandomImages  # noqa: E402
 from lightning_gan.errors import InputError  # noqa: E402
 from lightning_gan.evaluation import evaluate  # noqa: E402
-from lightning_gan.evaluation.processes import together  # noqa: E402
+from lightning_gan.evaluation.processes import made_together  # noqa: E402
 
 
 def fail():
@@ -37,7 +37,7 @@ def main(rank, processes, folder):
     card.save(folder / f"{rank}-of-{processes}.json")
     if processes > 1:
         try:
-            together(fail if rank == 1 else lambda: None)
+            made_together(fail if rank == 1 else lambda: None)
         except InputError as error:
             with (folder / "refusals").open("a") as file:
                 file.write(f"{error}\n")

@@ -62,7 +62,7 @@ def test_images_of_no_split():
 
 
 def test_images_that_are_not_there(tmp_path):
-    with pytest.raises(InputError, match="MNIST is not in data.root .*: put train-images"):
+    with pytest.raises(InputError, match="MNIST is not in root .*: put train-images"):
         MNIST(str(tmp_path), download=False).images("train")
 
 

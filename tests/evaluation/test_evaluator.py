@@ -19,8 +19,8 @@ from lightning_gan.errors import InputError
 from lightning_gan.evaluation import Plan, ScoreCard, evaluate
 from lightning_gan.evaluation import evaluator as evaluator_module
 from lightning_gan.evaluation import scores as scores_of
+from lightning_gan.evaluation.catalog import MEASURES
 from lightning_gan.evaluation.evaluator import CHUNK, Evaluator, scoring_device
-from lightning_gan.evaluation.measures import MEASURES
 from lightning_gan.evaluation.plan import METRICS
 from lightning_gan.metrics import row_statistics
 from lightning_gan.metrics.features import extract

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_gan import EMA, GANModule
-from lightning_gan.cli.checkpoint import find
+from lightning_gan.cli.ckpt_path import find_checkpoint
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import ScoreCard, compare
 from lightning_gan.export import export_generator, load_generator
@@ -66,7 +66,7 @@ def read_all(path):
     """Read a checkpoint in every way in which the library does."""
     read_one(read_checkpoint, path)
     read_one(GANModule.load_from_checkpoint, path)
-    read_one(lambda file: find("fit", str(file), str(file.parent), 10), path)
+    read_one(lambda file: find_checkpoint("fit", str(file), str(file.parent), 10), path)
 
 
 def harmed(data, content, within=None):
@@ -180,7 +180,9 @@ def test_checkpoints_that_say_something_else(folder, changed, data):
         content[part] = replaced(data, content[part], PICKLED)
     torch.save(content, changed / "last.ckpt")
     read_all(changed / "last.ckpt")
-    read_one(lambda file: find("validate", "last", str(file.parent)), changed / "last.ckpt")
+    read_one(
+        lambda file: find_checkpoint("validate", "last", str(file.parent)), changed / "last.ckpt"
+    )
 
 
 @given(data=st.data())

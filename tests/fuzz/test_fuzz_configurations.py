@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lightning_gan.__main__ import main
 from lightning_gan.cli import compose, options
-from lightning_gan.cli.arguments import read
+from lightning_gan.cli.arguments import read_words
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.errors import InputError
 
@@ -129,12 +129,12 @@ def settle(argv):
     with warnings.catch_warnings(), in_time():
         warnings.simplefilter("ignore")  # as the command does
         try:
-            request = read(argv)
+            request = read_words(argv)
             if request.action in ("run", "print_config"):
                 if request.options is None:
                     resolve(compose.settings(request.words))
                 else:
-                    resolve(options.settings(request.options))
+                    resolve(options.settings_of_options(request.options))
         except InputError as error:
             message = str(error)
     assert message

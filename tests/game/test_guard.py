@@ -9,7 +9,7 @@ import toys
 from torch import nn
 
 from lightning_gan import EMA, Batch, Game, Prior
-from lightning_gan.game.guard import SMALL, Guard, not_finite
+from lightning_gan.game.guard import SMALL, Guard, any_not_finite
 from lightning_gan.game.held_out import evaluated
 
 
@@ -117,11 +117,11 @@ def test_what_a_graph_repeats_renews_its_own_copy():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.complex64])
 def test_one_bad_element_is_found(dtype, bad):
     good, other = torch.ones(3, dtype=dtype), torch.ones(2)
-    assert not_finite([good, other]) == 0
+    assert any_not_finite([good, other]) == 0
     good[1] = bad
-    assert not_finite([good, other]) == 1
-    assert not_finite([other, good.to_sparse()]) == 1
-    assert not_finite([]) == 0
+    assert any_not_finite([good, other]) == 1
+    assert any_not_finite([other, good.to_sparse()]) == 1
+    assert any_not_finite([]) == 0
 
 
 @pytest.mark.parametrize("asks", [True, False])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lightning_gan.errors import InputError
-from lightning_gan.metrics.neighbors import count_in_balls, median_spacing, nearest, spacing
+from lightning_gan.metrics.neighbors import count_in_balls, median_spacing, nearest_rows, spacing
 
 
 def rows(n, dim, seed, offset=0.0):
@@ -28,7 +28,7 @@ def test_nearest_is_brute_force(chunk, exclude_self):
     full = brute_force(queries, reference)
     if exclude_self:
         full[np.arange(33), np.arange(33)] = np.inf
-    distances, indices = nearest(queries, reference, 4, exclude_self, chunk)
+    distances, indices = nearest_rows(queries, reference, 4, exclude_self, chunk)
     assert distances.dtype == torch.float64
     np.testing.assert_allclose(distances.numpy(), np.sort(full, axis=1)[:, :4], rtol=1e-12)
     np.testing.assert_array_equal(indices.numpy(), np.argsort(full, axis=1)[:, :4])
@@ -38,7 +38,7 @@ def test_nearest_is_brute_force(chunk, exclude_self):
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_copies_are_at_distance_zero(dtype, offset):
     reference = rows(200, 512, seed=2, offset=offset).to(dtype)
-    distances, indices = nearest(reference.flip(0), reference, k=2)
+    distances, indices = nearest_rows(reference.flip(0), reference, k=2)
     assert distances[:, 0].eq(0).all()
     assert torch.equal(indices[:, 0], torch.arange(200).flip(0))
     full = brute_force(reference.flip(0), reference)
@@ -47,17 +47,17 @@ def test_copies_are_at_distance_zero(dtype, offset):
 
 def test_leaving_out_leaves_out_the_row_and_not_its_copies():
     reference = rows(10, 4, seed=3).repeat(2, 1)
-    distances, indices = nearest(reference, reference, k=1, exclude_self=True)
+    distances, indices = nearest_rows(reference, reference, k=1, exclude_self=True)
     assert distances.eq(0).all()
     assert torch.equal(indices.squeeze(1), torch.arange(20).roll(10))
 
 
 def test_the_precision_of_matrix_products_does_not_matter():
     reference, queries = rows(64, 256, seed=4), rows(64, 256, seed=5)
-    expected = nearest(queries, reference, k=3)
+    expected = nearest_rows(queries, reference, k=3)
     torch.set_float32_matmul_precision("medium")
     try:
-        found = nearest(queries, reference, k=3)
+        found = nearest_rows(queries, reference, k=3)
     finally:
         torch.set_float32_matmul_precision("highest")
     assert torch.equal(found[0], expected[0])
@@ -81,7 +81,7 @@ def test_balls_are_closed(dim):
     samples = rows(100, dim, seed=8, offset=10.0)
     if dim == 3:
         samples = torch.randn(100, 3)
-    radii = nearest(samples, samples, k=4, exclude_self=True)[0][:, -1]
+    radii = nearest_rows(samples, samples, k=4, exclude_self=True)[0][:, -1]
     assert count_in_balls(samples, samples, radii)[1].eq(5).all()
     point_like = torch.zeros(100, dtype=torch.float64)
     assert count_in_balls(samples, samples, point_like)[1].eq(1).all()
@@ -101,9 +101,9 @@ def test_errors():
         InputError,
         match=r"k must lie in 1..3, the number of other samples, got 4: lower k or give more",
     ):
-        nearest(samples, samples, k=4, exclude_self=True)
+        nearest_rows(samples, samples, k=4, exclude_self=True)
     with pytest.raises(InputError, match=r"k must lie in 1..4, .* got 0"):
-        nearest(samples, samples, k=0)
+        nearest_rows(samples, samples, k=0)
     with pytest.raises(
         InputError,
         match="which is 0 here because more than half of the real samples have an exact copy "

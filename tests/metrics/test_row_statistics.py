@@ -11,7 +11,7 @@ from lightning_gan.metrics import row_statistics
 from lightning_gan.metrics.cache import kept, load_tensors, save_tensors
 from lightning_gan.metrics.density_coverage import DensityCoverage
 from lightning_gan.metrics.kid import KID
-from lightning_gan.metrics.neighbors import nearest
+from lightning_gan.metrics.neighbors import nearest_rows
 from lightning_gan.metrics.precision_recall import PrecisionRecall, precision_recall
 from lightning_gan.metrics.row_statistics import let_last, statistic
 
@@ -103,10 +103,10 @@ def test_remembered_scores_are_those_computed_anew():
 def test_neighbors_are_found_across_blocks(monkeypatch):
     rows = torch.randn(75, 4)
     for exclude_self in (False, True):
-        whole = nearest(rows, rows, 3, exclude_self)
+        whole = nearest_rows(rows, rows, 3, exclude_self)
         with monkeypatch.context() as narrow:
             narrow.setattr("lightning_gan.metrics.neighbors._WIDTH", 32)
-            pieces = nearest(rows, rows, 3, exclude_self, chunk=20 * 32)
+            pieces = nearest_rows(rows, rows, 3, exclude_self, chunk=20 * 32)
         assert torch.equal(pieces[0], whole[0])
         assert torch.equal(pieces[1], whole[1])
 

@@ -66,7 +66,7 @@ def test_long_folders_are_one_entry(made):
     made.write("metrics.csv", "1234")
     made.write("report.html", "")
     found = {entry.name: (entry.link, entry.size, entry.count) for entry in
-             files.entries(made.folder)}  # fmt: skip
+             files.file_entries(made.folder)}  # fmt: skip
     assert found == {
         "metrics.csv": ("./metrics.csv", "4 B", 1),
         "predictions/": ("./predictions/", "39 B", 13),
@@ -75,12 +75,12 @@ def test_long_folders_are_one_entry(made):
 
 def test_a_dangling_link_is_listed(made):
     (made.folder / "last.ckpt").symlink_to(made.folder / "gone")
-    assert [entry.name for entry in files.entries(made.folder)] == ["last.ckpt"]
+    assert [entry.name for entry in files.file_entries(made.folder)] == ["last.ckpt"]
 
 
 def test_a_huge_text_is_not_read(made, monkeypatch):
     path = made.write("config.yaml", "a: 1")
-    assert files.text_of(path) == "a: 1"
+    assert files.read_text(path) == "a: 1"
     monkeypatch.setattr(files, "LARGEST", 3)
-    assert files.text_of(path) is None
-    assert files.text_of(made.folder) is None
+    assert files.read_text(path) is None
+    assert files.read_text(made.folder) is None

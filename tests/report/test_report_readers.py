@@ -9,7 +9,7 @@ import pytest
 from lightning_gan.report.metrics import read_metrics
 from lightning_gan.report.records import read_cards, read_findings, whole_number
 from lightning_gan.report.settings import read_settings
-from lightning_gan.report.tree import tree
+from lightning_gan.report.settings_tree import tree
 
 
 def points(series):

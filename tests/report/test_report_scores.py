@@ -2,12 +2,12 @@
 
 import math
 
-from lightning_gan.report import scores
+from lightning_gan.report import score_tables
 from lightning_gan.report.records import read_cards
 
 
 def tables(made):
-    return scores.tables(read_cards(made.folder)[0])
+    return score_tables.tables(read_cards(made.folder)[0])
 
 
 def test_cards_that_were_measured_alike_stand_together(made):
@@ -64,7 +64,7 @@ def test_lists_of_counts_are_bars_and_other_details_a_tree(made):
 def test_highlights_are_finite_scores(made):
     made.card(100, scores={"fid": math.nan, "kl": 0.25, "kl_low": 0.2, "kl_high": 0.3, "own": 7.0})
     ((measured,), _) = read_cards(made.folder)
-    assert scores.highlights(measured, 6) == [("kl", "0.25", "lower"), ("own", "7", "")]
+    assert score_tables.highlights(measured, 6) == [("kl", "0.25", "lower"), ("own", "7", "")]
 
 
 def test_a_protocol_too_deep_to_compare_stands_alone(made):

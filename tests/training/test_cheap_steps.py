@@ -17,7 +17,7 @@ from lightning_gan import EMA, GANModule
 from lightning_gan.callbacks import RoundLimit
 from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.export import export_generator, load_generator
-from lightning_gan.game.guard import not_finite
+from lightning_gan.game.guard import any_not_finite
 from lightning_gan.game.optimization import make_optimizer, spare_gpu_queries
 from lightning_gan.generators.dcgan import DCGANGenerator
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
@@ -92,11 +92,11 @@ def test_one_bad_element_is_found(dtype, bad):
     tensors = [torch.ones(3, dtype=dtype), torch.full((2, 3, 2, 2), 1e30, dtype=dtype)]
     tensors[1] = tensors[1].to(memory_format=torch.channels_last)
     before = [tensor.clone() for tensor in tensors]
-    assert not_finite(tensors) == 0  # whose squares are infinite in float32
+    assert any_not_finite(tensors) == 0  # whose squares are infinite in float32
     assert all(torch.equal(a, b) for a, b in zip(tensors, before, strict=True))
     tensors[1][1, 2, 0, 1] = bad
-    assert not_finite(tensors) == 1
-    assert not_finite([]) == 0
+    assert any_not_finite(tensors) == 1
+    assert any_not_finite([]) == 0
 
 
 def test_gradients_that_the_scaler_does_not_take_are_looked_at_by_their_norm():
@@ -104,9 +104,9 @@ def test_gradients_that_the_scaler_does_not_take_are_looked_at_by_their_norm():
     sparse = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=True)
     plain = torch.ones(3)
     for others in ([complex_], [sparse]):
-        assert not_finite([plain, *others]) == 0
-        assert not_finite([torch.full((2,), float("nan")), *others]) == 1
-        assert not_finite([plain, *(other * float("inf") for other in others)]) == 1
+        assert any_not_finite([plain, *others]) == 0
+        assert any_not_finite([torch.full((2,), float("nan")), *others]) == 1
+        assert any_not_finite([plain, *(other * float("inf") for other in others)]) == 1
 
 
 @pytest.mark.parametrize("make", [None, torch.optim.RMSprop])

@@ -324,7 +324,7 @@ MINIMAX = "lightning_gan.losses.minimax.MinimaxLoss"
         ((1, 2), "no part of a spec"),
         (nested(50), "nested more than 40 levels deep"),
         (nested(5000), "nested more than 40 levels deep"),
-        ({"class_path": MINIMAX, "init_args": {"margin": 1}}, "MinimaxLoss does not take these"),
+        ({"class_path": MINIMAX, "init_args": {"margin": 1}}, "MinimaxLoss has no argument"),
         (
             {"class_path": "lightning_gan.losses.base.AdversarialLoss", "init_args": {}},
             "AdversarialLoss does not take these arguments: Can't instantiate abstract class",

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 import toys
 from replaying import Replayer
+from torch import nn
 
 from lightning_gan import EMA, Alternation, GANModule, Player, Prior, Regularizer
 from lightning_gan.alternations.alternating import Alternating
@@ -179,6 +180,10 @@ VARIANTS = {
     "simultaneous": (lambda **options: toys.gan(alternation=Simultaneous(), **options), 1),
     "a mean that is assigned": (
         lambda **options: toys.gan(regularizers={"mean": Replaces()}, **options),
+        1,
+    ),
+    "a prior whose mean is assigned": (
+        lambda **options: toys.gan(prior=Wanders(), **options),
         1,
     ),
     "thresholds": (
@@ -358,7 +363,7 @@ class Reads(Regularizer):
 
 
 class Wanders(Prior):
-    """Replaces a buffer outside of what the guard puts back in place."""
+    """Replaces a buffer, which the guard puts back in place."""
 
     def __init__(self):
         super().__init__()
@@ -375,26 +380,50 @@ class ByImages(Regularizer):
         return step.real_output.logits * step.images_seen
 
 
+class Outside(nn.Module):
+    """No part, and out of the guard's sight."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+
+class Reaches(Regularizer):
+    """Replaces a buffer of the discriminator's that came after the guard took stock."""
+
+    def discriminator(self, step):
+        outside = step.discriminator.outside
+        outside.mean = outside.mean + 0.1
+        return step.real_output.logits * outside.mean
+
+
+class Late(pl.Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if batch_idx == 0:
+            pl_module.discriminator.outside = Outside()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: {"regularizers": {"odd": Reads()}}, "cannot be captured as a CUDA graph"),
         (
-            lambda: {"prior": Wanders()},
-            "Wanders replaces its buffer mean at every step: change it in place",
+            lambda: {"regularizers": {"odd": Reaches()}},
+            "Outside replaces its buffer mean at every step: change it in place",
         ),
         (lambda: {"regularizers": {"odd": ByImages()}}, "images_seen, which a part reads"),
     ],
 )
 def test_a_part_that_cannot_be_captured_is_told(tmp_path, counts, make, message):
     """After the eager batches, all of which stay."""
+    options = {"log_every_n_steps": 50, "accelerator": counts.accelerator, "callbacks": [Late()]}
     gan = toys.gan(graph=True, **make())
     with pytest.raises(InputError, match=message):
-        toys.fit(tmp_path, gan, steps=8, log_every_n_steps=50, accelerator=counts.accelerator)
+        toys.fit(tmp_path, gan, steps=8, **options)
     assert gan.progress.batches == steps.WARMUP
     assert gan.progress.discriminator_steps == steps.WARMUP
     eager = toys.gan(graph=False, **make())
-    toys.fit(tmp_path, eager, steps=8, log_every_n_steps=50, accelerator=counts.accelerator)
+    toys.fit(tmp_path, eager, steps=8, **options)
     assert eager.progress.batches == 8
 
 
@@ -573,7 +602,7 @@ class Fails(Replayer):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (torch.OutOfMemoryError("CUDA"), r"the GPU has not enough: lower data\.batch_size"),
+        (torch.OutOfMemoryError("CUDA"), r"the GPU has not enough: lower the batch size"),
         (RuntimeError("not permitted"), r"\(RuntimeError: not permitted\)"),
     ],
 )

@@ -30,7 +30,7 @@ FEW = 64
 NEAR = 0.1  # a copy is nearer to another sample than this times the median real sample is
 
 
-def measure(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[str, Tensor]:
+def measure_health(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[str, Tensor]:
     """Measure a module on one batch; random states and buffers are left as they were.
 
     Args:
@@ -57,13 +57,13 @@ def measure(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[str, Tens
         groups = (None, None)
     numbers = contest(*_heads(gan, real, y, fake[: len(real)]), gan.loss)
     if len(real) > 1 and gan.generator.latent_dim > 0:
-        numbers.update(compare(_features(fake), _features(real), *groups))
+        numbers.update(compare_with_real(_features(fake), _features(real), *groups))
     for name, network in (("generator", gan.generator), ("discriminator", gan.discriminator)):
         numbers[f"weights/{name}"] = get_total_norm([p.detach() for p in network.parameters()])
     return numbers
 
 
-def compare(
+def compare_with_real(
     fake: Tensor, real: Tensor, fake_y: Tensor | None, real_y: Tensor | None
 ) -> dict[str, Tensor]:
     """Compare how far apart generated samples are with how far apart real ones are.

@@ -12,14 +12,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.health.measures import measure
+from lightning_gan.callbacks.health.measures import measure_health
 from lightning_gan.callbacks.health.rules import (
     RULES,
     WINDOW,
     WINNING,
     Check,
+    Known,
     Rule,
-    Settings,
     Streak,
 )
 from lightning_gan.callbacks.periodic import Periodic, check_positive
@@ -183,7 +183,7 @@ class HealthMonitor(Periodic):
         """Bring everything to the host in one transfer, averaged over ranks."""
         real, y, _ = module.read(self._batch)
         seed = randomness.derive(trainer.global_rank, trainer.global_step)
-        points = [*self._pending, measure(module, real, y, self.n, seed)]
+        points = [*self._pending, measure_health(module, real, y, self.n, seed)]
         *logged, measured = _to_host(trainer, points, real.device)
         self._pending = []
         self._window.extend(logged)
@@ -254,9 +254,9 @@ def _to_host(
     return [{k: v for k, v in p.items() if not k.startswith("grad_norm/")} for p in found]
 
 
-def _settings(trainer: pl.Trainer, module: Any) -> Settings:
+def _settings(trainer: pl.Trainer, module: Any) -> Known:
     generator, discriminator = module.session.game.sides
-    return Settings(
+    return Known(
         generator_lr=_rate(generator),
         discriminator_lr=_rate(discriminator),
         penalties={n: r.weight for n, r in module.regularizers.items() if r.differentiates},

@@ -26,7 +26,7 @@ LOGGED = ("loss/", "logits/", "regularizer/", "grad_norm/")
 
 
 @dataclass(frozen=True)
-class Settings:
+class Known:
     """What of a run's settings rules and advice depend on.
 
     Attributes:
@@ -57,7 +57,7 @@ class Check:
 
     numbers: Mapping[str, float]
     window: Sequence[Mapping[str, float]] = ()
-    settings: Settings = field(default_factory=Settings)
+    settings: Known = field(default_factory=Known)
     started: bool = True
     largest_gradient: float = 0.0
     earlier_spread: float = math.inf

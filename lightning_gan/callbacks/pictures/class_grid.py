@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lightning_gan.callbacks.periodic import check_positive
 from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.given import check_takes_latents, count_classes, draw_latents
 from lightning_gan.callbacks.pictures.grid import grid, separated
-from lightning_gan.callbacks.pictures.inputs import check_takes_latents, count_classes, draw_latents
 from lightning_gan.callbacks.pictures.real_images import RealImages
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry

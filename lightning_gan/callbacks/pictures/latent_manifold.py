@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lightning_gan.callbacks.periodic import check_positive
 from lightning_gan.callbacks.pictures.base import Picture, Sample
-from lightning_gan.callbacks.pictures.grid import grid
-from lightning_gan.callbacks.pictures.inputs import (
+from lightning_gan.callbacks.pictures.given import (
     check_takes_latents,
     conditions_of,
     count_classes,
 )
+from lightning_gan.callbacks.pictures.grid import grid
 from lightning_gan.errors import InputError
 
 

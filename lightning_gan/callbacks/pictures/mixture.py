@@ -13,7 +13,7 @@ from torch import Tensor
 from lightning_gan.callbacks.periodic import check_positive
 from lightning_gan.callbacks.pictures.base import Picture
 from lightning_gan.callbacks.pictures.figures import figure_pixels, new_figure
-from lightning_gan.callbacks.pictures.mixture_scores import Comparison, compare
+from lightning_gan.callbacks.pictures.mixture_scores import MixtureScores, score_mixture
 from lightning_gan.data.mixtures import Mixture
 from lightning_gan.errors import InputError
 from lightning_gan.game.gan import GAN
@@ -99,7 +99,7 @@ class MixturePicture(Picture):
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the picture of now, and log the scores in it."""
         data = _data(trainer)
-        found = compare(module, data, self.n, self.resolution, self.seed)
+        found = score_mixture(module, data, self.n, self.resolution, self.seed)
         # Not with log(), which is closed before training and after it.
         trainer.callback_metrics.update({k: torch.tensor(v) for k, v in found.scores.items()})
         for logger in trainer.loggers:
@@ -107,7 +107,7 @@ class MixturePicture(Picture):
         yield None, draw(found, data, trainer.global_step)
 
 
-def draw(found: Comparison, data: Mixture, step: int) -> Tensor:
+def draw(found: MixtureScores, data: Mixture, step: int) -> Tensor:
     """Draw both panels; return a picture, uint8 of shape (3, 560, 1100)."""
     figure = new_figure(1100, 560)
     figure.set_layout_engine("constrained")

@@ -23,7 +23,7 @@ BATCH = 4096
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MixtureScores:
     """A generator against a mixture, and a discriminator against the optimal one.
 
     Attributes:
@@ -42,7 +42,7 @@ class Comparison:
     scores: dict[str, float]
 
 
-def compare(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -> Comparison:
+def score_mixture(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -> MixtureScores:
     """Compare the generator with the data, and the discriminator with the optimal one.
 
     Args:
@@ -68,7 +68,7 @@ def compare(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -> Comp
     together = masses + counts / n
     optimal = masses / together.where(together * n >= SHOWN_FROM, math.nan)
     covered, good, rarest = coverage(fake, data.modes.double(), data.std)
-    return Comparison(
+    return MixtureScores(
         real,
         fake,
         optimal[:-1].view(resolution, resolution),

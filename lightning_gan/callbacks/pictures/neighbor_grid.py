@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lightning_gan.callbacks.periodic import check_positive
 from lightning_gan.callbacks.pictures.base import Picture
+from lightning_gan.callbacks.pictures.given import conditions_of
 from lightning_gan.callbacks.pictures.grid import grid, separated
-from lightning_gan.callbacks.pictures.inputs import conditions_of
 from lightning_gan.callbacks.pictures.real_images import RealImages
 from lightning_gan.metrics.features import Bounds, FeatureExtractor, extract, from_uint8, to_uint8
-from lightning_gan.metrics.neighbors import nearest
+from lightning_gan.metrics.neighbors import nearest_rows
 
 AT_ONCE = 4096  # training images; bounds the memory of their features
 
@@ -101,7 +101,7 @@ class NeighborGrid(Picture):
         for start in range(0, len(images), AT_ONCE):
             reference = self._features(images[start : start + AT_ONCE])
             k = min(self.neighbors, len(reference))
-            distance, place = nearest(queries, reference, k)
+            distance, place = nearest_rows(queries, reference, k)
             distances.append(distance)
             places.append(place + start)
         k = min(self.neighbors, len(images))

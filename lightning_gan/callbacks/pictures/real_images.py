@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.reading import read
+from lightning_gan.callbacks.reading import read_as_told
 from lightning_gan.data.base import ImageData
 from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.metrics.features import Bounds, pixel_bounds, to_uint8
@@ -49,7 +49,7 @@ class RealImages:
         if self._epoch is None:
             self._epoch = trainer.current_epoch
         module: Any = trainer.lightning_module
-        x, y, _ = read(module, batch)
+        x, y, _ = read_as_told(module, batch)
         limit = min(self.limit, ROOM // x[0].numel())
         room = limit - sum(map(len, self._x))
         if room > 0 and trainer.current_epoch == self._epoch:

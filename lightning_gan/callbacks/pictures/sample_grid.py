@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lightning_gan.callbacks.periodic import check_positive
 from lightning_gan.callbacks.pictures.base import Picture, Sample
+from lightning_gan.callbacks.pictures.given import count_classes, held_conditions
 from lightning_gan.callbacks.pictures.grid import grid
-from lightning_gan.callbacks.pictures.inputs import count_classes, held_conditions
 from lightning_gan.callbacks.pictures.side_by_side import side_by_side
 
 

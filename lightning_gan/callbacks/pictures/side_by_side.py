@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lightning_gan.callbacks.pictures.base import Sample
+from lightning_gan.callbacks.pictures.given import held_conditions
 from lightning_gan.callbacks.pictures.grid import PADDING, SEPARATOR, grid
-from lightning_gan.callbacks.pictures.inputs import held_conditions
 from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.metrics.features import Bounds, pixel_bounds
 from lightning_gan.types import tensors_in

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from lightning_gan.errors import InputError
@@ -55,6 +56,11 @@ def install(trainer: Trainer) -> None:
     """Let a trainer write its checkpoints whole, unless it was given its own way of writing."""
     if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
         trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+
+
+def saves_every(checkpoint: ModelCheckpoint) -> int:
+    """Return after how many steps a ModelCheckpoint saves; 0 where it does not go by steps."""
+    return checkpoint._every_n_train_steps
 
 
 def way_on(folder: Path, files: str = "*.ckpt") -> str:

@@ -80,7 +80,7 @@ class RunCheckpoint(ModelCheckpoint):
             trainer.save_checkpoint(self.last_model_path, weights_only=False)
 
 
-def find(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
+def find_checkpoint(command: str, path: Any, root: str, max_steps: int = -1) -> str | None:
     """Return the checkpoint that a command starts from, after a look at the file.
 
     Args:

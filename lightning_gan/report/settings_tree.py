@@ -14,7 +14,7 @@ COMPONENT = {"class_path", "init_args", "dict_kwargs"}
 
 
 @dataclass(frozen=True)
-class Node:
+class Setting:
     """A setting, or a group of them.
 
     Attributes:
@@ -26,11 +26,11 @@ class Node:
 
     key: str
     text: str
-    children: tuple[Node, ...] = ()
+    children: tuple[Setting, ...] = ()
     is_null: bool = False
 
 
-def tree(value: Any) -> tuple[Node, ...] | None:
+def tree(value: Any) -> tuple[Setting, ...] | None:
     """Return the settings of a mapping as nodes, or None where they are too many to show.
 
     A ``class_path`` with its ``init_args`` becomes one node, with the class as its text.
@@ -38,23 +38,23 @@ def tree(value: Any) -> tuple[Node, ...] | None:
     return None if excess(value, deepest=DEEPEST, most=MOST) else _children(value)
 
 
-def _children(value: Any) -> tuple[Node, ...]:
+def _children(value: Any) -> tuple[Setting, ...]:
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     return tuple(_node(str(key), item) for key, item in pairs)
 
 
-def _node(key: str, value: Any) -> Node:
+def _node(key: str, value: Any) -> Setting:
     if isinstance(value, dict) and "class_path" in value and value.keys() <= COMPONENT:
         groups = (value.get(name) for name in ("init_args", "dict_kwargs"))
         inner = tuple(
             node for group in groups if isinstance(group, dict) for node in _children(group)
         )
-        return Node(key, _said(value["class_path"]), inner)
+        return Setting(key, _said(value["class_path"]), inner)
     if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
-        return Node(key, "[" + ", ".join(map(_said, value)) + "]")
+        return Setting(key, "[" + ", ".join(map(_said, value)) + "]")
     if isinstance(value, dict | list) and value:
-        return Node(key, "", _children(value))
-    return Node(key, _said(value), is_null=value is None)
+        return Setting(key, "", _children(value))
+    return Setting(key, _said(value), is_null=value is None)
 
 
 def _said(value: Any) -> str:

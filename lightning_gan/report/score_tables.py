@@ -11,11 +11,11 @@ import numpy as np
 
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.comparison import compare
-from lightning_gan.evaluation.scores import direction, headline, shown
+from lightning_gan.evaluation.scores import direction, headline, shown_score
 from lightning_gan.report.curves import SMALL, Panel, number, panel
 from lightning_gan.report.metrics import Series
 from lightning_gan.report.records import Measured
-from lightning_gan.report.tree import Node, tree
+from lightning_gan.report.settings_tree import Setting, tree
 
 MOST_COLUMNS = 8
 MOST_ROWS = 200
@@ -39,7 +39,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One score.
 
     Attributes:
@@ -70,11 +70,11 @@ class Table:
 
     columns: tuple[Measured, ...]
     total: int
-    rows: tuple[Row, ...]
+    rows: tuple[ScoreRow, ...]
     panels: tuple[Panel, ...]
     bars: tuple[tuple[str, tuple[Bar, ...]], ...]
-    details: tuple[Node, ...] | None
-    protocol: tuple[Node, ...] | None
+    details: tuple[Setting, ...] | None
+    protocol: tuple[Setting, ...] | None
     differs: str
 
 
@@ -102,7 +102,7 @@ def highlights(measured: Measured, most: int) -> list[tuple[str, str, str]]:
     return [(name, number(scores[name]), _better(name)) for name in finite[:most]]
 
 
-def said(value: Any) -> str:
+def said_of(value: Any) -> str:
     """Return any value as the page shows it.
 
     Example:
@@ -129,7 +129,7 @@ def _table(cards: Sequence[Measured], differs: str) -> Table:
     names = list(dict.fromkeys(name for one in cards for name in headline(one.card.scores)))
     columns = tuple(cards[:MOST_COLUMNS])
     rows = [
-        Row(name, _better(name), tuple(shown(name, one.card.scores) for one in columns))
+        ScoreRow(name, _better(name), tuple(shown_score(name, one.card.scores) for one in columns))
         for name in names[:MOST_ROWS]
     ]
     lists = {key: value for key, value in newest.details.items() if _is_histogram(value)}
@@ -173,7 +173,7 @@ def _series(cards: Sequence[Measured], name: str) -> Series | None:
 def _bars(values: Sequence[float]) -> tuple[Bar, ...]:
     highest = max(values) or 1
     return tuple(
-        Bar(str(place), said(value), round(100 * value / highest, 1))
+        Bar(str(place), said_of(value), round(100 * value / highest, 1))
         for place, value in enumerate(values)
     )
 
@@ -206,7 +206,7 @@ def _difference(place: int, protocols: Sequence[Mapping[str, Any]]) -> str:
     """Return the settings of a protocol that are not the same in all of them."""
     ours = protocols[place]
     told = [
-        f"{key} {said(value)[:80]}"
+        f"{key} {said_of(value)[:80]}"
         for key, value in ours.items()
         if any(other.get(key) != value for other in protocols)
     ]

@@ -10,7 +10,7 @@ WARMUP = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class BenchmarkPlan:
     """The size of a benchmark.
 
     Args:

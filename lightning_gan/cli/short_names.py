@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_gan.cli import tree
+from lightning_gan.cli import trees
 from lightning_gan.components import registry
 from lightning_gan.errors import PluginError
 
@@ -23,6 +23,18 @@ OTHERS = {
     "discriminator_optimizer": "optimizer",
     "generator_lr_scheduler": "lr_scheduler",
     "discriminator_lr_scheduler": "lr_scheduler",
+}
+# Callbacks with a key of their own, in the order in which they act; Lightning moves checkpoints to
+# the end.
+CALLBACKS = {
+    "checkpoint": "lightning_gan.cli.ckpt_path.RunCheckpoint",
+    "samples": "lightning_gan.callbacks.SampleGrid",
+    "curves": "lightning_gan.callbacks.LossCurves",
+    "evaluation": "lightning_gan.callbacks.Evaluation",
+    "health": "lightning_gan.callbacks.HealthMonitor",
+    "export": "lightning_gan.callbacks.GeneratorExport",
+    "summary": "lightning_gan.callbacks.RunSummary",
+    "predictions": "lightning_gan.callbacks.PredictionWriter",
 }
 BY_CLASS = frozenset({*OTHERS.values(), "schedule"})  # kinds whose classes go by their names too
 
@@ -68,13 +80,13 @@ def normalise(settings: Any) -> Any:
 def put(settings: dict[str, Any], path: str, value: Any, *, append: bool = False) -> dict[str, Any]:
     """Return settings (short form) with one value set, as a user's override sets it.
 
-    See :func:`tree.assign`; names of components are written out on both sides first, so that an
+    See :func:`trees.assign`; names of components are written out on both sides first, so that an
     override with the class that is there already keeps its arguments.
     """
-    value = tree.shorten(value)
+    value = trees.shorten(value)
     if not append:
         value = _at(normalise(_nested(path, value)), path)
-    changed = normalise(tree.assign(settings, path, value, append=append))
+    changed = normalise(trees.assign(settings, path, value, append=append))
     assert isinstance(changed, dict)
     return changed
 
@@ -91,7 +103,7 @@ def class_path(kind: str, where: str, name: str) -> str:
     if ":" not in name and ("." in name or named):
         return name
     try:
-        return registry.find(kind, name).class_path
+        return registry.find_entry(kind, name).class_path
     except PluginError as error:
         raise PluginError(f"{where}: {error}") from error
 
@@ -131,13 +143,13 @@ def _registered(name: str) -> bool:
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
-    for key in reversed(tree.keys(path)):
+    for key in reversed(trees.keys(path)):
         value = {key: value}
     nested: dict[str, Any] = value
     return nested
 
 
 def _at(node: Any, path: str) -> Any:
-    for key in tree.keys(path):
+    for key in trees.keys(path):
         node = node[key]
     return node

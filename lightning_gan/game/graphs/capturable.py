@@ -6,10 +6,10 @@ import torch
 
 from lightning_gan.errors import InputError
 from lightning_gan.game import ranks
-from lightning_gan.game.checks import is_compiled
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.recorder import RECORDERS
 from lightning_gan.game.side import Side
+from lightning_gan.game.torch_seams import has_step_hooks, is_compiled
 
 
 def check_graph(gan: GAN, device: torch.device) -> None:
@@ -66,7 +66,7 @@ def check_optimizers(*sides: Side) -> None:
                 f"{type(optimizer).__name__}{', not fused' if adam else ''}: choose one of them, "
                 "or set graph to false"
             )
-        if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+        if has_step_hooks(optimizer):
             raise InputError(
                 f"graph passes over the hooks of {side.settings.named('optimizer')}'s steps: leave "
                 "them out, or set graph to false"

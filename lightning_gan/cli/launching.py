@@ -41,7 +41,7 @@ def release(trainer: Trainer) -> list[Popen[bytes]]:
 
 
 @contextmanager
-def together(trainer: Trainer) -> Iterator[None]:
+def ended_together(trainer: Trainer) -> Iterator[None]:
     """End the processes that Lightning has started when this one, which speaks for them, fails."""
     try:
         yield

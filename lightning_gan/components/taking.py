@@ -1,0 +1,83 @@
+"""What a class takes, read from its constructor, and said where something else was given."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+from lightning_gan.errors import InputError, nearest
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Taken:
+    """The named arguments of a class.
+
+    Those of a constructor that ``**kwargs`` are handed on to are among them: that of the next class
+    in line.
+
+    Args:
+        cls: The class.
+
+    Attributes:
+        names: The arguments, in order.
+        required: Those without a default.
+        is_open: Whether any other name is taken as well.
+
+    Example:
+        >>> class Base:
+        ...     def __init__(self, weight=1.0): ...
+        >>> class Term(Base):
+        ...     def __init__(self, margin, **kwargs): ...
+        >>> taken = Taken(Term)
+        >>> taken.names, taken.required, taken.is_open
+        (['margin', 'weight'], ['margin'], False)
+    """
+
+    def __init__(self, cls: type) -> None:
+        found: dict[str, inspect.Parameter] = {}
+        self.is_open = True
+        for owner in cls.__mro__:
+            if "__init__" not in vars(owner) or owner is object:
+                continue
+            own = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
+            for parameter in own:
+                if parameter.kind in NAMED:
+                    found.setdefault(parameter.name, parameter)
+            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
+                self.is_open = False
+                break
+        self.names = list(found)
+        self.required = [name for name, p in found.items() if p.default is p.empty]
+
+    def check(self, what: str, given: Iterable[str]) -> None:
+        """Check the names of arguments before a constructor runs.
+
+        Args:
+            what: What is built, for the sentence.
+            given: The names.
+
+        Raises:
+            InputError: One is unknown or missing.
+        """
+        given = list(given)
+        listing = f"It takes {', '.join(self.names)}" if self.names else "It takes none"
+        for name in () if self.is_open else given:
+            if name not in self.names:
+                hint = nearest(name, self.names) or "."
+                raise InputError(f"{what} has no argument {name!r}{hint} {listing}")
+        missing = [name for name in self.required if name not in given]
+        if missing:
+            names = ", ".join(map(repr, missing))
+            raise InputError(f"{what} needs the argument {names}. {listing}")
+
+
+def make(what: str, cls: type, arguments: dict[str, Any]) -> Any:
+    """Build an object from named arguments, their names checked before.
+
+    Raises:
+        InputError: An argument is unknown or missing; what the constructor raises passes through.
+    """
+    Taken(cls).check(what, arguments)
+    return cls(**arguments)
