@@ -92,11 +92,10 @@ def test_the_command_runs_from_an_empty_folder(env, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["loss=minimal", "trainer.max_steps=10"],
         ["--model.loss=minimal", "--trainer.max_steps=10"],
         ["loss=minimal-loss:minimal", "trainer.max_steps=10"],
     ],
-    ids=["hydra", "lightning", "qualified"],
+    ids=["lightning", "hydra, qualified"],
 )
 def test_a_plugin_trains_by_its_short_name(env, tmp_path, words):
     run(env / "env" / "bin" / "lightning-gan", "fit", *words, cwd=tmp_path)

@@ -214,13 +214,9 @@ def test_one_sentence_and_exit_code_2(words, command, files):
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["fit generator=dcgam", "fit --model.micro_batches=two", "predict"],
-)
-def test_the_process_says_the_same(words, tmp_path):
+def test_the_process_says_the_same(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "lightning_gan", *words.split()],
+        [sys.executable, "-m", "lightning_gan", "fit", "--model.micro_batches=two"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
