@@ -343,7 +343,8 @@ class AdversarialStep:
     def _discriminate(self, x: Tensor, y: Any, augment: bool) -> DiscriminatorOutput:
         if augment and self.augment is not None:
             x = self.augment(x)
-        return as_discriminator_output(called(self.discriminator, x, y))
+        said = called(self.discriminator, x, y) if y is None else self.discriminator(x, y)
+        return as_discriminator_output(said)
 
 
 def called(network: nn.Module, x: Tensor, y: Any) -> Any:
@@ -357,7 +358,7 @@ def called(network: nn.Module, x: Tensor, y: Any) -> Any:
         y: Their condition, or None.
     """
     kind: Any = type(network)
-    return network(x) if y is None and not _asks_for_two(kind) else network(x, y)
+    return network(x, y) if y is not None or _asks_for_two(kind) else network(x)
 
 
 @lru_cache

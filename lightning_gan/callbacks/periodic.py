@@ -152,11 +152,11 @@ class Cadence:
         self._never = self.every is None and dense_every is None
         self._dense_every = dense_every or 1
         self._dense_until = dense_until or 0
-        self._last = 0
+        self._ended = 0  # periods so far
 
     def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Count from where training starts, which is not the beginning where it is resumed."""
-        self._last = self.count(trainer, module)
+        self._ended = self._periods(self.count(trainer, module))
 
     def tick(self, trainer: pl.Trainer, module: Any) -> bool:
         """Count on, and return whether a multiple of the period was reached or passed.
@@ -165,8 +165,8 @@ class Cadence:
         """
         if self._never:
             return False
-        last, self._last = self._last, self.count(trainer, module)
-        return self._periods(self._last) > self._periods(last)
+        before, self._ended = self._ended, self._periods(self.count(trainer, module))
+        return self._ended > before
 
     def count(self, trainer: pl.Trainer, module: Any) -> int:
         """Return the steps, rounds or epochs since the beginning of training.

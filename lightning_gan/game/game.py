@@ -103,6 +103,11 @@ class Game:
         self._checked = False
         self._dtype: torch.dtype | None = None  # of the generator
         self._acting = [term for term in terms.values() if _acts_after_updates(term)]
+        self._may_observe: dict[str, Part] = {
+            "alternation": gan.alternation,
+            "prior": gan.prior,
+            **self.objective.named,
+        }
         self._observers: dict[str, Part] = {}
         self._asked: frozenset[Player] = frozenset()  # who is measured without a step
 
@@ -165,9 +170,10 @@ class Game:
             self._checked = True
         gan.follow_schedules()
         phases = self._phases()
-        others = {"alternation": gan.alternation, "prior": gan.prior}
-        observers = self._observers = self.objective.observers(others)
-        self._asked = frozenset[Player]().union(*(part.measures for part in observers.values()))
+        self._observers = observers = {n: p for n, p in self._may_observe.items() if p.observes}
+        if observers:
+            asked = [part.measures for part in observers.values()]
+            self._asked = frozenset[Player]().union(*asked)
         self.guard.begin()
         readings = (self if self.graphs is None else self.graphs).train(batch, phases)
         self._finish(real.shape[0], readings)
@@ -339,7 +345,8 @@ class Game:
         z = self.draw_latents(n)
         full = GENERATOR in uncast_players(due)
         with torch.set_grad_enabled(keep or player is GENERATOR), uncast(z.device.type, full):
-            output = as_generator_output(called(gan.generator, z, y))
+            made = called(gan.generator, z, y) if y is None else gan.generator(z, y)
+            output = as_generator_output(made)
         check_generated(gan.generator, output.samples)
         return Fakes(output, y, z)
 
@@ -378,7 +385,7 @@ class Game:
         readings: Readings,
     ) -> None:
         """Measure a player that does not step on this batch, where an observer asks for it."""
-        if player in phases or player not in self._asked:
+        if player in phases or not self._observers or player not in self._asked:
             return
         loss = self.objective.measure(step, player)
         reading = readings.of(player)
@@ -389,7 +396,7 @@ class Game:
 
     def _look(self, batch: Batch, readings: Readings) -> None:
         """Measure the players that an observer asks for, on a batch on which nobody steps."""
-        if not self._asked:
+        if not (self._observers and self._asked):
             return
         with torch.no_grad(), preserved_state(self.gan.generator):
             fakes = self._draw_fakes(DISCRIMINATOR, batch, keep=False, due=())

@@ -32,6 +32,9 @@ class Objective:
         regularizers: Further terms by name.
         augment: Applied before the discriminator.
         balance: Sets factors of the terms from their gradients; None: all are 1.
+
+    Attributes:
+        named: All of these by the names that reports go by.
     """
 
     def __init__(
@@ -43,18 +46,18 @@ class Objective:
     ) -> None:
         self.loss, self.augment, self.balance = loss, augment, balance
         self.regularizers = dict(regularizers)
+        named: dict[str, Part] = {"loss": loss, "augment": augment}
+        named |= {f"regularizer/{name}": each for name, each in regularizers.items()}
+        self.named = named if balance is None else {**named, "balance": balance}
         self._first = [part for part in (("loss", loss), ("augment", augment)) if part[1].prepares]
 
     def due(self, player: Player, updates: int) -> Due:
         """Return the regularizers that take part in a player's update number ``updates``."""
         return [each for each in self.regularizers.items() if each[1].is_due(player, updates)]
 
-    def observers(self, others: Mapping[str, Part] = {}) -> dict[str, Part]:
-        """Return the parts that want to be told about each batch, after ``others``, by name."""
-        parts: dict[str, Part | None] = {**others, "loss": self.loss, "augment": self.augment}
-        parts.update((f"regularizer/{name}", each) for name, each in self.regularizers.items())
-        parts["balance"] = self.balance
-        return {n: part for n, part in parts.items() if part is not None and part.observes}
+    def observers(self) -> dict[str, Part]:
+        """Return the parts that want to be told about each batch, by name."""
+        return {name: part for name, part in self.named.items() if part.observes}
 
     def compute(
         self,

@@ -80,11 +80,13 @@ class Readings:
     @property
     def reports(self) -> dict[str, Tensor]:
         """What parts reported; of two updates that report one name, the first one's."""
-        found: dict[str, Tensor] = {}
-        for player in reversed(self.phases):
-            reading = self.of(player)
-            found.update({} if reading is None else reading.reports)
-        return found
+        generator, discriminator = self.generator, self.discriminator
+        ours = {} if generator is None else generator.reports
+        theirs = {} if discriminator is None else discriminator.reports
+        if not (ours and theirs):
+            return ours or theirs
+        first_is_ours = self.phases[:1] == (Player.GENERATOR,)
+        return {**theirs, **ours} if first_is_ours else {**ours, **theirs}
 
     @property
     def judged(self) -> Reading:
