@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lightning_gan.data.worker_seams import stop
 from torch.utils.data import DataLoader
+
+from lightning_gan.data.worker_seams import stop
 
 
 def test_processes_end_at_once():
