@@ -42,7 +42,7 @@ def in_settings(text: str, key: str, cls: type) -> str:
     found = re.sub(
         rf"(^|\bset |\bleave |\bor |\bin |\(|\bgot )({names})\b(?!\()", rf"\1{key}.\2", text
     )
-    return found if found.startswith(key) else f"{key}: {found}"
+    return found if found.startswith(key) or f"{key}." in found else f"{key}: {found}"
 
 
 def explained_by(error: InputError, owners: Mapping[str, object]) -> InputError:
