@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import collections.abc
 import functools
+import inspect
 import types
+from argparse import SUPPRESS
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
 from lightning_gan.cli.seams import actions_of, hint_of
 from lightning_gan.errors import InputError
@@ -44,17 +46,49 @@ def arguments(cls: type, skip: int = 0) -> dict[str, Argument]:
 
 
 def parsed(cls: type, skip: int, name: str, value: Any) -> Any:
-    """Return one plain value of an argument as the class takes it: a tuple, a path, a function.
+    """Return one plain value of an argument as its type has it: a tuple, a path, a function.
 
     Raises:
         InputError: "got ...; expected ...", without the key.
     """
     parser, known = _read(cls, skip)
     try:
-        return parser.parse_object({name: value}, defaults=False)[name]
+        return parser.parse_object({name: _long(value)}, defaults=False)[name]
     except Exception as error:
         expected = describe_hint(known[name].hint)
         raise InputError(f"got {value!r}; expected {expected}") from error
+
+
+def built(cls: type, skip: int, name: str, value: Any) -> Any:
+    """Return one value of an argument as the class takes it, what is described in it built."""
+    found = parsed(cls, skip, name, value)
+    if not _is_described(found):
+        return found
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument(f"--{name}", type=arguments(cls, skip)[name].hint)
+    config = parser.parse_object({name: _long(value)})
+    return parser.instantiate_classes(config)[name]
+
+
+def _long(value: Any) -> Any:
+    """Return a copy, which parsing may change in place, with the arguments of classes in order."""
+    if isinstance(value, list):
+        return [_long(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _long(item) for key, item in value.items()}
+    if not isinstance(found.get("class_path"), str) or "init_args" in found:
+        return found
+    own = {key: found.pop(key) for key in ("class_path", "dict_kwargs") if key in found}
+    return {**own, "init_args": found} if found else own
+
+
+def _is_described(value: Any) -> bool:
+    """Whether a parsed value is, or holds, the description of an object."""
+    if isinstance(value, Namespace):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return isinstance(value, (dict, list, tuple, set)) and any(map(_is_described, inner))
 
 
 @functools.cache
@@ -66,11 +100,23 @@ def _read(cls: type, skip: int) -> tuple[ArgumentParser, dict[str, Argument]]:
     for action in actions_of(parser):
         name = action.dest.split(".")[0]
         if action.dest in ("help", name) and action.dest != "help":
-            hint = hint_of(action)
+            hint, default = hint_of(action), action.default
+            if default == SUPPRESS:  # of a dataclass, whose fields are arguments of their own
+                hint, default = _declared(cls, name)
             doc = " ".join((action.help or "").split()) if isinstance(action.help, str) else ""
-            found[name] = Argument(name, hint, action.required, action.default, doc)
+            found[name] = Argument(name, hint, action.required, default, doc)
         action.required = False  # values are checked one at a time
     return parser, found
+
+
+def _declared(cls: type, name: str) -> tuple[Any, Any]:
+    """Return type and default of an argument as the constructor that has it declares them."""
+    for owner in cls.__mro__:
+        init = vars(owner).get("__init__")
+        parameter = None if init is None else inspect.signature(init).parameters.get(name)
+        if parameter is not None:
+            return get_type_hints(init).get(name), parameter.default
+    return None, None
 
 
 def members(hint: Any) -> Iterator[Any]:

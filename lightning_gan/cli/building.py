@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningDataModule, seed_everything
 from pytorch_lightning.loggers import Logger
 
 from lightning_gan.cli import accepted
-from lightning_gan.cli.resolve import FROM_DATA, PLAYERS, Node, load_class
+from lightning_gan.cli.resolve import FROM_DATA, PLAYERS, Node, Nodes, load_class
 from lightning_gan.cli.words import in_settings, short
 from lightning_gan.errors import InputError
 
@@ -51,7 +51,7 @@ def built_arguments(key: str, cls: type, given: Mapping[str, Any], skip: int = 0
     return {
         name: _built(f"{key}.{name}", value)
         if _holds_nodes(value)
-        else accepted.parsed(cls, skip, name, value)
+        else accepted.built(cls, skip, name, value)
         for name, value in given.items()
     }
 
@@ -111,7 +111,8 @@ def _built(key: str, value: Any) -> Any:
         return build_node(key, value)
     if isinstance(value, dict):
         return {name: _built(f"{key}.{name}", item) for name, item in value.items()}
-    return [_built(f"{key}.{index}", item) for index, item in enumerate(value)]
+    items = [_built(f"{key}.{index}", item) for index, item in enumerate(value)]
+    return value.kind(items) if isinstance(value, Nodes) else items
 
 
 def _holds_nodes(value: Any) -> bool:

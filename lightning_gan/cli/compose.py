@@ -251,7 +251,7 @@ def _placed(group: str, name: str, content: Any) -> dict[str, Any]:
         raise InputError(HOMELESS)
     if text is None and group == "regularizers":
         place += "." + re.split("[.:]", name)[-1]
-    if header is not None:
+    if header is not None and header[1] != "_group_":
         place = "" if header[1] == "_global_" else header[1]
     for key in reversed([key for key in place.split(".") if key]):
         content = {key: content}

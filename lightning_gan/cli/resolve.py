@@ -16,9 +16,6 @@ from typing import Any, cast, get_args, get_origin
 
 import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
-from pytorch_lightning.loggers import Logger
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_gan.cli import accepted, short_names
 from lightning_gan.cli.accepted import Argument
@@ -26,7 +23,6 @@ from lightning_gan.cli.compose import TOP
 from lightning_gan.cli.trees import RESERVED
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
-from lightning_gan.schedules.base import Schedule
 from lightning_gan.training.module import GANModule
 
 OUTPUT_ROOT = "runs"
@@ -37,14 +33,19 @@ FROM_DATA = ("sample_shape", "num_classes")  # of both, where the data tell them
 FUNCTION: tuple[type] = (cast(type, collections.abc.Callable),)  # or objects called like one
 PUBLIC = "lightning_gan"
 # Where classes are that go by their names; others by their class paths.
-HOMES: dict[type, tuple[str, ...]] = {
-    Callback: ("lightning_gan.callbacks", "pytorch_lightning.callbacks"),
-    Logger: ("pytorch_lightning.loggers",),
-    LightningDataModule: ("lightning_gan.data",),
-    Optimizer: ("torch.optim",),
-    LRScheduler: ("torch.optim.lr_scheduler",),
-    Schedule: ("lightning_gan.schedules",),
-    FUNCTION[0]: (),
+HOMES = {
+    "Callback": ("lightning_gan.callbacks", "pytorch_lightning.callbacks"),
+    "Logger": ("pytorch_lightning.loggers",),
+    "LightningDataModule": ("lightning_gan.data",),
+    "Profiler": ("pytorch_lightning.profilers",),
+    "Strategy": ("pytorch_lightning.strategies",),
+    "Precision": ("pytorch_lightning.plugins",),
+    "CheckpointIO": ("pytorch_lightning.plugins",),
+    "ClusterEnvironment": ("pytorch_lightning.plugins.environments",),
+    "Optimizer": ("torch.optim",),
+    "LRScheduler": ("torch.optim.lr_scheduler",),
+    "Schedule": ("lightning_gan.schedules",),
+    "Callable": (),
 }
 DEFAULTS = {"average": "ema"}  # what is meant where the arguments stand without a class
 ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
@@ -66,6 +67,19 @@ class Node(dict[str, Any]):
     def __init__(self, content: Mapping[str, Any], skip: int | None = None) -> None:
         super().__init__(content)
         self.skip = skip
+
+
+class Nodes(list[Any]):
+    """Several nodes, for a container.
+
+    Args:
+        items: The nodes.
+        kind: The container: list, tuple, set or frozenset.
+    """
+
+    def __init__(self, items: list[Any], kind: type) -> None:
+        super().__init__(items)
+        self.kind = kind if kind in (tuple, set, frozenset) else list
 
 
 def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,6 +186,9 @@ def _node(path: str, value: Any, *bases: type, skip: int | None = None) -> Node:
         {"class_path": class_path, "init_args": _init_args(path, cls, skip or 0, given)}, skip
     )
     if "dict_kwargs" in value:
+        more = value["dict_kwargs"]
+        if not isinstance(more, Mapping):
+            raise InputError(f"{path}.dict_kwargs: got {more!r}; expected key: value")
         node["dict_kwargs"] = value["dict_kwargs"]
     return node
 
@@ -235,7 +252,7 @@ def _nested(path: str, value: Any, hint: Any) -> Any:
         elif isinstance(value, list) and issubclass(origin, collections.abc.Iterable):
             found = [_nested(f"{path}.{i}", v, inner[0]) for i, v in enumerate(value)]
             if found and None not in found:
-                return found
+                return Nodes(found, origin)
     return None
 
 
@@ -247,7 +264,9 @@ def _classes(hint: Any) -> list[tuple[type, int | None]]:
             added, made = get_args(member)
             number = len(added) if isinstance(added, list) else 0
             found += [(cls, number) for cls, _ in _classes(made)]
-        elif isinstance(member, type) and get_origin(member) is None and not _is_value(member):
+        elif member is FUNCTION[0] or not isinstance(member, type) or _is_value(member):
+            continue
+        elif get_origin(member) is None:
             found.append((member, None))
     return found
 
@@ -291,7 +310,7 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
         known = dict(_named(bases))
         if name not in known:
             choices = [*known, *(registry.names(kind.name) if kind is not None else ())]
-            by = "" if bases == FUNCTION else "its name or "
+            by = "its name or " if choices else ""
             hint = nearest(name, choices) or f", by {by}its class path"
             raise InputError(f"{path}: got {name!r}; expected {_a(bases)}{hint}")
         return known[name], f"{known[name].__module__}.{known[name].__qualname__}"
@@ -300,7 +319,8 @@ def _load(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
 
 def _named(bases: tuple[type, ...]) -> Iterator[tuple[str, type]]:
     """Yield the classes that go by their names alone: those of stated modules, and no others."""
-    for home in HOMES.get(bases[0], (PUBLIC,)):
+    homes = [home for base in bases for home in HOMES.get(base.__name__, (PUBLIC,))]
+    for home in dict.fromkeys(homes):
         module = importlib.import_module(home)
         for name in getattr(module, "__all__", None) or list(vars(module)):
             found = getattr(module, name)

@@ -38,7 +38,12 @@ def in_settings(text: str, key: str, cls: type) -> str:
         >>> in_settings("there are no images", "data", Data)
         'data: there are no images'
     """
-    names = "|".join(name for name in inspect.signature(cls).parameters if name.isidentifier())
+    try:
+        names = "|".join(inspect.signature(cls).parameters)
+    except ValueError:  # of a class that is not written in Python
+        names = ""
+    if not names:
+        return f"{key}: {text}"
     found = re.sub(
         rf"(^|\bset |\bleave |\bor |\bin |\(|\bgot )({names})\b(?!\()", rf"\1{key}.\2", text
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
 import os
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def configuration_text(settings: Mapping[str, Any]) -> str:
     for player in PLAYERS:
         for name in FROM_DATA:
             if name not in settings["model"]["init_args"][player]["init_args"]:
-                content["model"]["init_args"][player]["init_args"].pop(name, None)
+                content["model"]["init_args"][player].get("init_args", {}).pop(name, None)
     # Said also where it is null: without these keys, the file would mean the defaults.
     content.update({key: content.get(key) for key in CALLBACKS}, ckpt_path=None)
     header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
@@ -61,7 +62,9 @@ def _with_defaults(cls: type, skip: int, given: Mapping[str, Any]) -> dict[str, 
 def _plain(value: Any) -> Any:
     """Return a default as YAML says it, or NOT_PLAIN where it cannot."""
     if isinstance(value, enum.Enum):
-        return _plain(value.value)
+        return value.name
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, os.PathLike):

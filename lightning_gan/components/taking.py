@@ -14,15 +14,15 @@ NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 class Taken:
     """The named arguments of a class.
 
-    Those of a constructor that ``**kwargs`` are handed on to are among them: that of the next class
-    in line.
+    What becomes of ``**kwargs`` only the constructor knows: then any name is taken, and those of
+    the next class in line are listed.
 
     Args:
         cls: The class.
 
     Attributes:
         names: The arguments, in order.
-        required: Those without a default.
+        required: Those of its own constructor without a default.
         is_open: Whether any other name is taken as well.
 
     Example:
@@ -32,24 +32,28 @@ class Taken:
         ...     def __init__(self, margin, **kwargs): ...
         >>> taken = Taken(Term)
         >>> taken.names, taken.required, taken.is_open
-        (['margin', 'weight'], ['margin'], False)
+        (['margin', 'weight'], ['margin'], True)
     """
 
     def __init__(self, cls: type) -> None:
+        self.required: list[str] = []
         found: dict[str, inspect.Parameter] = {}
-        self.is_open = True
-        for owner in cls.__mro__:
-            if "__init__" not in vars(owner) or owner is object:
-                continue
-            own = list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
+        makers = [
+            vars(owner)["__init__"] for owner in cls.__mro__[:-1] if "__init__" in vars(owner)
+        ]
+        open_: list[bool] = []
+        for maker in makers:
+            own = list(inspect.signature(maker).parameters.values())[1:]
             for parameter in own:
                 if parameter.kind in NAMED:
                     found.setdefault(parameter.name, parameter)
-            if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in own):
-                self.is_open = False
+                    if not open_ and parameter.default is parameter.empty:
+                        self.required.append(parameter.name)
+            open_.append(any(parameter.kind is parameter.VAR_KEYWORD for parameter in own))
+            if not open_[-1]:
                 break
+        self.is_open = not open_ or open_[0]
         self.names = list(found)
-        self.required = [name for name, p in found.items() if p.default is p.empty]
 
     def check(self, what: str, given: Iterable[str]) -> None:
         """Check the names of arguments before a constructor runs.

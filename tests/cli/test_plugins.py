@@ -173,13 +173,16 @@ def test_a_preset_needs_no_package_line(command, install):
             "gan_presets_configs/loss/smooth.yaml": (
                 "# Smoothed.\nclass_path: non_saturating\ninit_args:\n  real_target: 0.9\n"
             ),
+            "gan_presets_configs/loss/grouped.yaml": (
+                "# @package _group_\nclass_path: non_saturating\ninit_args:\n  real_target: 0.9\n"
+            ),
             "gan_presets_configs/experiment/smoothed.yaml": (
                 "# @package _global_\n# Smoothed.\ndefaults:\n  - override /loss: smooth\n"
             ),
             "gan_presets_configs/regularizers/nowhere.yaml": "# No.\nclass_path: r1\n",
         },
     )
-    for words in ("loss=smooth", "experiment=smoothed"):
+    for words in ("loss=smooth", "loss=grouped", "experiment=smoothed"):
         loss = yaml.safe_load(command(f"fit {words} --print_config").out)["model"]["init_args"][
             "loss"
         ]

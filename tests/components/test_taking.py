@@ -28,6 +28,13 @@ class Further(HandsOn):
         super().__init__(weight=weight, **others)
 
 
+class Fixed(HandsOn):
+    """Gives one of those that it hands on itself."""
+
+    def __init__(self, **others):
+        super().__init__(margin=3, **others)
+
+
 class Open:
     def __init__(self, first, **rest):
         self.rest = rest
@@ -38,8 +45,8 @@ class Open:
     [
         (Base, ["weight", "interval"], [], False),
         (Inherits, ["weight", "interval"], [], False),
-        (HandsOn, ["margin", "weight", "interval"], ["margin"], False),
-        (Further, ["weight", "margin", "interval"], ["margin"], False),
+        (HandsOn, ["margin", "weight", "interval"], ["margin"], True),
+        (Further, ["weight", "margin", "interval"], [], True),
         (Open, ["first"], ["first"], True),
         (object, [], [], True),
     ],
@@ -53,7 +60,7 @@ def test_arguments_handed_on_are_known(cls, names, required, is_open):
     ("cls", "given", "sentence"),
     [
         (Base, {"wieght": 1}, "term has no argument 'wieght', did you mean 'weight'"),
-        (HandsOn, {"margin": 1, "zzz": 1}, "has no argument 'zzz'. It takes margin, weight, int"),
+        (Inherits, {"zzz": 1}, "has no argument 'zzz'. It takes weight, interval"),
         (HandsOn, {"weight": 1}, "term needs the argument 'margin'. It takes margin, weight"),
         (Open, {"second": 1}, "term needs the argument 'first'. It takes first"),
     ],
@@ -65,4 +72,5 @@ def test_other_names_are_refused_before_anything_runs(cls, given, sentence):
 
 def test_the_object_is_made():
     assert make("term", Further, {"margin": 3, "interval": 2}).interval == 2
+    assert make("term", Fixed, {"interval": 2}).margin == 3
     assert make("term", Open, {"first": 1, "second": 2}).rest == {"second": 2}
