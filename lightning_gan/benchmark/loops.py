@@ -24,7 +24,7 @@ class HandLoop(ABC):
     """A training loop written by hand, over copies of a module's networks and weights.
 
     Args:
-        gan: The module whose parts are copied; it passes :func:`imitation.check`.
+        gan: The module whose parts are copied; it passes :func:`imitation.check_imitable`.
         batches: Real images and labels, on the device and without end.
         device: Where to train.
         precision: The Trainer's precision, one of ``imitation.PRECISIONS``.

@@ -132,8 +132,8 @@ def describe_hint(hint: Any) -> str:
     """Return a type as a person reads it.
 
     Example:
-        >>> describe(int | None), describe(Literal["real", "uniform"]), describe(tuple[int, ...])
-        ('int or null', "'real' or 'uniform'", 'list of int')
+        >>> describe_hint(int | None), describe_hint(Literal["real", "uniform"])
+        ('int or null', "'real' or 'uniform'")
     """
     texts = list(dict.fromkeys(_describe(member) for member in members(hint)))
     plain = [text for text in texts if text != "Tensor"]  # nobody writes one in a configuration

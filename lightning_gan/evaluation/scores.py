@@ -76,10 +76,12 @@ def shown_score(name: str, scores: Mapping[str, float]) -> str:
     """Return a score as a person reads it, with its interval or standard deviation.
 
     Example:
-        >>> shown("kl", {"kl": 0.25, "kl_low": 0.2, "kl_high": 0.3})
+        >>> shown_score("kl", {"kl": 0.25, "kl_low": 0.2, "kl_high": 0.3})
         '0.25 [0.2, 0.3]'
-        >>> shown("kid", {"kid": 0.0123456, "kid_std": 0.001}), shown("fid", {})
-        ('0.01235 ± 0.001', '-')
+        >>> shown_score("kid", {"kid": 0.0123456, "kid_std": 0.001})
+        '0.01235 ± 0.001'
+        >>> shown_score("fid", {})
+        '-'
     """
     if name not in scores:
         return "-"

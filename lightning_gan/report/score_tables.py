@@ -106,7 +106,7 @@ def said_of(value: Any) -> str:
     """Return any value as the page shows it.
 
     Example:
-        >>> said(12.34567), said(60000), said(None), said("n/a")
+        >>> said_of(12.34567), said_of(60000), said_of(None), said_of("n/a")
         ('12.35', '60,000', 'null', 'n/a')
     """
     if value is None:
