@@ -41,9 +41,9 @@ def measure_health(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[st
         seed: Seed of the latents.
 
     Returns:
-        Scalars by name: those of :func:`compare_with_real`, left out where there is nothing to compare, those
-        of :func:`contest`, and ``weights/generator`` and ``weights/discriminator``, the norms of
-        the weights.
+        Scalars by name: those of :func:`compare_with_real`, left out where there is nothing to
+        compare, those of :func:`contest`, and ``weights/generator`` and ``weights/discriminator``,
+        the norms of the weights.
     """
     real, y = real[:n], rows(y, slice(n))
     index = torch.arange(n, device=real.device) % len(real)
