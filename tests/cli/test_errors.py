@@ -9,7 +9,7 @@ import torch
 
 TOP = (
     "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
-    "samples, curves, health, evaluation, export, summary, predictions"
+    "samples, curves, evaluation, health, export, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
