@@ -36,24 +36,20 @@ class Taken:
     """
 
     def __init__(self, cls: type) -> None:
-        self.required: list[str] = []
-        found: dict[str, inspect.Parameter] = {}
         makers = [
-            vars(owner)["__init__"] for owner in cls.__mro__[:-1] if "__init__" in vars(owner)
+            list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
+            for owner in cls.__mro__[:-1]
+            if "__init__" in vars(owner)
         ]
-        open_: list[bool] = []
-        for maker in makers:
-            own = list(inspect.signature(maker).parameters.values())[1:]
-            for parameter in own:
-                if parameter.kind in NAMED:
-                    found.setdefault(parameter.name, parameter)
-                    if not open_ and parameter.default is parameter.empty:
-                        self.required.append(parameter.name)
-            open_.append(any(parameter.kind is parameter.VAR_KEYWORD for parameter in own))
-            if not open_[-1]:
+        own = makers[0] if makers else []
+        self.required = [p.name for p in own if p.kind in NAMED and p.default is p.empty]
+        self.is_open = not makers or _hands_on(own)
+        names: dict[str, None] = {}
+        for parameters in makers:
+            names.update(dict.fromkeys(p.name for p in parameters if p.kind in NAMED))
+            if not _hands_on(parameters):
                 break
-        self.is_open = not open_ or open_[0]
-        self.names = list(found)
+        self.names = list(names)
 
     def check(self, what: str, given: Iterable[str]) -> None:
         """Check the names of arguments before a constructor runs.
@@ -75,6 +71,10 @@ class Taken:
         if missing:
             names = ", ".join(map(repr, missing))
             raise InputError(f"{what} needs the argument {names}. {listing}")
+
+
+def _hands_on(parameters: Iterable[inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def make(what: str, cls: type, arguments: dict[str, Any]) -> Any:

@@ -40,7 +40,7 @@ class Remembering(Regularizer):
         self.register_buffer("drawn", None)
 
     def bind(self, generator, discriminator):
-        self.drawn = torch.rand(5)
+        self.drawn = torch.full((5,), float(dist.get_rank()))  # each rank's own
 
     def generator(self, step):
         term = (step.fake - self.mean).square()

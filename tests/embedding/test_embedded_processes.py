@@ -69,7 +69,6 @@ def test_statistics_of_the_discriminator_are_those_of_all_ranks(ranks):
 
 
 def test_what_parts_drew_when_they_got_to_know_the_networks_is_that_of_rank_0(ranks):
-    assert torch.equal(*(each["statistics"]["drawn"] for each in ranks))
-    drawn = [each["games"]["whole"]["regularizers.part.drawn"] for each in ranks]
-    assert torch.equal(*drawn)
-    assert not torch.equal(drawn[0], ranks[0]["statistics"]["drawn"])
+    for each in ranks:
+        assert not each["statistics"]["drawn"].any()
+        assert not each["games"]["whole"]["regularizers.part.drawn"].any()
