@@ -38,7 +38,7 @@ def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: BenchmarkPlan)
     check_imitable(gan, str(trainer.precision))
     if trainer.world_size > 1:
         raise InputError(
-            f"benchmark measures one process, got {trainer.world_size}: set trainer.devices=1"
+            f"benchmark measures one process, got {trainer.world_size}: set devices to 1"
         )
     if not isinstance(data, ImageData) or len(data.sample_shape) != 3:
         raise InputError(

@@ -13,6 +13,7 @@ from typing import Any
 from lightning_gan.benchmark.rounds import OURS
 from lightning_gan.benchmark.timers import Cost
 from lightning_gan.errors import InputError
+from lightning_gan.files.claims import numbered, write_first_free
 
 PLAIN = "plain loop"
 TUNED = "hand-tuned loop"
@@ -90,10 +91,14 @@ class Result:
         """Return the pairs of loops, ours and the tuned one before what they are compared with."""
         return [*combinations((OURS, TUNED, PLAIN), 2)]
 
-    def save(self, path: Path) -> None:
-        """Write everything as JSON, and make the folder where it is missing."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.content(), indent=2) + "\n", encoding="utf-8")
+    def save(self, path: Path) -> Path:
+        """Write everything as JSON, and make the folder where it is missing.
+
+        Returns:
+            The file; beside ``path`` and numbered where that is taken.
+        """
+        text = json.dumps(self.content(), indent=2) + "\n"
+        return write_first_free(path.parent, numbered(path.name), text)
 
     def content(self) -> dict[str, Any]:
         """Return everything as plain values."""

@@ -168,16 +168,16 @@ class Evaluation(Periodic):
             mode = {"lower": "min", "higher": "max"}.get(better, callback.mode)
             if callback.mode != mode:
                 raise InputError(
-                    f"checkpoint.monitor={key} is better when it is {better}, got checkpoint.mode="
-                    f"{callback.mode}: set checkpoint.mode={mode}"
+                    f"the checkpoint's monitor {key} is better when it is {better}, got its mode "
+                    f"{callback.mode}: set that to {mode}"
                 )
             # Lightning would keep the step before as the best, or fail at the next validation.
             saves = saves_every(callback)
             every = self.cadence.every if self.cadence.unit == "step" else None
             if saves and (every is None or saves % every):
                 raise InputError(
-                    f"checkpoint.monitor={key} ranks checkpoints every {saves} steps, which "
-                    f"evaluation has no scores for: set evaluation.every_n_steps={saves}"
+                    f"the checkpoint's monitor {key} ranks checkpoints every {saves} steps, which "
+                    f"evaluation has no scores for: set every_n_steps to {saves}"
                 )
 
 

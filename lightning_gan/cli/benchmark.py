@@ -15,6 +15,7 @@ from lightning_gan.benchmark.benchmark_plan import BenchmarkPlan
 from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
 from lightning_gan.errors import InputError, NotFiniteError, nearest
+from lightning_gan.files.claims import NumberedFolders
 from lightning_gan.files.names import BENCHMARK
 
 OWN = ("rounds", "steps", "out")
@@ -44,25 +45,25 @@ def run(request: Request) -> int:
     from lightning_gan.cli.quiet import quiet
     from lightning_gan.cli.resolve import resolve
 
-    with quiet():
+    with quiet(), NumberedFolders() as folders:
         settings = _limited(resolve(composed), plan)
         root = settings["trainer"]["default_root_dir"]
         runs.check_root(root)
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
-        cli = runs.Run(settings, "fit")
+        cli = runs.Run(settings, "fit", folders)
         runs.make_folder(root)
         stop = GracefulStop()
         cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
         try:
-            with runs.explained(cli.datamodule):
+            with runs.explained(cli.owners):
                 result = measure(cli.trainer, cli.model, cli.datamodule, plan)
         except (InputError, NotFiniteError) as error:
             if stop.received is not None:
                 return 128 + stop.received
             raise InputError(str(error)) from error
         output = output or run_folder(cli.trainer) / BENCHMARK
-    result.save(output)
+        output = result.save(output)
     print(f"\n{result.table()}\nfile: {shown_path(output)}")
     return 0 if stop.received is None else 128 + stop.received
 

@@ -19,6 +19,7 @@ from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.comparison import compare
 from lightning_gan.evaluation.plan import Plan
+from lightning_gan.files.claims import numbered, write_first_free
 from lightning_gan.files.names import CHECKPOINTS, CONFIG, SCORECARDS
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _evaluate(words: Sequence[str]) -> None:
     card = evaluate(gan, data, **wanted)
     about = {"path": str(shown_path(path)), "step": step, **card.checkpoint}
     card = dataclasses.replace(card, checkpoint=about)
-    card.save(output)
+    output = write_first_free(output.parent, numbered(output.name), card.text())
     print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown_path(output)}")
     for picture in _draw(card, output):
         print(f"picture: {shown_path(picture)}")
@@ -219,7 +220,7 @@ def _class_paths(node: Any) -> Iterator[str]:
 
 
 def _output(given: Any, path: Path) -> Path:
-    """Return where the card goes: a file that does not exist.
+    """Return where the card goes; where the file exists at the end, beside it and numbered.
 
     Raises:
         InputError: The user's file exists.
@@ -230,8 +231,7 @@ def _output(given: Any, path: Path) -> Path:
             raise InputError(f"output: {output} exists already; choose another name")
         return output
     run = path.parent.parent if path.parent.name == CHECKPOINTS else path.parent
-    names = (f"{path.stem}{f'-{number}' if number else ''}.json" for number in range(10**6))
-    return next(run / SCORECARDS / name for name in names if not (run / SCORECARDS / name).exists())
+    return run / SCORECARDS / f"{path.stem}.json"
 
 
 def _draw(card: ScoreCard, output: Path) -> Iterator[Path]:

@@ -152,10 +152,11 @@ def _overview(command: str) -> Iterator[str]:
 
 def _evaluation() -> Iterator[tuple[str, str]]:
     """Yield the settings of an evaluation and what they mean."""
-    from lightning_gan.cli import accepted, evaluate
+    from lightning_gan.cli import evaluate
+    from lightning_gan.components.taking import arguments_of
     from lightning_gan.evaluation.plan import METRICS, Plan
 
-    for argument in accepted.arguments(Plan).values():
+    for argument in arguments_of(Plan).values():
         doc = argument.doc.replace("METRICS", ", ".join(METRICS)).replace("None", "null")
         yield f"{argument.name}={_shown(argument.default)}", doc
     yield from ((f"{name}=", doc) for name, doc in evaluate.OWN.items())
@@ -184,8 +185,10 @@ def _options(group: str, name: str) -> str:
     """Return the settings of one choice: name, type, default and meaning."""
     if group not in compose.GROUP_PATHS:
         return f"{group}={name}: {compose.description(group, name) or 'no description'}"
-    from lightning_gan.cli import accepted
-    from lightning_gan.cli.resolve import FROM_DATA, load_class
+    from lightning_gan.cli.resolve import FROM_DATA
+    from lightning_gan.components.hints import describe_hint
+    from lightning_gan.components.locating import load_class
+    from lightning_gan.components.taking import arguments_of
 
     content = compose.choice(group, name)
     if group == "regularizers":
@@ -195,11 +198,11 @@ def _options(group: str, name: str) -> str:
     first = (cls.__doc__ or "").strip().split("\n\n")[0]
     places = ", ".join(compose.GROUP_PATHS[group])
     rows = []
-    for argument in accepted.arguments(cls, 1 if group == "optimizer" else 0).values():
+    for argument in arguments_of(cls, 1 if group == "optimizer" else 0).values():
         by_data = group in ("generator", "discriminator") and argument.name in FROM_DATA
         value = content.get(argument.name, argument.default)
         default = "required" if argument.required else _shown(value)
-        kind = accepted.describe_hint(argument.hint)
+        kind = describe_hint(argument.hint)
         setting = f"{path}.{argument.name}: {kind} = {'from the data' if by_data else default}"
         rows.append((setting, argument.doc.replace("``", "`")))
     header = f"{group}={name}: {' '.join(first.split())}\n({content['class_path']}, at {places})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from subprocess import Popen
@@ -12,6 +13,9 @@ from pytorch_lightning.strategies import StrategyRegistry
 
 from lightning_gan.cli.quiet import silent
 from lightning_gan.errors import InputError
+
+# What launchers set; of several processes one has 0 in all of them.
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 def strategy(trainer: Mapping[str, Any]) -> Any:
@@ -27,6 +31,11 @@ def strategy(trainer: Mapping[str, Any]) -> Any:
     with silent("pytorch_lightning.utilities.rank_zero"):  # which lists the devices, twice then
         probe = Trainer(**options)
     return "gan_ddp" if probe.world_size > 1 else "auto"
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks for the run, as far as the environment tells before it starts."""
+    return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
 
 
 def release(trainer: Trainer) -> list[Popen[bytes]]:

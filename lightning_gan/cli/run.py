@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
-from lightning_gan.callbacks.sink import leaves_files, run_folder
-from lightning_gan.cli import accepted, ckpt_path, compose, launching, options
+from lightning_gan.callbacks.saved_settings import SavedSettings
+from lightning_gan.cli import ckpt_path, compose, launching, options
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.building import build_data, build_node, built_arguments, fitted, seed
+from lightning_gan.cli.building import build_data, fitted, in_words, seed
 from lightning_gan.cli.quiet import quiet
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.cli.short_names import CALLBACKS
 from lightning_gan.cli.words import explained_by, short
 from lightning_gan.cli.written import configuration_text
+from lightning_gan.components.nodes import build_arguments, build_node
+from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError, NotFiniteError, StateError
+from lightning_gan.files.claims import NumberedFolders
 from lightning_gan.files.names import CONFIG
-from lightning_gan.files.whole import write_whole
 from lightning_gan.game import randomness
 from lightning_gan.training.module import GANModule
 
@@ -75,7 +77,14 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     if command == "fit":
         launching.check_strategy(settings["trainer"].get("strategy"))
         launching.check_precision(settings["trainer"].get("precision"))
-    cli = Run(settings, command)
+    with NumberedFolders() as folders:
+        return _attempt_in(folders, settings, command)
+
+
+def _attempt_in(
+    folders: NumberedFolders, settings: dict[str, Any], command: str
+) -> tuple[int, int]:
+    cli = Run(settings, command, folders)
     trainer, root = cli.trainer, settings["trainer"]["default_root_dir"]
     monitors = [c for c in trainer.callbacks if isinstance(c, HealthMonitor)]  # type: ignore[attr-defined]
     restarts = max((m.max_restarts for m in monitors if m.on_finding == "restart"), default=0)
@@ -89,7 +98,7 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     callbacks.insert(savers[0] if savers else len(callbacks), stop)
     failed = False
     with (
-        explained(cli.datamodule),
+        explained(cli.owners),
         ckpt_path.disk_explained(root),
         launching.ended_together(trainer),
     ):
@@ -142,76 +151,70 @@ class Run:
     Args:
         settings: Resolved settings.
         command: What the Trainer is going to do.
+        folders: Takes the folder of the run, below ``trainer.default_root_dir``.
 
     Attributes:
         datamodule: The data.
         model: The module.
         trainer: The Trainer, with the loggers and callbacks of the command.
+        owners: Those that act in a run, by their keys.
 
     Raises:
         InputError: A constructor refuses its arguments.
     """
 
-    def __init__(self, settings: dict[str, Any], command: str) -> None:
+    def __init__(self, settings: dict[str, Any], command: str, folders: NumberedFolders) -> None:
         self.datamodule = build_data(settings)
         model = fitted(settings["model"], self.datamodule)
         settings = {**settings, "seed_everything": seed(settings["seed_everything"])}
-        self.model: GANModule = build_node("model", model)
-        defaults = {a.name: a.default for a in accepted.arguments(Trainer).values()}
-        trainer = {**defaults, **built_arguments("trainer", Trainer, settings["trainer"])}
+        self.model: GANModule = build_node("model", model, in_words)
+        defaults = {a.name: a.default for a in arguments_of(Trainer).values()}
+        trainer = {
+            **defaults,
+            **build_arguments("trainer", Trainer, settings["trainer"], in_words),
+        }
         used = [key for key in CALLBACKS if settings[key] is not None]
         if trainer["enable_checkpointing"] is False:
             used = [key for key in used if key != "checkpoint"]
-        given = trainer["callbacks"] or []
-        save = SaveSettings(configuration_text(settings), _config_name(trainer, command))
+        others = trainer["callbacks"] or []
+        save = SavedSettings(configuration_text(settings), _config_names(trainer, command))
+        own = {key: build_node(key, settings[key], in_words) for key in used}
+        for each in own.values():
+            if isinstance(each, HealthMonitor):
+                each.module_key = "model."
         trainer["callbacks"] = [
-            *(given if isinstance(given, list) else [given]),
+            *(others if isinstance(others, list) else [others]),
             save,
-            *(build_node(key, settings[key]) for key in used),
+            *own.values(),
         ]
-        trainer["logger"] = _loggers(trainer["logger"], trainer["default_root_dir"])
+        trainer["logger"] = _loggers(trainer, folders)
         try:
             self.trainer = Trainer(**{**trainer, "strategy": launching.strategy(trainer)})
         except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
             raise InputError(f"trainer: {short(error)}") from error
+        self.owners = {
+            "trainer": self.trainer,
+            "model": self.model,
+            **own,
+            "data": self.datamodule,
+        }
 
 
-def _config_name(trainer: Mapping[str, Any], command: str) -> str:
-    """Return the name of the file to save; without loggers a run has no folder of its own.
+def _config_names(trainer: Mapping[str, Any], command: str) -> Iterable[str]:
+    """Return names for the file to save; without loggers a run has no folder of its own.
 
     Raises:
         InputError: A run without a logger would overwrite an earlier one.
     """
     folder = Path(trainer["default_root_dir"])
     if trainer["logger"] is not False or not (folder / CONFIG).exists():
-        return CONFIG
+        return [CONFIG]
     if command == "fit":
         raise InputError(
             f"trainer.default_root_dir: {folder} holds a run already, and trainer.logger=false "
             f"leaves out its numbered folders; choose another trainer.default_root_dir"
         )
-    names = (f"config-{command}-{number}.yaml" for number in range(10**6))
-    return next(name for name in names if not (folder / name).exists())
-
-
-class SaveSettings(Callback):
-    """Write the configuration into the run's folder before anything happens.
-
-    Args:
-        text: The file's content.
-        name: The file's name.
-    """
-
-    def __init__(self, text: str, name: str) -> None:
-        self.text = text
-        self.name = name
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the file, once, on rank 0."""
-        folder = run_folder(trainer)  # asks all ranks
-        path = folder / self.name
-        if trainer.is_global_zero and leaves_files(trainer) and not path.exists():
-            write_whole(path, self.text)
+    return (f"config-{command}-{number}.yaml" for number in range(10**6))
 
 
 def check_root(root: Any) -> None:
@@ -254,20 +257,31 @@ def _start(command: str, cli: Run, path: str | None) -> None:
     action(cli.model, datamodule=cli.datamodule, ckpt_path=path, **keywords)
 
 
-def _loggers(given: Any, root: str) -> Any:
+def _loggers(trainer: Mapping[str, Any], folders: NumberedFolders) -> Any:
     """Return the loggers of a run, the first of which decides its folder ``root/version_N``."""
+    given, root = trainer["logger"], trainer["default_root_dir"]
     if given is False:
         return False
-    csv = CSVLogger(root, name="")
+    number = None
+    if launching.is_first_process() and not trainer["fast_dev_run"] and "://" not in root:
+        try:
+            number = folders.take(Path(root))
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"trainer.default_root_dir: got {root}; {reason}") from error
+    csv = CSVLogger(root, name="", version=number)
     if given is None or given is True:
-        # The same number for both, read before either makes the folder.
         return [csv, TensorBoardLogger(root, name="", version=csv.version, default_hp_metric=False)]
     return [csv, *(given if isinstance(given, list) else [given])]
 
 
 @contextmanager
-def explained(data: Any) -> Iterator[None]:
-    """Turn what Lightning or the data refuse into one message in the words of the settings."""
+def explained(owners: Mapping[str, object]) -> Iterator[None]:
+    """Turn what Lightning or an object refuse into one message in the words of the settings.
+
+    Args:
+        owners: The objects, by their keys.
+    """
     try:
         yield
     except MisconfigurationException as error:
@@ -283,4 +297,4 @@ def explained(data: Any) -> Iterator[None]:
             f"its run with --config: {error}"
         ) from error
     except InputError as error:
-        raise explained_by(error, {"data": data}) from error
+        raise explained_by(error, owners) from error

@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning_gan.cli import trees
 from lightning_gan.components import registry
-from lightning_gan.errors import PluginError
+from lightning_gan.components.locating import class_path
 
 MODULE = "lightning_gan.training.module.GANModule"
 # Arguments of the module that hold one component of the kind of their name.
@@ -27,7 +27,7 @@ OTHERS = {
 # Callbacks with a key of their own, in the order in which they act; Lightning moves checkpoints to
 # the end.
 CALLBACKS = {
-    "checkpoint": "lightning_gan.cli.ckpt_path.RunCheckpoint",
+    "checkpoint": "lightning_gan.callbacks.RunCheckpoint",
     "samples": "lightning_gan.callbacks.SampleGrid",
     "curves": "lightning_gan.callbacks.LossCurves",
     "evaluation": "lightning_gan.callbacks.Evaluation",
@@ -36,7 +36,6 @@ CALLBACKS = {
     "summary": "lightning_gan.callbacks.RunSummary",
     "predictions": "lightning_gan.callbacks.PredictionWriter",
 }
-BY_CLASS = frozenset({*OTHERS.values(), "schedule"})  # kinds whose classes go by their names too
 
 
 def normalise(settings: Any) -> Any:
@@ -89,23 +88,6 @@ def put(settings: dict[str, Any], path: str, value: Any, *, append: bool = False
     changed = normalise(trees.assign(settings, path, value, append=append))
     assert isinstance(changed, dict)
     return changed
-
-
-def class_path(kind: str, where: str, name: str) -> str:
-    """Return the class path of a registered name; a dotted path returns as it is.
-
-    So does the name of a class where those are understood, as those of torch's optimizers.
-
-    Raises:
-        PluginError: The name is unknown or ambiguous.
-    """
-    named = kind in BY_CLASS and name not in registry.names(kind)
-    if ":" not in name and ("." in name or named):
-        return name
-    try:
-        return registry.find_entry(kind, name).class_path
-    except PluginError as error:
-        raise PluginError(f"{where}: {error}") from error
 
 
 def _component(kind: str, where: str, value: Any) -> Any:

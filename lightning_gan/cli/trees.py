@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lightning_gan.components.locating import RESERVED
 from lightning_gan.errors import InputError
 from lightning_gan.files.bounded import excess
 
 DEEPEST = 40
 MOST = 100_000  # settings; a YAML file of a few lines can stand for billions
-RESERVED = ("class_path", "dict_kwargs")  # dict_kwargs: jsonargparse's name for free **kwargs
 
 
 def check_size(value: Any, where: str) -> None:

@@ -45,7 +45,7 @@ def in_settings(text: str, key: str, cls: type) -> str:
     if not names:
         return f"{key}: {text}"
     found = re.sub(
-        rf"(^|\bset |\bleave |\bor |\bin |\(|\bgot )({names})\b(?!\()", rf"\1{key}.\2", text
+        rf"(^|\bset |\buse |\bleave |\bor |\bin |\(|\bgot )({names})\b(?!\()", rf"\1{key}.\2", text
     )
     return found if found.startswith(key) or f"{key}." in found else f"{key}: {found}"
 

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from lightning_gan.components.signature_seams import parameters_of
 from lightning_gan.errors import InputError, nearest
 
-NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a class.
+
+    Attributes:
+        name: Its name.
+        hint: Its type; ``Any`` where it has none.
+        required: Whether it must be given.
+        default: Its default.
+        doc: Its documentation, on one line.
+    """
+
+    name: str
+    hint: Any
+    required: bool
+    default: Any
+    doc: str
+
+
+@functools.lru_cache(maxsize=512)
+def arguments_of(cls: type, skip: int = 0) -> dict[str, Argument]:
+    """Return the arguments that a class takes by name, without the first ``skip``.
+
+    Those that its constructor hands on as ``**kwargs`` are found where they arrive.
+    """
+    found: dict[str, Argument] = {}
+    for given in parameters_of(cls)[skip:]:
+        hint = Any if given.annotation is inspect.Parameter.empty else given.annotation
+        required = given.default is inspect.Parameter.empty
+        if required or given.name[0] != "_":
+            doc = " ".join((given.doc or "").split())
+            found[given.name] = Argument(given.name, hint, required, given.default, doc)
+    return found
 
 
 class Taken:
-    """The named arguments of a class.
+    """The named arguments of a class, to check those that are given.
 
-    What becomes of ``**kwargs`` only the constructor knows: then any name is taken, and those of
-    the next class in line are listed.
+    What becomes of ``**kwargs`` only the constructor knows: then any name is taken, and those that
+    are known are listed.
 
     Args:
         cls: The class.
@@ -29,27 +65,17 @@ class Taken:
         >>> class Base:
         ...     def __init__(self, weight=1.0): ...
         >>> class Term(Base):
-        ...     def __init__(self, margin, **kwargs): ...
+        ...     def __init__(self, margin, weight=2.0): ...
         >>> taken = Taken(Term)
         >>> taken.names, taken.required, taken.is_open
-        (['margin', 'weight'], ['margin'], True)
+        (['margin', 'weight'], ['margin'], False)
     """
 
     def __init__(self, cls: type) -> None:
-        makers = [
-            list(inspect.signature(vars(owner)["__init__"]).parameters.values())[1:]
-            for owner in cls.__mro__[:-1]
-            if "__init__" in vars(owner)
-        ]
-        own = makers[0] if makers else []
-        self.required = [p.name for p in own if p.kind in NAMED and p.default is p.empty]
-        self.is_open = not makers or _hands_on(own)
-        names: dict[str, None] = {}
-        for parameters in makers:
-            names.update(dict.fromkeys(p.name for p in parameters if p.kind in NAMED))
-            if not _hands_on(parameters):
-                break
-        self.names = list(names)
+        known, own = arguments_of(cls), _own(cls)
+        self.names = list(known)
+        self.required = [n for n, argument in known.items() if argument.required and n in own]
+        self.is_open = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
 
     def check(self, what: str, given: Iterable[str]) -> None:
         """Check the names of arguments before a constructor runs.
@@ -73,8 +99,11 @@ class Taken:
             raise InputError(f"{what} needs the argument {names}. {listing}")
 
 
-def _hands_on(parameters: Iterable[inspect.Parameter]) -> bool:
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+def _own(cls: type) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(cls).parameters
+    except (ValueError, TypeError):  # of a class that is not written in Python
+        return {"options": inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD)}
 
 
 def make(what: str, cls: type, arguments: dict[str, Any]) -> Any:

@@ -53,7 +53,7 @@ class ScoreCard:
             path: Where; missing folders are made.
         """
         path = Path(path)
-        write_whole(path, self._json())
+        write_whole(path, self.text())
         return path
 
     @classmethod
@@ -119,7 +119,8 @@ class ScoreCard:
             f"{data['class'].rpartition('.')[2]}; features: {features['name']}{right}"
         )
 
-    def _json(self) -> str:
+    def text(self) -> str:
+        """Return the card as JSON."""
         notes = {name: str(value) for name, value in self.scores.items() if not _finite(value)}
         content = {
             "format": FORMAT,

@@ -28,7 +28,7 @@ def unfinished(path: Path, *, sync: bool = False) -> Iterator[Path]:
         OSError: It cannot be written; what was there before is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / UNFINISHED.replace("*", secrets.token_hex(8))
+    beside = path.parent / unfinished_name()
     try:
         yield beside
         if sync:
@@ -51,6 +51,11 @@ def write_whole(path: Path, content: str | bytes | memoryview, *, sync: bool = F
     """
     with unfinished(path, sync=sync) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def unfinished_name() -> str:
+    """Return a name for a file in writing, which nobody else has."""
+    return UNFINISHED.replace("*", secrets.token_hex(8))
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -13,9 +13,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_gan import EMA, InputError
-from lightning_gan.callbacks import RoundLimit
+from lightning_gan.callbacks import RoundLimit, RunCheckpoint
 from lightning_gan.callbacks.evaluation import Evaluation
-from lightning_gan.cli.ckpt_path import RunCheckpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.evaluation.evaluator import Evaluator
@@ -159,20 +158,20 @@ def test_scores_can_be_read_after_training(gan, data, tmp_path):
         (
             {"every_n_train_steps": 3, "monitor": "val/fid"},
             2,
-            "checkpoint.monitor=val/fid ranks checkpoints every 3 steps, which evaluation has no "
-            "scores for: set evaluation.every_n_steps=3",
+            "the checkpoint's monitor val/fid ranks checkpoints every 3 steps, which evaluation "
+            "has no scores for: set every_n_steps to 3",
         ),
         (
             {"every_n_train_steps": 4, "monitor": "val/fid"},
             None,
-            "checkpoint.monitor=val/fid ranks checkpoints every 4 steps, which evaluation has no "
-            "scores for: set evaluation.every_n_steps=4",
+            "the checkpoint's monitor val/fid ranks checkpoints every 4 steps, which evaluation "
+            "has no scores for: set every_n_steps to 4",
         ),
         (
             {"every_n_train_steps": 2, "monitor": "val/precision"},
             2,
-            "checkpoint.monitor=val/precision is better when it is higher, got "
-            "checkpoint.mode=min: set checkpoint.mode=max",
+            "the checkpoint's monitor val/precision is better when it is higher, got its mode "
+            "min: set that to max",
         ),
     ],
 )

@@ -16,10 +16,10 @@ from torch import nn
 
 from lightning_gan import Discriminator, InputError
 from lightning_gan.cli import compose, trees
-from lightning_gan.cli.building import build_node
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.cli.short_names import normalise
 from lightning_gan.cli.written import configuration_text
+from lightning_gan.components.nodes import build_node
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of jsonargparse
 

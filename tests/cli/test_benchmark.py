@@ -82,7 +82,7 @@ WRONG = {
     "data=mixture_ring": "benchmark expects images [C, H, W] of a class of lightning_gan.data, got "
     "MixtureRing: write data=mnist or data=random",
     "trainer.strategy=ddp_spawn trainer.devices=2": "benchmark measures one process, got 2: set "
-    "trainer.devices=1",
+    "devices to 1",
 }
 
 

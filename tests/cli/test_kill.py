@@ -14,7 +14,8 @@ import torch
 import toys
 
 from lightning_gan import EMA
-from lightning_gan.cli.ckpt_path import RunCheckpoint, find_checkpoint
+from lightning_gan.callbacks import RunCheckpoint
+from lightning_gan.cli.ckpt_path import find_checkpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.training.checkpoint import read_checkpoint
 

@@ -16,6 +16,7 @@ from lightning_gan.cli.arguments import read_words
 from lightning_gan.cli.resolve import ON_REQUEST, resolve
 from lightning_gan.cli.run import UNHEALTHY, Run
 from lightning_gan.export import load_generator
+from lightning_gan.files.claims import NumberedFolders
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 
 BAD = (  # a generator that explodes
@@ -94,9 +95,10 @@ def test_checkpoints_are_ranked_by_what_was_evaluated_at_the_same_step(command, 
 
 def test_callbacks_act_in_order(small):
     words = [*small.split(), "export.every_n_steps=1", "samples=true"]
-    callbacks = Run(resolve(compose.settings(words)), "fit").trainer.callbacks
+    callbacks = Run(resolve(compose.settings(words)), "fit", NumberedFolders()).trainer.callbacks
     kinds = [type(callback) for callback in callbacks]
     assert kinds.index(HealthMonitor) < kinds.index(GeneratorExport)
+    assert callbacks[kinds.index(HealthMonitor)].module_key == "model."
     assert issubclass(kinds[-1], ModelCheckpoint)
 
 

@@ -8,8 +8,11 @@ import torch
 import yaml
 from pytorch_lightning import LightningDataModule
 
-from lightning_gan import GANModule, Generator
-from lightning_gan.cli import launching, sweep
+from lightning_gan import GANModule, Generator, InputError
+from lightning_gan.cli import compose, launching, sweep
+from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.run import Run
+from lightning_gan.files.claims import NumberedFolders
 
 
 class Plain(LightningDataModule):
@@ -101,6 +104,41 @@ def test_a_saved_module_needs_nothing_but_the_file(command, small, tmp_path):
     assert dict(made["generator_optimizer"].keywords).keys() == {"lr", "betas"}
     assert made["discriminator_lr_scheduler"].func is torch.optim.lr_scheduler.LinearLR
     assert made["discriminator_lr_scheduler"].keywords == {"total_iters": 9}
+
+
+def test_runs_that_start_together_have_folders_of_their_own(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = resolve(compose.settings(small.split()))
+    with NumberedFolders() as folders:
+        runs = [Run(settings, "fit", folders) for _ in range(2)]  # neither has written anything
+        logged = [{str(logger.log_dir) for logger in run.trainer.loggers} for run in runs]
+        assert logged == [{"runs/version_0"}, {"runs/version_1"}]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_second_run_without_loggers_is_refused_also_where_it_started_at_once(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    settings = resolve(compose.settings([*small.split(), "trainer.logger=false"]))
+    first, second = (Run(settings, "fit", NumberedFolders()) for _ in range(2))
+    first.trainer.fit(first.model, datamodule=first.datamodule)
+    with pytest.raises(InputError, match="runs holds another run already; choose another folder"):
+        second.trainer.fit(second.model, datamodule=second.datamodule)
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_one_process_takes_the_folder(name, small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "1")
+    assert not launching.is_first_process()
+    monkeypatch.setenv(name, "0")
+    assert launching.is_first_process()
+
+
+def test_a_run_that_is_refused_leaves_no_folder(command, small, tmp_path):
+    assert command(f"fit {small} trainer.accelerator=gpuu").code == 2
+    assert not (tmp_path / "runs").exists()
 
 
 def test_without_loggers_everything_is_in_the_root(command, small, tmp_path):

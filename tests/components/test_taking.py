@@ -48,7 +48,7 @@ class Open:
         (HandsOn, ["margin", "weight", "interval"], ["margin"], True),
         (Further, ["weight", "margin", "interval"], [], True),
         (Open, ["first"], ["first"], True),
-        (object, [], [], True),
+        (object, [], [], False),
     ],
 )
 def test_arguments_handed_on_are_known(cls, names, required, is_open):

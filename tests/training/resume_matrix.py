@@ -26,8 +26,11 @@ from torch.optim.lr_scheduler import CosineAnnealingLR  # noqa: E402
 from lightning_gan import EMA  # noqa: E402
 from lightning_gan.alternations.alternating import Alternating  # noqa: E402
 from lightning_gan.alternations.loss_threshold import LossThreshold  # noqa: E402
-from lightning_gan.callbacks import HealthMonitor, SampleGrid  # noqa: E402
-from lightning_gan.cli.ckpt_path import RunCheckpoint  # noqa: E402
+from lightning_gan.callbacks import (  # noqa: E402
+    HealthMonitor,
+    RunCheckpoint,
+    SampleGrid,
+)
 from lightning_gan.data import ImageFolder, RandomImages  # noqa: E402
 from lightning_gan.regularizers.r1 import R1Regularizer  # noqa: E402
 from lightning_gan.regularizers.wgan_gp import WGANGPRegularizer  # noqa: E402

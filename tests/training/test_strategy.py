@@ -30,11 +30,11 @@ def test_trainers_that_cannot_are_refused():
     check_trainer(plain)
     check_trainer(SimpleNamespace(**{**vars(plain), "model": wrapped(True)}))
     for change, message in [
-        ({"precision": "16-mixed"}, "use trainer.precision=bf16-mixed"),
-        ({"model": wrapped(False)}, "strategy=ddp expects .* use trainer.strategy=gan_ddp"),
+        ({"precision": "16-mixed"}, "use precision=bf16-mixed"),
+        ({"model": wrapped(False)}, "strategy=ddp expects .* use strategy=gan_ddp"),
         (
             {"strategy": FSDPStrategy.__new__(FSDPStrategy)},
-            "FSDPStrategy is not supported .* use trainer.strategy=gan_ddp",
+            "FSDPStrategy is not supported .* use strategy=gan_ddp",
         ),
     ]:
         with pytest.raises(InputError, match=message):

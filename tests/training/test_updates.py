@@ -636,7 +636,7 @@ def test_16_mixed_is_refused(tmp_path):
     run = toys.trainer(tmp_path, max_steps=1)
     type(run).precision, original = property(lambda _: "16-mixed"), type(run).precision
     try:
-        with pytest.raises(InputError, match="use trainer.precision=bf16-mixed"):
+        with pytest.raises(InputError, match="use precision=bf16-mixed"):
             run.fit(gan, toys.loader())
     finally:
         type(run).precision = original

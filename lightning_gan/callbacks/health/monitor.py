@@ -68,6 +68,8 @@ class HealthMonitor(Periodic):
 
     Attributes:
         ended_by: The finding that ended training, or None.
+        module_key: What advice writes before the names of the module's settings: the command says
+            ``model.``, and in Python they have their names alone.
 
     Raises:
         InputError: A number is out of range, ``on_finding`` is none of the three, or the module is
@@ -75,6 +77,7 @@ class HealthMonitor(Periodic):
     """
 
     at_end = False
+    module_key = ""
 
     def __init__(
         self,
@@ -198,7 +201,7 @@ class HealthMonitor(Periodic):
         return Check(
             numbers=numbers,
             window=self._window,
-            settings=_settings(trainer, module),
+            settings=_settings(trainer, module, self.module_key),
             started=self._contested >= self.patience,
             largest_gradient=self._largest_gradient,
             earlier_spread=self._spreads[0],
@@ -254,13 +257,14 @@ def _to_host(
     return [{k: v for k, v in p.items() if not k.startswith("grad_norm/")} for p in found]
 
 
-def _settings(trainer: pl.Trainer, module: Any) -> Known:
+def _settings(trainer: pl.Trainer, module: Any, module_key: str) -> Known:
     generator, discriminator = module.session.game.sides
     return Known(
         generator_lr=_rate(generator),
         discriminator_lr=_rate(discriminator),
         penalties={n: r.weight for n, r in module.regularizers.items() if r.differentiates},
         g_above=getattr(module.alternation, "g_above", None),
+        module_key=module_key,
     )
 
 

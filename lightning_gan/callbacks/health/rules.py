@@ -34,12 +34,14 @@ class Known:
         discriminator_lr: The discriminator's.
         penalties: Weights of the regularizers that act on D's gradient, by name.
         g_above: Loss of D above which a turn of G ends, for alternations that have one.
+        module_key: What advice writes before the names of the module's settings.
     """
 
     generator_lr: float = 2e-4
     discriminator_lr: float = 2e-4
     penalties: Mapping[str, float] = field(default_factory=dict)
     g_above: float | None = None
+    module_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -239,13 +241,14 @@ def _lower(check: Check, *players: str) -> str:
         "generator": check.settings.generator_lr,
         "discriminator": check.settings.discriminator_lr,
     }
-    return " ".join(f"model.{player}_optimizer.lr={rates[player] / 4:.2g}" for player in players)
+    key = check.settings.module_key
+    return " ".join(f"{key}{player}_optimizer.lr={rates[player] / 4:.2g}" for player in players)
 
 
 def _penalty(check: Check) -> str:
     """Return the setting that holds D's gradient down more than now."""
     name, weight = next(iter(check.settings.penalties.items()), ("r1", 0.0))
-    return f"model.regularizers.{name}.weight={10 * weight or 1:.3g}"
+    return f"{check.settings.module_key}regularizers.{name}.weight={10 * weight or 1:.3g}"
 
 
 def _slow_down(check: Check) -> str:
@@ -271,7 +274,8 @@ def _calm(check: Check) -> str:
 
 def _clip(check: Check) -> str:
     both = _lower(check, "generator", "discriminator")
-    return f"{both}, or model.generator_clip_norm=1 model.discriminator_clip_norm=1"
+    key = check.settings.module_key
+    return f"{both}, or {key}generator_clip_norm=1 {key}discriminator_clip_norm=1"
 
 
 RULES = (

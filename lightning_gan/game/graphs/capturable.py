@@ -25,13 +25,13 @@ def check_graph(gan: GAN, device: torch.device) -> None:
     """
     if device.type not in RECORDERS:
         raise InputError(
-            f"graph captures steps as CUDA graphs, and this run computes on {device.type}: set "
-            "trainer.accelerator=gpu where there is one, or graph to false"
+            f"graph captures steps as CUDA graphs, and this run computes on {device.type}: "
+            "train on a GPU, or set graph to false"
         )
     if ranks.world_size() > 1:
         raise InputError(
-            f"graph captures the steps of one process, got {ranks.world_size()}: set "
-            "trainer.devices=1, or graph to false"
+            f"graph captures the steps of one process, got {ranks.world_size()}: train "
+            "on one device, or set graph to false"
         )
     for side in gan.sides():
         if side.settings.compile or is_compiled(side.network):

@@ -66,19 +66,19 @@ def check_trainer(trainer: Trainer) -> None:
     """
     if trainer.precision in ("16-mixed", "16-true"):
         raise InputError(
-            f"trainer.precision={trainer.precision} needs one loss scale for each of two players, "
-            "which Lightning cannot give; use trainer.precision=bf16-mixed"
+            f"precision={trainer.precision} needs one loss scale for each of two players, "
+            "which Lightning cannot give; use precision=bf16-mixed"
         )
     model = trainer.model
     if isinstance(model, DistributedDataParallel) and not model.find_unused_parameters:
         raise InputError(
-            "trainer.strategy=ddp expects every parameter in every backward pass, which "
-            "alternating players never give; use trainer.strategy=gan_ddp"
+            "strategy=ddp expects every parameter in every backward pass, which "
+            "alternating players never give; use strategy=gan_ddp"
         )
     if isinstance(trainer.strategy, (FSDPStrategy, DeepSpeedStrategy)):
         raise InputError(
             f"{type(trainer.strategy).__name__} is not supported for two players that share one "
-            "module; use trainer.strategy=gan_ddp"
+            "module; use strategy=gan_ddp"
         )
 
 

@@ -1,0 +1,119 @@
+"""Names of files and folders that are taken once, whoever else asks at the same moment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from lightning_gan.files.whole import unfinished_name
+
+
+def write_new(path: Path, content: str) -> None:
+    """Write a file as a whole where none is.
+
+    Raises:
+        FileExistsError: There is one, or somebody was faster.
+        OSError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / unfinished_name()
+    try:
+        beside.write_text(content, encoding="utf-8")
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+            os.replace(beside, path)
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def write_first_free(folder: Path, names: Iterable[str], content: str) -> Path:
+    """Write a file as a whole under the first name that is free, and return its path.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    for name in names:
+        with suppress(FileExistsError):
+            write_new(folder / name, content)
+            return folder / name
+    raise FileExistsError(f"no name is left in {folder}")
+
+
+def make_first_free(root: Path, names: Iterable[str]) -> Path:
+    """Make a folder below ``root`` under the first name that is free, and return its path.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        with suppress(FileExistsError):
+            (root / name).mkdir()
+            return root / name
+    raise FileExistsError(f"no name is left in {root}")
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield ``name.json``, ``name-1.json``, ``name-2.json`` and so on for ``name.json``."""
+    stem, suffix = os.path.splitext(name)
+    yield name
+    yield from (f"{stem}-{number}{suffix}" for number in range(1, 10**6))
+
+
+class NumberedFolders:
+    """Folders ``version_0``, ``version_1``, ..., each taken by making it.
+
+    A context manager: at its end the folders that nothing was written to are removed.
+
+    Attributes:
+        made: Those that were made, with the folder around them where it was missing.
+    """
+
+    def __init__(self) -> None:
+        self.made: list[Path] = []
+
+    def take(self, root: Path) -> int:
+        """Make the next folder below ``root``, which is made where it is missing.
+
+        Returns:
+            Its number: one above all that are there.
+
+        Raises:
+            OSError: It cannot be made.
+        """
+        if not root.exists():
+            root.mkdir(parents=True, exist_ok=True)
+            self.made.append(root)
+        found = (re.fullmatch(r"version_(\d+)", name) for name in os.listdir(root))
+        number = max((int(match[1]) for match in found if match), default=-1) + 1
+        while True:
+            folder = root / f"version_{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+            self.made.append(folder)
+            return number
+
+    def __enter__(self) -> NumberedFolders:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for folder in reversed(self.made):
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
