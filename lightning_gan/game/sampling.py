@@ -79,9 +79,13 @@ def generate(
 def draw_inputs(
     generator: nn.Module, prior: Prior, conditions: Conditions, n: int, source: torch.Generator
 ) -> tuple[Tensor, Any]:
-    """Draw n latents (n, Z) and n conditions, on the CPU."""
-    z = prior.sample(n, generator.latent_dim, generator=source, device=CPU)  # type: ignore[arg-type]
-    return z.to(floating_dtype(generator) or z.dtype), conditions.draw(n, source)
+    """Draw n latents (n, Z) and n conditions, on the CPU; fewer are the beginning of more."""
+    of_conditions = randomness.seeded(int(torch.randint(2**62, (), generator=source)), CPU)
+    size: int = generator.latent_dim  # type: ignore[assignment]
+    # In whole blocks: what torch draws for 5 is not the beginning of what it draws for 16.
+    blocks = range(0, max(n, 1), BATCH)
+    z = torch.cat([prior.sample(BATCH, size, generator=source, device=CPU) for _ in blocks])[:n]
+    return z.to(floating_dtype(generator) or z.dtype), conditions.draw(n, of_conditions)
 
 
 def floating_dtype(network: nn.Module) -> torch.dtype | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lightning_gan.components.hints import members
+from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.game.side import SideSettings
 from lightning_gan.regularizers.base import Regularizer
@@ -32,11 +34,10 @@ class Scheduled:
         self, root: nn.Module, schedules: Mapping[str, Schedule], *settings: SideSettings
     ) -> None:
         of_sides = dict(_of_sides(settings))
-        self._places = [
-            (path, *(of_sides.get(path) or _find_number(root, path, of_sides)), schedule)
-            for path, schedule in schedules.items()
-        ]
-        for path, owner, name, schedule in self._places:
+        self._places = []
+        for path, schedule in schedules.items():
+            owner, name = of_sides.get(path) or _find_number(root, path, of_sides)
+            self._places.append((path, owner, name, _is_whole(owner, name), schedule))
             if _is_interval(owner, name):  # known before training, wherever it ends
                 for images in PROBES:
                     _check_interval(path, schedule.at(images), images)
@@ -47,14 +48,22 @@ class Scheduled:
         Raises:
             InputError: The interval of a regularizer falls below 1.
         """
-        for path, owner, name, schedule in self._places:
+        for path, owner, name, whole, schedule in self._places:
             current, value = getattr(owner, name), schedule.at(images)
             if _is_interval(owner, name):
                 _check_interval(path, value, images)
             if isinstance(current, Tensor):  # a count stays a whole number
                 current.fill_(value if current.is_floating_point() else round(value))
             else:
-                setattr(owner, name, round(value) if isinstance(current, int) else value)
+                setattr(owner, name, round(value) if whole else value)
+
+
+def _is_whole(owner: Any, name: str) -> bool:
+    """Whether a number is whole whatever it is set to; 1 for a float in between is a float."""
+    known = arguments_of(type(owner)).get(name)
+    if known is None:  # nothing says what it is but its value
+        return isinstance(getattr(owner, name), int)
+    return int in members(known.hint) and float not in members(known.hint)
 
 
 def _is_interval(owner: Any, name: str) -> bool:

@@ -490,7 +490,10 @@ def test_the_classes_of_an_evaluation_are_read(tmp_path, capsys):
 
 def test_every_advice_names_settings_that_exist():
     penalties = rules.Known(penalties={"r1": 0.5}, module_key="model.")  # as the command says it
-    checks = (rules.Check(WELL, settings=penalties), rules.Check({**WELL, "g_signal": 0.0}))
+    checks = (
+        rules.Check(WELL, settings=penalties),
+        rules.Check({**WELL, "g_signal": 0.0}, settings=penalties),
+    )
     advice = [rule.advice(check).replace(",", "") for rule in rules.RULES for check in checks]
     words = {word for text in advice for word in text.split()}
     assert {word for word in words if "=" not in word} == {"or", "another", "seed_everything"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import dataclasses
+
 import pytest
 import torch
 import toys
@@ -529,3 +531,25 @@ def test_the_discriminators_terms_add_nothing_to_gradients_that_wait():
 
     plain, reached = after(), after(regularizers={"reaching": Reaching()})
     assert toys.same(plain, reached)
+
+
+class Counted(R1Regularizer):
+    """With a whole number, one that says nothing, and a count of its own."""
+
+    def __init__(self, rounds: int = 3, margin=1, **options):
+        super().__init__(**options)
+        self.rounds, self.margin, self.seen = rounds, margin, 0
+
+
+def test_schedules_keep_floats_and_whole_numbers_as_they_are_declared():
+    from lightning_gan.schedules import Linear
+
+    ramp = Linear(1.0, 0.0, kimg=0.1)
+    names = ("weight", "rounds", "margin", "seen")
+    schedules = {f"regularizers.term.{name}": ramp for name in names}
+    gan = toys.gan(regularizers={"term": Counted(weight=1)}, schedules=schedules)
+    gan.progress = dataclasses.replace(gan.progress, images=25)
+    gan.follow_schedules()
+    term = gan.regularizers["term"]
+    assert [getattr(term, name) for name in names] == [0.75, 1, 0.75, 1]
+    assert type(term.rounds) is int

@@ -12,6 +12,8 @@ import toys
 from torch.nn.functional import softplus
 
 from lightning_gan import EMA, InputError
+from lightning_gan.priors.normal import NormalPrior
+from lightning_gan.priors.uniform import UniformPrior
 from lightning_gan.game.statistics import reestimate_statistics
 
 
@@ -38,7 +40,7 @@ def test_sample_leaves_no_trace(tmp_path):
 def test_sample_is_made_in_chunks_that_do_not_show():
     gan = toys.gan()
     z = torch.randn(600, 3, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(gan.sample(600, seed=1), gan(z).detach())
+    torch.testing.assert_close(gan.sample(600, z=z), gan(z).detach())
     assert gan.sample(0).shape == (0, *toys.SHAPE)
 
 
@@ -269,3 +271,12 @@ def test_means_are_means():
     assert {key: value.item() for key, value in meter.flush().items()} == {"a": 3.0, "b": 5.0}
     assert meter.flush() == {}
     assert other.flush()["a"].item() == 3.0
+
+
+@pytest.mark.parametrize("prior", [NormalPrior(), UniformPrior()])
+def test_fewer_samples_are_the_beginning_of_more(prior):
+    gan = toys.gan(prior=prior, generator=toys.generator(num_classes=3))
+    many = gan.sample(600, seed=4)
+    for n in (0, 1, 5, 16, 17, 256, 300):
+        torch.testing.assert_close(gan.sample(n, seed=4), many[:n])
+    assert not torch.equal(gan.sample(5, seed=5), many[:5])
