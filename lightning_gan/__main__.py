@@ -63,7 +63,7 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import listing
 
         return listing.show(request.words)
-    if request.action == "sweep":
+    if request.action in ("sweep", "print_sweep"):
         from lightning_gan.cli import sweep
 
         return sweep.run(request)

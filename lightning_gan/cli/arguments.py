@@ -30,7 +30,9 @@ FLAGS = {
     "--multirun": "multirun",
 }
 
-Action = Literal["run", "print_config", "sweep", "help", "tool", "plugins", "version"]
+Action = Literal[
+    "run", "print_config", "sweep", "print_sweep", "help", "tool", "plugins", "version"
+]
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def read_words(argv: Sequence[str]) -> Request:
     if "multirun" in flags:
         if options is not None:
             raise InputError("a sweep (-m) takes Hydra overrides: key=value1,value2, not --options")
-        return Request("sweep", command, tuple(rest))
+        printed = "print_config" in flags
+        return Request("print_sweep" if printed else "sweep", command, tuple(rest))
     action: Action = "print_config" if "print_config" in flags else "run"
     return Request(action, command, tuple(rest), options)
 

@@ -10,9 +10,11 @@ its word wherever the data set's own YAML has that key too, such as the batch si
 from __future__ import annotations
 
 import functools
+import os
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from inspect import signature
 from typing import Any
@@ -47,6 +49,11 @@ BESIDE = "chosen_on_the_command_line"  # where Hydra puts what is taken from the
 HOMELESS = (
     "a YAML file of the group 'regularizers' must begin with '# @package model.regularizers.NAME'"
 )
+EMPTY = (
+    "{0}= has no value, as if a variable were not set; write {0}=null for none, or {0}=\"''\" for "
+    "an empty text"
+)
+PLAIN_TEXT = r"[^\[{'\"\n$][^'\n$]*"  # what is no list, no dict, no interpolation and not quoted
 SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
 
 
@@ -77,7 +84,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
     for override in parsed:
         if not is_group(override):
             content = apply(content, override)
-    return _resolve(content)
+    return resolve_references(content)
 
 
 def choice(group: str, name: str) -> dict[str, Any]:
@@ -89,26 +96,35 @@ def choice(group: str, name: str) -> dict[str, Any]:
     override = parse(f"{group}={name}")
     check_override(override)
     _store([override])
-    content = _resolve(_compose(["~experiment", f"{group}={name}"]))
+    content = resolve_references(_compose(["~experiment", f"{group}={name}"]))
     for key in trees.keys(GROUP_PATHS[group][0]):
         content = content[key]
     return content
 
 
 def parse(text: str) -> Override:
-    """Read one override; a plain value with ``=`` in it needs no quotes.
+    """Read one override; plain text, such as the name of a folder, needs no quotes.
 
     Raises:
-        InputError: Hydra does not understand it.
+        InputError: Hydra does not understand it, or nothing stands behind ``=``.
     """
     key, equals, value = text.partition("=")
+    if equals and not value.strip() and not key.startswith("~"):
+        raise InputError(EMPTY.format(key))
     if re.fullmatch(f"{SPECIAL}={SPECIAL}", value):
         text = f"{key}='{value}'"
     try:
-        override: Override = OverridesParser.create().parse_override(text)
+        return _parsed(text)
     except (HydraException, ValueError, RecursionError) as error:  # numbers or brackets without end
+        if equals and re.fullmatch(PLAIN_TEXT, value):
+            with suppress(HydraException, ValueError, RecursionError):
+                return _parsed(f"{key}='{value}'")
         hint = f"; quote a value with special characters: \"{key}='...'\"" if equals else ""
         raise InputError(f"{text!r} is not understood; expected key=value{hint}") from error
+
+
+def _parsed(text: str) -> Override:
+    override: Override = OverridesParser.create().parse_override(text)
     return override
 
 
@@ -153,7 +169,7 @@ def check_choice(group: str, name: str) -> None:
     Raises:
         InputError: There is no such choice.
     """
-    if name in choices(group) or (group in GROUP_PATHS and _is_class_path(name)):
+    if name in choices(group) or (group in GROUP_PATHS and _is_class(group, name)):
         if (group, name) not in _files() and group in KIND_GROUPS and not _is_class_path(name):
             _find(group, name)
         return
@@ -246,9 +262,13 @@ def _placed(group: str, name: str, content: Any) -> dict[str, Any]:
     """Return what a choice says, where it says that it belongs."""
     text = _files().get((group, name))
     header = None if text is None else re.search(r"^# @package (\S+)", text, re.MULTILINE)
-    (place, *_) = GROUP_PATHS[group]
+    place, *others = GROUP_PATHS[group]
     if text is not None and header is None and group == "regularizers":
         raise InputError(HOMELESS)
+    if text is None and others:  # a class for each of two players
+        owner = place.rpartition(".")[0]
+        content = {path.rpartition(".")[2]: content for path in (place, *others)}
+        place = owner
     if text is None and group == "regularizers":
         place += "." + re.split("[.:]", name)[-1]
     if header is not None and header[1] != "_group_":
@@ -305,7 +325,12 @@ def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
     return put(content, override.key_or_group, value)
 
 
-def _resolve(content: dict[str, Any]) -> dict[str, Any]:
+def resolve_references(content: dict[str, Any]) -> dict[str, Any]:
+    """Return settings (short form) with every ``${...}`` and every ``~/`` at a beginning resolved.
+
+    Raises:
+        InputError: One leads nowhere.
+    """
     if "${now:" in repr(content):
         raise InputError(
             "${now:...} is not supported: every process of a run composes its own configuration; "
@@ -315,9 +340,19 @@ def _resolve(content: dict[str, Any]) -> dict[str, Any]:
         resolved = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
     except OmegaConfBaseException as error:
         raise InputError(f"the configuration cannot be resolved: {_first(error)}") from error
-    result = normalise(trees.shorten(resolved))
+    result = normalise(_at_home(trees.shorten(resolved)))
     assert isinstance(result, dict)
     return result
+
+
+def _at_home(value: Any) -> Any:
+    """Return settings in which ``~/`` at the beginning of a text is the user's home folder."""
+    if isinstance(value, dict):
+        return {key: _at_home(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_at_home(item) for item in value]
+    home = isinstance(value, str) and value.startswith("~/")
+    return os.path.expanduser(value) if home else value
 
 
 def _store(chosen: Iterable[Override] = ()) -> None:
@@ -348,6 +383,19 @@ def _is_choice(override: Override) -> bool:
     return override.key_or_group in groups() and bool(
         choices_of(override) or override.key_or_group == "regularizers"
     )
+
+
+def _is_class(group: str, name: str) -> bool:
+    """Whether a choice is a class path, or the name of one of torch's optimizers."""
+    return _is_class_path(name) or (
+        group == "optimizer" and name.isidentifier() and hasattr(_torch_optim(), name)
+    )
+
+
+def _torch_optim() -> Any:
+    from torch import optim
+
+    return optim
 
 
 def _is_class_path(name: str) -> bool:

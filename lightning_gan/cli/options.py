@@ -17,7 +17,22 @@ from lightning_gan.errors import InputError, nearest
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with floats as people write them: 1e-3 is a number, not a string."""
+    """YAML with floats as people write them, 1e-3, and in which no key may stand twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping.
+
+        Raises:
+            ConstructorError: A key stands twice: the first block would be thrown away.
+        """
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(getattr(key, "value", None) if isinstance(key, yaml.ScalarNode) else id(key))
+        return super().construct_mapping(node, deep)
 
 
 Loader.yaml_implicit_resolvers = {
@@ -53,13 +68,14 @@ def settings_of_options(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
     for name, text in options:
         if name != "config":
             base = _set(base, name, text)
-    result: dict[str, Any] = base
-    return result
+    return compose.resolve_references(base)
 
 
 def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     path = name.removesuffix("+")
     check_key(path)
+    if not text.strip():
+        raise InputError(compose.EMPTY.format(f"--{path}"))
     try:
         value = yaml.load(text, Loader)
     except Exception as error:  # what does not fit its tag fails in any way
@@ -95,6 +111,10 @@ def check_key(path: str) -> None:
 def _read(path: str) -> Any:
     file = Path(path)
     if not os.path.isfile(file):
+        if file.is_dir():
+            inside = sorted(str(other) for other in file.glob("*.y*ml"))
+            hint = f"; it holds {', '.join(inside[:3])}" if inside else ""
+            raise InputError(f"--config: {path} is a folder, expected a YAML file{hint}")
         found = [str(other) for other in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
         raise InputError(f"--config: no file at {path}{nearest(path, found)}")
     try:

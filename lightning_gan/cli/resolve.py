@@ -5,6 +5,8 @@ The first thing that is wrong ends in one sentence with its key, the value and w
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +25,9 @@ CHECK = Checker(
     later=[f"model.{player}.{name}" for player in PLAYERS for name in FROM_DATA],
     all_of_them="See --print_config for all of them",
 )
+SWITCHES = {"off": False, "no": False, "on": True, "yes": True}
+LARGEST_SEED = 2**32 - 1
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
 REFUSED = {
     "gradient_clip_val": "model.generator_clip_norm and model.discriminator_clip_norm",
@@ -52,6 +57,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key, default in short_names.CALLBACKS.items():
         value = settings.get(key, None if key in ON_REQUEST else {})
+        value = SWITCHES.get(value, value) if isinstance(value, str) else value
         if value in (None, False):
             result[key] = None
             continue
@@ -65,6 +71,8 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _seed(seed: Any) -> Any:
     if not isinstance(seed, int):  # false: no seed; true: 0, as Lightning has it
         raise InputError(f"seed_everything: got {seed!r}; expected int, or false for no seed")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"seed_everything: got {seed}; expected 0 to {LARGEST_SEED}")
     return seed
 
 
@@ -74,6 +82,10 @@ def _threads(threads: Any) -> Any:
             f"threads: got {threads!r}; expected a number of CPU threads, or null for "
             "torch's choice"
         )
+    cores = os.cpu_count() or 1
+    if threads is not None and threads > cores:
+        print(f"threads={threads}: this machine has {cores} cores, which are used")
+        return cores
     return threads
 
 
@@ -88,9 +100,25 @@ def _trainer(trainer: Any) -> dict[str, Any]:
                 f"trainer.{name}: got {given[name]!r}; a GAN has two optimizers, "
                 f"so set {instead} instead"
             )
+    if isinstance(given.get("max_time"), str):
+        given["max_time"] = _duration(given["max_time"])
+    if given.get("barebones") is True:
+        raise InputError(
+            "trainer.barebones: got true; it leaves out loggers, checkpoints and callbacks, of "
+            "which a run of the command is made; lightning-gan benchmark measures the speed"
+        )
     if given.get("default_root_dir") is None:
         given["default_root_dir"] = OUTPUT_ROOT
     return CHECK.arguments("trainer", Trainer, given)
+
+
+def _duration(text: str) -> Any:
+    """Return 10m, 1h30m or 2d as Lightning takes it; what it takes already stays."""
+    match = DURATION.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return text
+    units = ("days", "hours", "minutes", "seconds")
+    return {unit: int(n) for unit, n in zip(units, match.groups(), strict=True) if n}
 
 
 def _model(model: Any) -> dict[str, Any]:

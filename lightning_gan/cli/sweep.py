@@ -26,7 +26,7 @@ LAUNCHERS = ("LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOC
 
 
 def run(request: Request) -> int:
-    """Run all jobs, or those up to a signal.
+    """Run all jobs, or those up to a signal; or print the configuration of each.
 
     Returns:
         The exit code of the first that failed, or 0; 128 + n after signal n.
@@ -40,6 +40,9 @@ def run(request: Request) -> int:
             "for each process; leave torchrun out and set trainer.devices"
         )
     jobs = list(expand(request.words))
+    if request.action == "print_sweep":
+        _print_settings(jobs)
+        return 0
     root = next((job[FOLDER_KEY] for job in jobs if FOLDER_KEY in job), "")
     now = time.strftime("%Y-%m-%d_%H-%M-%S")
     folder = Path(root) if root else make_first_free(Path(ROOT), numbered(now))
@@ -65,6 +68,19 @@ def run(request: Request) -> int:
     if received is not None:
         return 128 + received
     return failed[0][1] if failed else 0
+
+
+def _print_settings(jobs: Sequence[Mapping[str, str]]) -> None:
+    """Print the configuration of every job, one YAML document each."""
+    from lightning_gan.cli.quiet import quiet
+    from lightning_gan.cli.resolve import resolve
+    from lightning_gan.cli.written import configuration_text
+
+    for number, job in enumerate(jobs):
+        words = [text for key, text in job.items() if key != FOLDER_KEY]
+        with quiet():
+            text = configuration_text(resolve(compose.settings(words)))
+        print(f"---\n# job {number + 1} of {len(jobs)}: {' '.join(words)}\n{text}", end="")
 
 
 def expand(words: Sequence[str]) -> Iterator[dict[str, str]]:
@@ -109,6 +125,11 @@ def _alternatives(override: Override) -> Iterator[str]:
             raise InputError(f"{key}: no choice fits {override.get_value_string()}")
         yield from (f"{key}={value}" for value in values)
         return
+    if override.value_type is ValueType.INTERVAL_SWEEP:
+        raise InputError(
+            f"{key}: got {override.get_value_string()}, which has no end of values; write those to "
+            f"try, {key}=1,2,4, or range(start,stop,step)"
+        )
     for value in override.sweep_string_iterator():
         yield f"{key}={value}"
 

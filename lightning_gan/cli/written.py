@@ -9,9 +9,17 @@ import yaml
 from pytorch_lightning import Trainer
 
 from lightning_gan import __version__
+from lightning_gan.cli.options import Loader
 from lightning_gan.cli.resolve import FROM_DATA, PLAYERS
 from lightning_gan.cli.short_names import CALLBACKS
 from lightning_gan.components.full import arguments_in_full, in_full
+
+
+class Dumper(yaml.SafeDumper):
+    """Quotes every text that the reader would take for a number, such as a folder called 1e5."""
+
+
+Dumper.yaml_implicit_resolvers = Loader.yaml_implicit_resolvers
 
 
 def configuration_text(settings: Mapping[str, Any]) -> str:
@@ -28,4 +36,4 @@ def configuration_text(settings: Mapping[str, Any]) -> str:
     # Said also where it is null: without these keys, the file would mean the defaults.
     content.update({key: content.get(key) for key in CALLBACKS}, ckpt_path=None)
     header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
-    return header + yaml.safe_dump(content, sort_keys=False)
+    return header + yaml.dump(content, Dumper=Dumper, sort_keys=False)

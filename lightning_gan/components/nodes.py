@@ -137,6 +137,9 @@ class Checker:
     def _value(self, path: str, value: Any, argument: Argument) -> Any:
         if argument.name == "betas" and isinstance(value, list):
             value = [float(x) if isinstance(x, int) else x for x in value]  # Adam wants one type
+        kinds = list(members(argument.hint))
+        if type(value) is float and value.is_integer() and int in kinds and float not in kinds:
+            value = int(value)  # 1e4 for a whole number
         nested = self._nested(path, value, argument.hint)
         if nested is not None:
             return nested

@@ -12,9 +12,9 @@ import toys
 from torch.nn.functional import softplus
 
 from lightning_gan import EMA, InputError
+from lightning_gan.game.statistics import reestimate_statistics
 from lightning_gan.priors.normal import NormalPrior
 from lightning_gan.priors.uniform import UniformPrior
-from lightning_gan.game.statistics import reestimate_statistics
 
 
 def random_states():

@@ -1,0 +1,130 @@
+"""What people type means what it says, in both grammars."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+
+from lightning_gan import InputError
+from lightning_gan.cli import compose, options
+from lightning_gan.cli.arguments import read_words
+from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.written import configuration_text
+
+ROOT = "trainer.default_root_dir"
+
+
+def typed(*words):
+    """Return the resolved settings of words in one grammar, and of the same as options."""
+    return resolve(compose.settings(words))
+
+
+def as_options(*words):
+    request = read_words(["fit", *(f"--{word}" for word in words)])
+    return resolve(options.settings_of_options(request.options))
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("~/runs", os.path.expanduser("~/runs")),
+        ("${oc.env:LOGS}/x", "/logs/x"),
+        ("my runs", "my runs"),
+        ("übung (1) & 2", "übung (1) & 2"),
+        ("a#b", "a#b"),
+        ("a=b", "a=b"),
+        ("a~b", "a~b"),
+        ("it(s", "it(s"),
+        ("'1e5'", "1e5"),
+    ],
+)
+def test_folders_are_named_as_they_are_typed(grammar, text, folder, monkeypatch):
+    monkeypatch.setenv("LOGS", "/logs")
+    settings = grammar(f"{ROOT}={text}")
+    assert settings["trainer"]["default_root_dir"] == folder
+    again = yaml.load(configuration_text(settings), options.Loader)
+    assert again["trainer"]["default_root_dir"] == folder
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+def test_a_variable_that_is_not_set_is_no_value(grammar):
+    with pytest.raises(InputError, match=f"{ROOT}= has no value, as if a variable were not set; "):
+        grammar(f"{ROOT}=")
+    assert grammar(f"{ROOT}=null")["trainer"]["default_root_dir"] == "runs"
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+@pytest.mark.parametrize(("word", "used"), [("off", False), ("no", False), ("on", True)])
+def test_callbacks_have_switches(grammar, word, used):
+    assert (grammar(f"samples={word}")["samples"] is not None) is used
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+def test_whole_numbers_and_times(grammar):
+    trainer = grammar("trainer.max_steps=1e4", "trainer.max_time=1h30m")["trainer"]
+    assert (trainer["max_steps"], type(trainer["max_steps"])) == (10_000, int)
+    assert trainer["max_time"] == {"hours": 1, "minutes": 30}
+    assert grammar("trainer.max_time=00:01:00:00")["trainer"]["max_time"] == "00:01:00:00"
+    with pytest.raises(InputError, match=r"trainer.max_steps: got 10000.5; expected int"):
+        grammar("trainer.max_steps=10000.5")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_numpy_does_not_take(seed):
+    with pytest.raises(InputError, match=f"seed_everything: got {seed}; expected 0 to 4294967295"):
+        typed(f"seed_everything={seed}")
+
+
+def test_no_more_threads_than_cores(capsys):
+    cores = os.cpu_count()
+    assert typed("threads=100000")["threads"] == cores
+    assert capsys.readouterr().out == (
+        f"threads=100000: this machine has {cores} cores, which are used\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["SGD", "torch.optim.SGD"])
+def test_an_optimizer_for_both_by_its_class(name):
+    model = typed(f"optimizer={name}", "model.generator_optimizer.lr=0.5")["model"]["init_args"]
+    for player, given in (("generator", {"lr": 0.5}), ("discriminator", {})):
+        node = model[f"{player}_optimizer"]
+        assert node["class_path"].rpartition(".")[2] == "SGD"
+        assert node["init_args"] == given
+
+
+def test_a_bare_run_is_refused():
+    with pytest.raises(InputError, match=r"trainer.barebones: got true; it leaves out loggers"):
+        typed("trainer.barebones=true")
+
+
+def test_a_key_that_stands_twice(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text("model:\n  generator: mlp\ndata: random\nmodel:\n  discriminator: mlp\n")
+    with pytest.raises(InputError, match=r"not valid YAML: the key 'model' stands twice in line 4"):
+        options.settings_of_options([("config", str(file))])
+    file.write_text("base: &a {x: 1}\nother:\n  <<: *a\n  x: 2\n")
+    assert yaml.load(file.read_text(), options.Loader)["other"] == {"x": 2}
+
+
+def test_a_folder_for_a_configuration(tmp_path):
+    (tmp_path / "b.yaml").touch()
+    with pytest.raises(InputError, match=r"is a folder, expected a YAML file; it holds .*b.yaml"):
+        options.settings_of_options([("config", str(tmp_path))])
+
+
+def test_the_configurations_of_a_sweep_are_printed_and_nothing_is_trained(command, small, tmp_path):
+    result = command(f"fit -m {small} loss=minimax,wasserstein --print_config")
+    assert result.code == 0
+    first, second = yaml.load_all(result.out, options.Loader)
+    losses = [each["model"]["init_args"]["loss"]["class_path"] for each in (first, second)]
+    assert [loss.rpartition(".")[2] for loss in losses] == ["MinimaxLoss", "WassersteinLoss"]
+    assert "# job 2 of 2: " in result.out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_over_an_interval(command, small):
+    result = command(f"fit -m {small} model.generator_optimizer.lr=interval(0,1)")
+    assert result.error.startswith("model.generator_optimizer.lr: got interval(0,1), which has no ")
