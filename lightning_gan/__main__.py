@@ -59,6 +59,11 @@ def _dispatch(request: Request) -> int:
 
         print(explain.text(request))
         return 0
+    if request.action == "start":
+        from lightning_gan.cli import explain
+
+        print(explain.START)
+        return 0
     if request.action == "plugins":
         from lightning_gan.cli import listing
 
@@ -73,6 +78,10 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import benchmark
 
         return benchmark.run(request)
+    if request.command == "init":
+        from lightning_gan.cli import init
+
+        return init.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

@@ -15,6 +15,7 @@ from lightning_gan.callbacks.pictures.sample_grid import SampleGrid
 from lightning_gan.callbacks.pictures.training_gif import TrainingGIF
 from lightning_gan.callbacks.prediction_writer import PredictionWriter
 from lightning_gan.callbacks.round_limit import RoundLimit
+from lightning_gan.callbacks.run_bar import RunBar
 from lightning_gan.callbacks.run_checkpoint import RunCheckpoint
 from lightning_gan.callbacks.summary import RunSummary
 
@@ -32,6 +33,7 @@ __all__ = [
     "PairedMetrics",
     "PredictionWriter",
     "RoundLimit",
+    "RunBar",
     "RunCheckpoint",
     "RunSummary",
     "SampleGrid",

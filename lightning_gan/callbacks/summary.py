@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, ModelSummary
 from pytorch_lightning.loggers import CSVLogger
 
+from lightning_gan.callbacks.durations import duration
+from lightning_gan.callbacks.head import head
 from lightning_gan.callbacks.sink import leaves_files, run_folder, shown_path
 from lightning_gan.files.names import CONFIG, LOSSES, METRICS
 
@@ -19,20 +21,32 @@ SHOWN = ("loss/discriminator", "loss/generator")
 
 
 class RunSummary(pl.Callback):
-    """Print at the end of a run where its files are, how it went and how to go on.
+    """Print at the beginning what is trained, and at the end where its files are and what is next.
 
-    Only files that exist are named. Nothing is printed for a ``fast_dev_run``.
+    The head has five lines: networks, data, device, folder and length of the run. At the end only
+    files that exist are named. Nothing is printed for a ``fast_dev_run``.
+
+    Args:
+        full: Show Lightning's table of all parts beside the head.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, full: bool = False) -> None:
+        self.full = full
         self._folder = Path()
         self._started_at = 0.0
         self._images_before = 0
         self._seconds: float | None = None
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the table, where it is asked for."""
+        if self.full:
+            ModelSummary(max_depth=2).on_fit_start(trainer, pl_module)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Print the head and start the clock."""
         self._folder = run_folder(trainer)
+        if trainer.is_global_zero and leaves_files(trainer):
+            print("\n".join(head(trainer, pl_module, self._folder)), flush=True)
         self._seconds = None
         self._images_before = _images(pl_module) or 0
         self._started_at = time.perf_counter()
@@ -78,7 +92,7 @@ class RunSummary(pl.Callback):
         images = _images(module)
         if images is not None:
             rows.append(("images seen", f"{images:,}"))
-        rows.append(("training time", _duration(seconds)))
+        rows.append(("training time", duration(seconds)))
         if images is not None and seconds > 0:
             rows.append(("images per second", f"{(images - self._images_before) / seconds:,.0f}"))
         metrics = getattr(module, "latest_metrics", {})
@@ -106,6 +120,7 @@ class RunSummary(pl.Callback):
             if limit and 0 < limit <= reached
         ]
         return [
+            f"lightning-gan report {shlex.quote(str(shown_path(self._folder)))} --open",
             f"lightning-gan predict {arguments}",
             f"lightning-gan fit {arguments}{''.join(further)}",
         ]
@@ -126,19 +141,6 @@ def _last_checkpoint(trainer: pl.Trainer) -> Path | None:
 def _newest(paths: Iterable[Path]) -> Path | None:
     existing = [path for path in paths if path.exists()]
     return max(existing, key=lambda path: path.stat().st_mtime_ns, default=None)
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration as a person says it.
-
-    Example:
-        >>> _duration(7.34), _duration(3671.0)
-        ('7.3 s', '1:01:11')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def _print_table(rows: list[tuple[str, str]], next_steps: list[str]) -> None:

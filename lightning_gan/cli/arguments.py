@@ -15,6 +15,7 @@ RUNS = {
     "predict": "write images drawn from a checkpoint",
 }
 TOOLS = {
+    "init": "write a configuration after three questions",
     "evaluate": "write a score card for a checkpoint",
     "compare": "show score cards side by side",
     "report": "write a page about a run",
@@ -31,7 +32,7 @@ FLAGS = {
 }
 
 Action = Literal[
-    "run", "print_config", "sweep", "print_sweep", "help", "tool", "plugins", "version"
+    "run", "print_config", "sweep", "print_sweep", "help", "start", "tool", "plugins", "version"
 ]
 
 
@@ -64,7 +65,7 @@ def read_words(argv: Sequence[str]) -> Request:
         return Request("version", "")
     if not words:
         if flags <= {"help"}:
-            return Request("help", "")
+            return Request("help" if flags else "start", "")
         raise InputError(f"no command given; expected one of {', '.join(COMMANDS)}")
     command, *rest = words
     if command not in COMMANDS:

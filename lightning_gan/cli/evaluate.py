@@ -6,6 +6,7 @@ Words and paths are checked before torch, which takes seconds, is imported.
 from __future__ import annotations
 
 import dataclasses
+import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 RUNS = Path("runs")
+OPEN = "--open"  # of report: show the page in the browser
 LISTED = 1000
 PLANNED = tuple(field.name for field in dataclasses.fields(Plan))
 OWN = {
@@ -97,14 +99,18 @@ def _compare(words: Sequence[str]) -> None:
 
 
 def _report(words: Sequence[str]) -> None:
-    if len(words) != 1 or words[0].startswith("-"):
+    folders = [word for word in words if word != OPEN]
+    if len(folders) != 1 or folders[0].startswith("-"):
         raise InputError(
             f"report expects the folder of one run, got {' '.join(words) or 'nothing'}: "
             "lightning-gan report runs/NAME/version_0"
         )
     from lightning_gan.report.page import write_report
 
-    print(f"report: {write_report(Path(words[0]))}")
+    page = write_report(Path(folders[0]))
+    print(f"report: {page}", flush=True)
+    if OPEN in words and not webbrowser.open(Path(page).resolve().as_uri()):
+        print("there is no browser to open it with; open the file in yours")
 
 
 def _checkpoint(words: Sequence[str]) -> Path:

@@ -44,6 +44,29 @@ MEASURE = """\
 lightning-gan {0} ckpt_path=last
 lightning-gan {0} experiment=mnist_dcgan ckpt_path=runs/mnist_dcgan/version_0/checkpoints/last.ckpt
 lightning-gan {0} --config runs/digits_dcgan/version_0/config.yaml --ckpt_path last"""
+START = """\
+lightning-gan trains GANs. What there is to do:
+
+  lightning-gan fit                          train on small digits that come along: a minute
+  lightning-gan init                         write a configuration for your own images
+  lightning-gan fit experiment=mnist_dcgan   train one of the experiments; --help lists them
+  lightning-gan report RUN --open            curves and pictures of a run in the browser
+  lightning-gan evaluate CHECKPOINT          score it against real images
+  lightning-gan --help                       all commands, groups, experiments and settings
+  lightning-gan fit --help generator=dcgan   the settings of one choice"""
+INIT = """\
+usage: lightning-gan init [key=value ...]
+
+Write a commented configuration that runs. Asks what is not said: what data, how long, what machine.
+
+settings:
+  data=digits      a data set (digits, mnist, fashion_mnist, cifar10), or a folder or zip of images
+  time=10m         how long to train: 30s, 10m, 2h, 1d, or a number of steps
+  machine=auto     cpu, gpu, auto, or how many GPUs
+  out=gan.yaml     the file to write
+
+example:
+  lightning-gan init data=photos time=2h machine=gpu"""
 EVALUATE = """\
 usage: lightning-gan evaluate CHECKPOINT [key=value ...]
 
@@ -65,12 +88,13 @@ Show score cards side by side, and which is better. Cards that were not measured
 example:
   lightning-gan compare runs/a/scorecards/last.json runs/b/scorecards/last.json"""
 REPORT = """\
-usage: lightning-gan report RUN
+usage: lightning-gan report RUN [--open]
 
 Write one page about a run into its folder: curves, pictures, score cards, configuration.
+  --open    show it in the browser
 
 example:
-  lightning-gan report runs/mnist_dcgan/version_0"""
+  lightning-gan report runs/mnist_dcgan/version_0 --open"""
 BENCHMARK = """\
 usage: lightning-gan benchmark [key=value ...]
 
@@ -99,7 +123,13 @@ List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
   --check   import each one and say which are broken (exit code 1)"""
 
-TEXTS = {"plugins": PLUGINS, "compare": COMPARE, "report": REPORT, "benchmark": BENCHMARK}
+TEXTS = {
+    "plugins": PLUGINS,
+    "init": INIT,
+    "compare": COMPARE,
+    "report": REPORT,
+    "benchmark": BENCHMARK,
+}
 
 
 def text(request: Request) -> str:

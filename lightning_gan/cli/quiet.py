@@ -38,6 +38,8 @@ def quiet() -> Iterator[None]:
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a message of Lightning's tells something that the summary of a run does not."""
     message = record.getMessage()
+    if message.startswith(("GPU available:", "TPU available:", "HPU available:")):
+        return False  # the head of a run says what it computes on
     # A signal ends training by its limit, which Lightning then says was reached.
     return "Tip:" not in message and "`Trainer.fit` stopped: `max_steps=" not in message
 

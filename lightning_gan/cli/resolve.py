@@ -58,6 +58,8 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
     for key, default in short_names.CALLBACKS.items():
         value = settings.get(key, None if key in ON_REQUEST else {})
         value = SWITCHES.get(value, value) if isinstance(value, str) else value
+        if (key, value) == ("summary", "full"):
+            value = {"full": True}
         if value in (None, False):
             result[key] = None
             continue

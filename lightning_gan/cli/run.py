@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.callbacks import Checkpoint, ProgressBar
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
+from lightning_gan.callbacks.run_bar import RunBar
 from lightning_gan.callbacks.saved_settings import SavedSettings
 from lightning_gan.cli import ckpt_path, compose, launching, options
 from lightning_gan.cli.arguments import Request
@@ -178,12 +179,15 @@ class Run:
             used = [key for key in used if key != "checkpoint"]
         others = trainer["callbacks"] or []
         save = SavedSettings(configuration_text(settings), _config_names(trainer, command))
+        shows = trainer["enable_progress_bar"] is not False
+        if shows and not any(isinstance(each, ProgressBar) for each in _as_list(others)):
+            others = [*_as_list(others), RunBar()]
         own = {key: build_node(key, settings[key], in_words) for key in used}
         for each in own.values():
             if isinstance(each, HealthMonitor):
                 each.module_key = "model."
         trainer["callbacks"] = [
-            *(others if isinstance(others, list) else [others]),
+            *_as_list(others),
             save,
             *own.values(),
         ]
@@ -198,6 +202,10 @@ class Run:
             **own,
             "data": self.datamodule,
         }
+
+
+def _as_list(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
 
 
 def _config_names(trainer: Mapping[str, Any], command: str) -> Iterable[str]:
@@ -272,7 +280,7 @@ def _loggers(trainer: Mapping[str, Any], folders: NumberedFolders) -> Any:
     csv = CSVLogger(root, name="", version=number)
     if given is None or given is True:
         return [csv, TensorBoardLogger(root, name="", version=csv.version, default_hp_metric=False)]
-    return [csv, *(given if isinstance(given, list) else [given])]
+    return [csv, *_as_list(given)]
 
 
 @contextmanager
