@@ -1,0 +1,149 @@
+"""What the headers of image files say, and what of them together decides how images are served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+import torch
+from PIL import Image
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor
+
+from lightning_gan.data.file_tree import FileTree, why
+from lightning_gan.metrics.cache import kept
+
+_TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
+_THREADS = 8  # hide how long a disk or network takes; the rest is Python's, one at a time
+_AT_ONCE = 64  # files that a thread reads in a row
+MANY = 10_000  # images from which on results are kept: reading these headers takes a second
+
+T = TypeVar("T")
+
+
+class Header(NamedTuple):
+    """What one image file says of itself.
+
+    Attributes:
+        mode: Pillow's name of its kind of pixels.
+        channels: 1 for gray, 3 for color.
+        width: In pixels, upright.
+        height: In pixels, upright.
+        transparent: Whether pixels may be transparent.
+    """
+
+    mode: str
+    channels: int
+    width: int
+    height: int
+    transparent: bool
+
+
+def read_header(tree: FileTree, name: str) -> Header:
+    """Read one header; no pixel is decoded."""
+    with tree.open(name) as file:
+        if not file.read(1):
+            raise ValueError("the file is empty")
+        file.seek(0)
+        with Image.open(file) as image:
+            width, height = image.size
+            # The PNG class's own method would decode the image, to find Exif data behind its pixels.
+            if Image.Image.getexif(image).get(0x0112) in _TURNED:
+                width, height = height, width
+            gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+            transparent = image.has_transparency_data
+            return Header(image.mode, 1 if gray else 3, width, height, transparent)
+
+
+def read_headers(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header], dict[str, str]]:
+    """Read the headers of all images, or take them from the cache where they are many.
+
+    Returns:
+        The headers by name, and why each of the others cannot be read.
+    """
+    broken: dict[str, str] = {}
+
+    def make() -> dict[str, Tensor]:
+        if len(names) >= MANY:
+            rank_zero_info(f"{tree.root}: reading the headers of {len(names):,} images, once")
+        headers, failed = _read(tree, names)
+        broken.update(failed)
+        return _packed([headers.get(name) for name in names])
+
+    unpacked = _unpacked(kept_of("headers", tree, names, make))
+    headers = {name: h for name, h in zip(names, unpacked, strict=True) if h is not None}
+    absent = [name for name in names if name not in headers and name not in broken]
+    again, failed = _read(tree, absent)  # those that were broken when the others were kept
+    return headers | again, broken | failed
+
+
+def kept_of(
+    kind: str, tree: FileTree, names: Sequence[str], make: Callable[[], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """Return what is made of images, from the cache where they are many and none has changed.
+
+    Args:
+        kind: What it is, in the plural.
+        tree: Where the images are.
+        names: The images.
+        make: Makes it.
+    """
+    if len(names) < MANY:
+        return make()
+    stamps = every(partial(failure, tree.stamp), names)
+    return kept(kind, repr((str(tree.root.resolve()), list(names), stamps)), make)
+
+
+def every(function: Callable[[str], T], names: Sequence[str]) -> list[T]:
+    """Return what a function makes of each name, with threads, in order."""
+
+    def some(first: int) -> list[T]:
+        return [function(name) for name in names[first : first + _AT_ONCE]]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [each for part in pool.map(some, range(0, len(names), _AT_ONCE)) for each in part]
+
+
+def failure(function: Callable[[str], T], name: str) -> T | Exception:
+    """Return what a function makes of a name, or the error that it raises."""
+    try:
+        return function(name)
+    except Exception as error:  # each decoder fails in its own way
+        return error
+
+
+def _read(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header], dict[str, str]]:
+    results = every(partial(failure, partial(read_header, tree)), names)
+    headers: dict[str, Header] = {}
+    broken: dict[str, str] = {}
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, Header):
+            headers[name] = result
+        else:
+            broken[name] = why(result)
+    return headers, broken
+
+
+def _packed(headers: Sequence[Header | None]) -> dict[str, Tensor]:
+    """Return headers as tensors: the different ones, and which each image has; -1 for none."""
+    places: dict[Header, int] = {}
+    which = [-1 if h is None else places.setdefault(h, len(places)) for h in headers]
+    modes = "\n".join(header.mode for header in places).encode()
+    numbers = [[h.channels, h.width, h.height, h.transparent] for h in places]
+    return {
+        "modes": torch.tensor(list(modes), dtype=torch.uint8),
+        "numbers": torch.tensor(numbers, dtype=torch.int64).view(-1, 4),
+        "which": torch.tensor(which, dtype=torch.int32),
+    }
+
+
+def _unpacked(tensors: dict[str, Tensor]) -> list[Header | None]:
+    modes = bytes(tensors["modes"].tolist()).decode().split("\n")
+    numbers = tensors["numbers"].tolist()
+    different = [
+        Header(mode, channels, width, height, bool(transparent))
+        for mode, (channels, width, height, transparent) in zip(modes, numbers, strict=False)
+    ]
+    return [None if place < 0 else different[place] for place in tensors["which"].tolist()]
