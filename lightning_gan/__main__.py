@@ -73,6 +73,10 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import benchmark
 
         return benchmark.run(request)
+    if request.command == "data":
+        from lightning_gan.cli import inspect_data
+
+        return inspect_data.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

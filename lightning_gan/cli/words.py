@@ -38,16 +38,27 @@ def in_settings(text: str, key: str, cls: type) -> str:
         >>> in_settings("there are no images", "data", Data)
         'data: there are no images'
     """
-    try:
-        names = "|".join(inspect.signature(cls).parameters)
-    except ValueError:  # of a class that is not written in Python
-        names = ""
+    names = "|".join(_arguments(cls))
     if not names:
         return f"{key}: {text}"
     found = re.sub(
         rf"(^|\bset |\bleave |\bor |\bin |\(|\bgot )({names})\b(?!\()", rf"\1{key}.\2", text
     )
     return found if found.startswith(key) or f"{key}." in found else f"{key}: {found}"
+
+
+def _arguments(cls: type) -> list[str]:
+    """Return the names of a class's arguments, those that it hands on to its bases too."""
+    names: list[str] = []
+    for each in cls.__mro__:
+        try:
+            parameters = inspect.signature(each).parameters.values()
+        except ValueError:  # of a class that is not written in Python
+            return names
+        names += [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            return names
+    return names
 
 
 def explained_by(error: InputError, owners: Mapping[str, object]) -> InputError:

@@ -28,7 +28,7 @@ def check_headers(root: Path, names: Sequence[str], broken: Mapping[str, str]) -
     first = next((name for name in names if name in broken), None)
     if first is None:
         return
-    more = f", nor {len(broken) - 1:,} others" if len(broken) > 1 else ""
+    more = f", and {len(broken) - 1:,} more" if len(broken) > 1 else ""
     raise InputError(f"cannot read the image {first} in {root} ({broken[first]}){more}: {REMEDY}")
 
 

@@ -16,7 +16,7 @@ from lightning_gan.errors import InputError, nearest
 
 _LARGEST = 2**30  # bytes of a zip member; a small zip can hold one of any size
 HIDDEN = "hidden"
-SPECIAL = "pipe, socket or device"
+SPECIAL = "special (pipe, socket or device)"
 
 
 @dataclass
@@ -93,7 +93,7 @@ class FolderTree(FileTree):
                 here = links.pop()
                 real = os.path.realpath(self.root / here)
                 if real in seen or os.path.commonpath([real, around]) == real:
-                    found.pass_over("link to a folder that is read already", here)
+                    found.pass_over("linked again", here)
                     continue
                 seen.add(real)
                 found.folders.append(here)
@@ -193,9 +193,9 @@ class ZipTree(FileTree):
             elif parts[-1] == "":
                 found.folders.append(name)
             elif stat.S_ISLNK(member.external_attr >> 16):
-                found.pass_over("symbolic link", name)
+                found.pass_over("linked", name)
             elif name in seen:
-                found.pass_over("further entry of the same name", name)
+                found.pass_over("named again", name)
             else:
                 seen.add(name)
                 found.files.append(name)
@@ -274,9 +274,13 @@ def _kind(entry: os.DirEntry[str]) -> str:
             return "link" if entry.is_symlink() else "folder"
         if entry.is_file():
             return "file"
-        return "broken link" if entry.is_symlink() and not os.path.exists(entry.path) else SPECIAL
+        return (
+            "linked to nothing"
+            if entry.is_symlink() and not os.path.exists(entry.path)
+            else SPECIAL
+        )
     except OSError:  # a link to itself, or behind a folder that may not be entered
-        return "broken link"
+        return "linked to nothing"
 
 
 def _is_hidden(part: str) -> bool:

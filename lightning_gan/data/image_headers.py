@@ -49,7 +49,7 @@ def read_header(tree: FileTree, name: str) -> Header:
         file.seek(0)
         with Image.open(file) as image:
             width, height = image.size
-            # The PNG class's own method would decode the image, to find Exif data behind its pixels.
+            # That of PNG images would decode them, to find Exif data behind the pixels.
             if Image.Image.getexif(image).get(0x0112) in _TURNED:
                 width, height = height, width
             gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")

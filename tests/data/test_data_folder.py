@@ -125,7 +125,9 @@ def test_one_image_serves_for_everything(tmp_path):
     assert len(module.train_dataloader()) == len(module.val_dataloader()) == 1
 
 
-PUT_ON_WHITE = pytest.mark.filterwarnings("ignore:.*transparent pixels of 1 image are put on white$")
+PUT_ON_WHITE = pytest.mark.filterwarnings(
+    "ignore:.*transparent pixels of 1 image are put on white$"
+)
 
 
 def decoded(path, channels=3, **options):
@@ -265,7 +267,7 @@ def test_broken_images(pets):
     assert refused(pets) == f"{said}: {REMEDY}"
     (pets / "cats" / "2.png").write_text("text")
     (pets / "dogs" / "2.png").write_text("text")
-    assert refused(pets) == f"{said}, nor 2 others: {REMEDY}"
+    assert refused(pets) == f"{said}, and 2 more: {REMEDY}"
     (pets / "cats" / "0.png").write_bytes(b"")
     assert refused(pets).startswith(
         f"cannot read the image cats/0.png in {pets} (the file is empty)"
