@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lightning_gan.data.file_tree import FileTree, why
 from lightning_gan.data.folder_layout import Layout
-from lightning_gan.data.image_files import REMEDY, ImageFiles
-from lightning_gan.data.image_headers import Header, every, failure, kept_of
+from lightning_gan.data.image_files import ImageFiles, remedy
+from lightning_gan.data.image_headers import Header
+from lightning_gan.data.many_files import in_threads, kept_of, outcome
 from lightning_gan.errors import InputError
 
 _NAMED = 5  # broken files that a message names
@@ -29,7 +30,9 @@ def check_headers(root: Path, names: Sequence[str], broken: Mapping[str, str]) -
     if first is None:
         return
     more = f", and {len(broken) - 1:,} more" if len(broken) > 1 else ""
-    raise InputError(f"cannot read the image {first} in {root} ({broken[first]}){more}: {REMEDY}")
+    raise InputError(
+        f"cannot read the image {first} in {root} ({broken[first]}){more}: {remedy(root)}"
+    )
 
 
 def broken_pixels(
@@ -42,7 +45,7 @@ def broken_pixels(
         header = headers[name]
         ImageFiles(tree, [name], (header.channels, header.height, header.width), 1, None)[0]
 
-    for name, result in zip(names, every(partial(failure, check), names), strict=True):
+    for name, result in zip(names, in_threads(partial(outcome, check), names), strict=True):
         if isinstance(result, Exception):
             cause = result.__cause__
             found[name] = why(cause if isinstance(cause, Exception) else result)
@@ -72,7 +75,7 @@ def sound(
         return layout
     shown = ", ".join([*left_out[:_NAMED], *(["..."] if len(left_out) > _NAMED else [])])
     rank_zero_warn(
-        f"{tree.root}: {len(left_out):,} of {len(layout.names):,} images are broken and left out: "
+        f"{tree.root}: broken and left out, {len(left_out):,} of {len(layout.names):,} images: "
         f"{shown}"
     )
     return layout.without(left_out, tree.root)

@@ -83,8 +83,8 @@ class FolderFacts:
         clauses = []
         if self.chosen is None and len(found) > 1:
             clauses.append(
-                f"{found[1]:,} of {len(self.headers):,} images are gray and are served in color "
-                "like the others (set channels to 1 for all in gray)"
+                f"gray images, {found[1]:,} of {len(self.headers):,}, are served in color like the "
+                "others (set channels to 1 for all in gray)"
             )
         transparent = sum(header.transparent for header in self.headers)
         if transparent:

@@ -18,7 +18,8 @@ from lightning_gan.data.file_tree import FileTree, file_tree
 from lightning_gan.data.folder_facts import FolderFacts, sizes
 from lightning_gan.data.folder_layout import Layout, read_layout
 from lightning_gan.data.holdout import Holdout
-from lightning_gan.data.image_headers import Header, every, failure, read_headers
+from lightning_gan.data.image_headers import Header, read_headers
+from lightning_gan.data.many_files import in_threads, outcome
 from lightning_gan.errors import InputError
 
 _WIDTH = 80  # columns
@@ -164,7 +165,7 @@ def _duplicates(tree: FileTree, names: Sequence[str]) -> list[list[str]]:
         return hashlib.sha256(tree.read(name)).digest()
 
     same: defaultdict[bytes, list[str]] = defaultdict(list)
-    for name, found in zip(names, every(partial(failure, digest), names), strict=True):
+    for name, found in zip(names, in_threads(partial(outcome, digest), names), strict=True):
         if isinstance(found, bytes):
             same[found].append(name)
     return [group for group in same.values() if len(group) > 1]

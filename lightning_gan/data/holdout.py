@@ -53,10 +53,10 @@ class Holdout:
         """Return what is said where fewer images are held out than was asked for, or None."""
         if self.size == self.wanted:
             return None
-        instead = f"{self.size} are" if self.size else "none is, and validation takes all images"
+        instead = f"{self.size} are held out" if self.size else "validation takes all images, too"
         return (
-            f"{self.wanted} of {self.n} images were to be held out, which leaves some classes no "
-            f"image to train on: {instead}"
+            f"holding out {self.wanted} of {self.n} images would leave some classes no image to "
+            f"train on: {instead}"
         )
 
     def places(self, split: Split) -> Tensor:

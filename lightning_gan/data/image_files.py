@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,10 +15,6 @@ from lightning_gan.data.cropping import Crop, center, drawn, scaled
 from lightning_gan.data.file_tree import FileTree, buffered, why
 from lightning_gan.errors import InputError
 
-REMEDY = (
-    "repair or remove it, or set skip_broken to true to leave out all broken images, which "
-    "lightning-gan data inspect lists"
-)
 _LONGEST = 32  # times the shorter side: what is longer is cropped before it is resized
 
 
@@ -90,9 +87,12 @@ class ImageFiles(Dataset[Tensor]):
     def _decoded(self, name: str) -> Image.Image:
         try:
             return _upright(self.tree.read(name))
+        except MemoryError:
+            raise
         except Exception as error:  # each decoder fails in its own way
             raise InputError(
-                f"cannot read the image {name} in {self.tree.root} ({why(error)}): {REMEDY}"
+                f"cannot read the image {name} in {self.tree.root} ({why(error)}): "
+                f"{remedy(self.tree.root)}"
             ) from error
 
     def _squared(self, image: Image.Image, key: tuple[int, ...] | None) -> Image.Image:
@@ -110,6 +110,14 @@ class ImageFiles(Dataset[Tensor]):
         else:
             left, top = drawn(width, height, side, key)
         return image.crop((left, top, left + side, top + side))
+
+
+def remedy(root: Path) -> str:
+    """Return what to do about a broken image."""
+    return (
+        "repair or remove it, or set skip_broken to true to leave out all broken images, which "
+        f"lightning-gan data inspect {root} lists"
+    )
 
 
 def _upright(data: bytes) -> Image.Image:

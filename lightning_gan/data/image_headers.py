@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -13,14 +12,9 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
 from lightning_gan.data.file_tree import FileTree, why
-from lightning_gan.metrics.cache import kept
+from lightning_gan.data.many_files import MANY, in_threads, kept_of, outcome
 
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
-_THREADS = 8  # hide how long a disk or network takes; the rest is Python's, one at a time
-_AT_ONCE = 64  # files that a thread reads in a row
-MANY = 10_000  # images from which on results are kept: reading these headers takes a second
-
-T = TypeVar("T")
 
 
 class Header(NamedTuple):
@@ -79,43 +73,8 @@ def read_headers(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header
     return headers | again, broken | failed
 
 
-def kept_of(
-    kind: str, tree: FileTree, names: Sequence[str], make: Callable[[], dict[str, Tensor]]
-) -> dict[str, Tensor]:
-    """Return what is made of images, from the cache where they are many and none has changed.
-
-    Args:
-        kind: What it is, in the plural.
-        tree: Where the images are.
-        names: The images.
-        make: Makes it.
-    """
-    if len(names) < MANY:
-        return make()
-    stamps = every(partial(failure, tree.stamp), names)
-    return kept(kind, repr((str(tree.root.resolve()), list(names), stamps)), make)
-
-
-def every(function: Callable[[str], T], names: Sequence[str]) -> list[T]:
-    """Return what a function makes of each name, with threads, in order."""
-
-    def some(first: int) -> list[T]:
-        return [function(name) for name in names[first : first + _AT_ONCE]]
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return [each for part in pool.map(some, range(0, len(names), _AT_ONCE)) for each in part]
-
-
-def failure(function: Callable[[str], T], name: str) -> T | Exception:
-    """Return what a function makes of a name, or the error that it raises."""
-    try:
-        return function(name)
-    except Exception as error:  # each decoder fails in its own way
-        return error
-
-
 def _read(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header], dict[str, str]]:
-    results = every(partial(failure, partial(read_header, tree)), names)
+    results = in_threads(partial(outcome, partial(read_header, tree)), names)
     headers: dict[str, Header] = {}
     broken: dict[str, str] = {}
     for name, result in zip(names, results, strict=True):

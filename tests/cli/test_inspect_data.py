@@ -47,7 +47,7 @@ PAGE = """\
     bee/09.png = bee/10.png
   served as   11 images in color (channels 3) of the size that you set
               (image_size), cropped at the center where not square; 2 classes; 1
-              held out; 1 of 11 images are gray and are served in color like the
+              held out; gray images, 1 of 11, are served in color like the
               others (set channels to 1 for all in gray); transparent pixels of
               1 image are put on white; left out are 1 .heic, bee/x.heic for
               one; broken images end training, unless skip_broken is true

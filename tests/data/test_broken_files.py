@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_gan.data import ImageFolder, image_headers
+from lightning_gan.data import ImageFolder, many_files
 from lightning_gan.data.folder_page import folder_page
 from lightning_gan.errors import InputError
 
@@ -35,15 +35,15 @@ def test_the_first_is_named_and_the_others_counted(pets):
     assert str(caught.value) == (
         f"cannot read the image cats/0.png in {pets} (it is no image, or an unknown kind of one), "
         "and 1 more: repair or remove it, or set skip_broken to true to leave out all broken "
-        "images, which lightning-gan data inspect lists"
+        f"images, which lightning-gan data inspect {pets} lists"
     )
 
 
 def skipping(root, **options):
-    with pytest.warns(UserWarning, match="are broken and left out") as caught:
+    with pytest.warns(UserWarning, match="broken and left out") as caught:
         module = ImageFolder(str(root), skip_broken=True, holdout=0, **options)
     assert [str(warning.message) for warning in caught] == [
-        f"{root}: 3 of 8 images are broken and left out: cats/0.png, dogs/5.png, dogs/7.png"
+        f"{root}: broken and left out, 3 of 8 images: cats/0.png, dogs/5.png, dogs/7.png"
     ]
     return module
 
@@ -69,7 +69,7 @@ def test_a_class_that_would_be_gone(pets):
         (pets / "cats" / f"{number}.png").write_text("no image")
     with (
         pytest.raises(InputError) as caught,
-        pytest.warns(UserWarning, match=r"6 of 8 images are broken .*, \.\.\.$"),
+        pytest.warns(UserWarning, match=r"broken and left out, 6 of 8 images: .*, \.\.\.$"),
     ):
         ImageFolder(str(pets), skip_broken=True)
     assert str(caught.value) == (
@@ -81,20 +81,20 @@ def test_nothing_is_left(tmp_path):
     (tmp_path / "a.png").write_text("no image")
     with (
         pytest.raises(InputError, match=rf"^all images in {tmp_path} are broken, a.png for one"),
-        pytest.warns(UserWarning, match="1 of 1 images are broken"),
+        pytest.warns(UserWarning, match="broken and left out, 1 of 1 images"),
     ):
         ImageFolder(str(tmp_path), skip_broken=True)
 
 
 def test_what_was_found_among_many_is_kept(pets, tmp_path, monkeypatch):
-    monkeypatch.setattr(image_headers, "MANY", 3)
+    monkeypatch.setattr(many_files, "MANY", 3)
     monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path / "cache"))
     for _ in range(2):
         images, _ = skipping(pets).images("train")
         assert images[:, 0, 0, 0].tolist() == [1, 2, 3, 4, 6]
     assert len(list((tmp_path / "cache").iterdir())) == 2
     Image.fromarray(np.full((20, 20, 3), 50, np.uint8)).save(pets / "dogs" / "5.png")
-    with pytest.warns(UserWarning, match="2 of 8 images are broken"):
+    with pytest.warns(UserWarning, match="broken and left out, 2 of 8 images"):
         module = ImageFolder(str(pets), skip_broken=True, holdout=0)
     assert module.images("train")[0][:, 0, 0, 0].tolist() == [1, 2, 3, 4, 50, 6]
 

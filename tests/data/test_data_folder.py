@@ -250,24 +250,22 @@ def test_file_that_is_no_zip(tmp_path, pets):
     assert refused(path).startswith(said)
 
 
-REMEDY = (
-    "repair or remove it, or set skip_broken to true to leave out all broken images, which "
-    "lightning-gan data inspect lists"
-)
-
-
 def test_broken_images(pets):
     (pets / "cats" / "0.png").write_bytes((pets / "cats" / "1.png").read_bytes()[:45])
     said = refused(pets, holdout=0)
+    remedy = (
+        "repair or remove it, or set skip_broken to true to leave out all broken images, which "
+        f"lightning-gan data inspect {pets} lists"
+    )
     assert said == (
-        f"cannot read the image cats/0.png in {pets} (image file is truncated): {REMEDY}"
+        f"cannot read the image cats/0.png in {pets} (image file is truncated): {remedy}"
     )
     (pets / "cats" / "0.png").write_text("text")
     said = f"cannot read the image cats/0.png in {pets} (it is no image, or an unknown kind of one)"
-    assert refused(pets) == f"{said}: {REMEDY}"
+    assert refused(pets) == f"{said}: {remedy}"
     (pets / "cats" / "2.png").write_text("text")
     (pets / "dogs" / "2.png").write_text("text")
-    assert refused(pets) == f"{said}, and 2 more: {REMEDY}"
+    assert refused(pets) == f"{said}, and 2 more: {remedy}"
     (pets / "cats" / "0.png").write_bytes(b"")
     assert refused(pets).startswith(
         f"cannot read the image cats/0.png in {pets} (the file is empty)"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lightning_gan.data import ImageFolder, image_headers
+from lightning_gan.data import ImageFolder, image_headers, many_files
 from lightning_gan.data.folder_layout import image_endings
 from lightning_gan.errors import InputError
 
@@ -75,7 +75,7 @@ def test_one_gray_image_turns_no_color_gray(tmp_path, caplog, gray):
         "3 images (1 gray, 2 color; served in color) without classes, 6x4 pixels, 3 .png"
     )
     assert said == [
-        "1 of 3 images are gray and are served in color like the others "
+        "gray images, 1 of 3, are served in color like the others "
         "(set channels to 1 for all in gray)"
     ]
     module, line, said = told(caplog, tmp_path, channels=1)
@@ -156,7 +156,7 @@ def test_headers_are_read_without_pixels(tmp_path):
 
 
 def test_headers_of_many_images_are_kept(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(image_headers, "MANY", 3)
+    monkeypatch.setattr(many_files, "MANY", 3)
     monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path / "cache"))
     read, root = [], tmp_path / "images"
     header = image_headers.read_header

@@ -40,8 +40,8 @@ def test_every_class_keeps_an_image(fraction):
     assert len(test) == min(round(20 * fraction), 14)
     if fraction == 0.9:
         assert holdout.shortage() == (
-            "18 of 20 images were to be held out, which leaves some classes no image to train on: "
-            "14 are"
+            "holding out 18 of 20 images would leave some classes no image to train on: "
+            "14 are held out"
         )
     else:
         assert holdout.shortage() is None
@@ -52,8 +52,8 @@ def test_one_image_a_class_is_said(tmp_path):
         (tmp_path / name).mkdir()
         Image.new("L", (2, 2)).save(tmp_path / name / "0.png")
     said = (
-        "1 of 3 images were to be held out, which leaves some classes no image to train on: "
-        "none is, and validation takes all images"
+        "holding out 1 of 3 images would leave some classes no image to train on: "
+        "validation takes all images, too"
     )
     with pytest.warns(UserWarning, match=f"^{tmp_path}: {said}$"):
         module = ImageFolder(str(tmp_path))
