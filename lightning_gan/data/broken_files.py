@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
-from lightning_gan.data.file_tree import FileTree, why
+from lightning_gan.data.file_listing import FileTree, why
 from lightning_gan.data.folder_layout import Layout
 from lightning_gan.data.image_files import ImageFiles, remedy
 from lightning_gan.data.image_headers import Header

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from lightning_gan.data.class_numbers import numbered
-from lightning_gan.data.file_tree import FileTree
+from lightning_gan.data.file_listing import FileTree
 from lightning_gan.errors import InputError
 
 DATASET_JSON = "dataset.json"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lightning_gan.data.cropping import Crop
-from lightning_gan.data.file_tree import HIDDEN
+from lightning_gan.data.file_listing import HIDDEN
 from lightning_gan.data.folder_layout import Layout, counted
 from lightning_gan.data.image_headers import Header
 from lightning_gan.errors import InputError

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from lightning_gan.data.dataset_json import DATASET_JSON, read_dataset_json
-from lightning_gan.data.file_tree import FileTree, Listing, ZipTree
+from lightning_gan.data.file_listing import FileTree, Listing
+from lightning_gan.data.zip_tree import ZipTree
 from lightning_gan.errors import InputError
 
 # Formats of Pillow that start other programs, cannot be decoded without further ones, are movies,

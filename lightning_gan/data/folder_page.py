@@ -14,7 +14,8 @@ import torch
 from pytorch_lightning.utilities import rank_zero_info
 
 from lightning_gan.data.broken_files import broken_pixels
-from lightning_gan.data.file_tree import FileTree, file_tree
+from lightning_gan.data.file_listing import FileTree
+from lightning_gan.data.file_tree import file_tree
 from lightning_gan.data.folder_facts import FolderFacts, sizes
 from lightning_gan.data.folder_layout import Layout, read_layout
 from lightning_gan.data.holdout import Holdout

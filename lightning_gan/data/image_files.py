@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lightning_gan.data.cropping import Crop, center, drawn, scaled
-from lightning_gan.data.file_tree import FileTree, buffered, why
+from lightning_gan.data.file_listing import FileTree, buffered, why
 from lightning_gan.errors import InputError
 
 _LONGEST = 32  # times the shorter side: what is longer is cropped before it is resized

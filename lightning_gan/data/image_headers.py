@@ -11,7 +11,7 @@ from PIL import Image
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
-from lightning_gan.data.file_tree import FileTree, why
+from lightning_gan.data.file_listing import FileTree, why
 from lightning_gan.data.many_files import MANY, in_threads, kept_of, outcome
 
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height

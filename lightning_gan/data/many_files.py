@@ -10,7 +10,7 @@ from typing import TypeVar
 import PIL
 from torch import Tensor
 
-from lightning_gan.data.file_tree import FileTree
+from lightning_gan.data.file_listing import FileTree
 from lightning_gan.metrics.cache import kept
 
 MANY = 10_000  # files from which on results are kept: reading so many headers takes seconds

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_gan.data.file_tree import file_tree, why
+from lightning_gan.data.file_listing import why
+from lightning_gan.data.file_tree import file_tree
 from lightning_gan.errors import InputError
 
 
