@@ -82,6 +82,10 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import init
 
         return init.run(request)
+    if request.command == "data":
+        from lightning_gan.cli import inspect_data
+
+        return inspect_data.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

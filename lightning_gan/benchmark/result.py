@@ -13,7 +13,7 @@ from typing import Any
 from lightning_gan.benchmark.rounds import OURS
 from lightning_gan.benchmark.timers import Cost
 from lightning_gan.errors import InputError
-from lightning_gan.files.claims import numbered, write_first_free
+from lightning_gan.files.claims import numbered_names, write_first_free
 
 PLAIN = "plain loop"
 TUNED = "hand-tuned loop"
@@ -98,7 +98,7 @@ class Result:
             The file; beside ``path`` and numbered where that is taken.
         """
         text = json.dumps(self.content(), indent=2) + "\n"
-        return write_first_free(path.parent, numbered(path.name), text)
+        return write_first_free(path.parent, numbered_names(path.name), text)
 
     def content(self) -> dict[str, Any]:
         """Return everything as plain values."""

@@ -20,6 +20,7 @@ TOOLS = {
     "compare": "show score cards side by side",
     "report": "write a page about a run",
     "benchmark": "time training against hand-written loops",
+    "data": "inspect a folder or zip of images: data inspect ROOT",
 }
 COMMANDS = (*RUNS, *TOOLS, "plugins")
 FLAGS = {

@@ -20,7 +20,7 @@ from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.comparison import compare
 from lightning_gan.evaluation.plan import Plan
-from lightning_gan.files.claims import numbered, write_first_free
+from lightning_gan.files.claims import numbered_names, write_first_free
 from lightning_gan.files.names import CHECKPOINTS, CONFIG, SCORECARDS
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _evaluate(words: Sequence[str]) -> None:
     card = evaluate(gan, data, **wanted)
     about = {"path": str(shown_path(path)), "step": step, **card.checkpoint}
     card = dataclasses.replace(card, checkpoint=about)
-    output = write_first_free(output.parent, numbered(output.name), card.text())
+    output = write_first_free(output.parent, numbered_names(output.name), card.text())
     print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown_path(output)}")
     for picture in _draw(card, output):
         print(f"picture: {shown_path(picture)}")

@@ -116,6 +116,16 @@ examples:
   lightning-gan benchmark data.root=data threads=1
   lightning-gan benchmark experiment=benchmark_dcgan data=random steps=10 out=dcgan.json
   lightning-gan benchmark trainer.precision=bf16-mixed data=random data.n=60000"""
+DATA = """\
+usage: lightning-gan data inspect ROOT
+
+Show what a folder or zip of images holds: classes, sizes, modes, endings, files that are left out,
+duplicates, and every broken image, which is found by decoding all. At the end, what training would
+make of it. The exit code is 1 where an image is broken.
+
+examples:
+  lightning-gan data inspect my_images
+  lightning-gan data inspect my_images.zip"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
 
@@ -129,6 +139,7 @@ TEXTS = {
     "compare": COMPARE,
     "report": REPORT,
     "benchmark": BENCHMARK,
+    "data": DATA,
 }
 
 

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Glob, Override, ValueType
 from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
 from lightning_gan.errors import InputError
-from lightning_gan.files.claims import make_first_free, numbered
+from lightning_gan.files.claims import make_first_free, numbered_names
 
 ROOT = "multirun"
 FOLDER_KEY = "trainer.default_root_dir"
@@ -45,7 +45,7 @@ def run(request: Request) -> int:
         return 0
     root = next((job[FOLDER_KEY] for job in jobs if FOLDER_KEY in job), "")
     now = time.strftime("%Y-%m-%d_%H-%M-%S")
-    folder = Path(root) if root else make_first_free(Path(ROOT), numbered(now))
+    folder = Path(root) if root else make_first_free(Path(ROOT), numbered_names(now))
     failed: list[tuple[int, int]] = []
     finished = 0
     received: int | None = None

@@ -6,10 +6,10 @@ knows.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
 
+from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError
 
 SHORT = 300  # characters of somebody else's error
@@ -38,10 +38,7 @@ def in_settings(text: str, key: str, cls: type) -> str:
         >>> in_settings("there are no images", "data", Data)
         'data: there are no images'
     """
-    try:
-        names = "|".join(inspect.signature(cls).parameters)
-    except ValueError:  # of a class that is not written in Python
-        names = ""
+    names = "|".join(arguments_of(cls))
     if not names:
         return f"{key}: {text}"
     found = re.sub(

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows, image_rows, read_labels
 from lightning_gan.data.base import ImageData, Images, Split
+from lightning_gan.data.class_numbers import numbered
 from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.source_loader import ImageSource
 from lightning_gan.errors import InputError
@@ -25,7 +27,10 @@ class ArrayImages(ImageData):
     """Images of one NumPy file, served from memory or, where they do not fit, from the file.
 
     The folder holds ``images.npy``, uint8 of shape (N, C, H, W), and may hold ``labels.npy``,
-    integers 0..K-1 of shape (N,): what :func:`save_arrays` or ``numpy.save`` writes.
+    integers of shape (N,), the classes: what :func:`save_arrays` or ``numpy.save`` writes.
+
+    Labels that do not count 0..K-1 without gaps are numbered so, with a warning: 1..10 are ten
+    classes, and 255 beside 0..9 is the eleventh.
 
     From the file a batch reads its own images and nothing more: the memory needed does not depend
     on N, but for 8 bytes an image for its place and label, and processes of one machine share what
@@ -44,6 +49,9 @@ class ArrayImages(ImageData):
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` resizes
             images in memory only.
 
+    Attributes:
+        class_names: The label of each class as it is in the file, or None for unlabeled images.
+
     Raises:
         InputError: A file is absent, damaged or of another type or shape, ``holdout`` is out of
             range, or images that stay in the file were to be resized.
@@ -61,8 +69,13 @@ class ArrayImages(ImageData):
         self.root = Path(root).expanduser()
         self._rows = image_rows(self.root)
         self._labels = read_labels(self.root, len(self._rows))
-        self._classes = None if self._labels is None else int(self._labels.max()) + 1
-        self._holdout = Holdout(len(self._rows), holdout)
+        self.class_names: list[str] | None = None
+        if self._labels is not None:
+            values, self._labels = numbered(self._labels, str(self.root / "labels.npy"))
+            self.class_names = [str(value) for value in values]
+        self._holdout = Holdout(len(self._rows), holdout, self._labels)
+        if short := self._holdout.shortage():
+            rank_zero_warn(f"{self.root}: {short}")
         self._in_memory = in_memory
         if in_memory is False:
             self._check_size()
@@ -74,8 +87,8 @@ class ArrayImages(ImageData):
 
     @property
     def native_classes(self) -> int | None:
-        """One more than the largest label."""
-        return self._classes
+        """Number of different labels."""
+        return None if self.class_names is None else len(self.class_names)
 
     def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
         """Return one split in the file, or None where the images are held in memory."""

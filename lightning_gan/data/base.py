@@ -12,6 +12,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows
+from lightning_gan.data.cropping import Crop, center, scaled
 from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
 from lightning_gan.data.memory import available_memory, gigabytes
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
@@ -45,19 +46,25 @@ class ImageData(LightningDataModule, ABC):
         batch_size: Images in a batch, on each process.
         image_size: Side in pixels to which images are resized, to a square and with antialiasing,
             when they are loaded; None keeps their size.
+        crop: What becomes of images that are not square when they are resized. "center": the
+            shorter side gets ``image_size`` and the middle is kept, as torchvision's Resize and
+            CenterCrop do. None: all of the image, squashed. Image files know "random", too.
         labels: Yield class labels where the data have them.
-        seed: Order of the training batches, at least 0.
+        seed: Of the order of training batches and of random crops, at least 0.
         on_device: Keep images that are held in memory on the device that trains, where batches
             are then made; of use on a GPU whose memory they fit.
 
     Attributes:
         num_workers: Processes that read ahead from a :meth:`source`, beside this one.
         sample_range: Between which values samples lie, as they are served.
+        crops: Values of ``crop``.
 
     Raises:
-        InputError: ``batch_size`` or ``image_size`` is below 1, or ``seed`` below 0.
+        InputError: ``batch_size`` or ``image_size`` is below 1, ``seed`` below 0, or there is no
+            such ``crop``.
     """
 
+    crops: tuple[Crop, ...] = ("center", None)
     num_workers: int = 0
     sample_range: SampleRange = "symmetric"
 
@@ -65,6 +72,7 @@ class ImageData(LightningDataModule, ABC):
         self,
         batch_size: int = 64,
         image_size: int | None = None,
+        crop: Crop = "center",
         labels: bool = True,
         seed: int = 0,
         on_device: bool = False,
@@ -74,10 +82,15 @@ class ImageData(LightningDataModule, ABC):
             raise InputError(f"batch_size must be at least 1, got {batch_size}")
         if image_size is not None and image_size < 1:
             raise InputError(f"image_size must be at least 1 or null, got {image_size}")
+        if crop not in self.crops:
+            known = " or ".join("null" if each is None else repr(each) for each in self.crops)
+            got = "null" if crop is None else repr(crop)
+            raise InputError(f"crop must be {known}, got {got}")
         if seed < 0:
             raise InputError(f"seed must be at least 0, got {seed}")
         self.batch_size = batch_size
         self.image_size = image_size
+        self.crop = crop
         self.labels = labels
         self.seed = seed
         self.on_device = on_device
@@ -93,7 +106,7 @@ class ImageData(LightningDataModule, ABC):
     @property
     @abstractmethod
     def native_shape(self) -> tuple[int, ...]:
-        """Shape of one image before resizing, (C, H, W); reads one image header at most."""
+        """Shape of one image before resizing, (C, H, W); reads headers of images at most."""
 
     @property
     @abstractmethod
@@ -315,10 +328,15 @@ class ImageData(LightningDataModule, ABC):
         from torchvision.transforms.v2 import functional
 
         resized = self.allocate(len(images))
+        side = self.sample_shape[-1]
+        outer, (left, top) = (side, side), (0, 0)
+        if self.crop is not None:
+            outer = scaled(images.shape[3], images.shape[2], side)
+            left, top = center(*outer, side)
         for first in range(0, len(images), _RESIZED_AT_ONCE):
             part = slice(first, first + _RESIZED_AT_ONCE)
-            size = list(self.sample_shape[1:])
-            resized[part] = functional.resize(images[part], size, antialias=True)
+            whole = functional.resize(images[part], list(outer[::-1]), antialias=True)
+            resized[part] = whole[..., top : top + side, left : left + side]
         return resized
 
     def _process(self) -> tuple[int, int]:

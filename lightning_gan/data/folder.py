@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning.utilities import rank_zero_warn
+from pytorch_lightning.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
-from torch.utils.data import Subset
 
 from lightning_gan.data.base import ImageData, Images, Split
+from lightning_gan.data.broken_files import check_headers, sound
+from lightning_gan.data.file_tree import file_tree
+from lightning_gan.data.folder_facts import FolderFacts
+from lightning_gan.data.folder_layout import read_layout
 from lightning_gan.data.holdout import Holdout
-from lightning_gan.data.image_files import ImageFiles, listing
+from lightning_gan.data.image_files import ImageFiles
+from lightning_gan.data.image_headers import read_headers
 from lightning_gan.data.source_loader import ImageSource
 from lightning_gan.errors import InputError
-
-_SUFFIXES = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
 
 
 class ImageFolder(ImageData):
     """Images from a folder with one folder for each class, or from a zip of such a folder.
 
-    Classes are numbered in the order of their sorted names. Images without class folders are
-    unlabeled; a single folder around everything counts for nothing. Hidden files and files that
-    are no images by their names are left out. Images are turned upright as their Exif data say,
+    Classes are numbered in the order of their sorted names; a ``dataset.json`` of StyleGAN's tool
+    takes the place of class folders. Images without class folders are unlabeled; a single folder
+    around everything counts for nothing. Images are turned upright as their Exif data say,
     transparent ones put on white, 16-bit ones cut to 8 bits, animations to their first frame.
 
-    A fraction of the images, chosen once and for all, is held out for validation and testing.
+    All headers are read first, and one line tells what was found, what becomes of it and what is
+    left out: hidden files, files that Pillow does not read, links to folders read already, pipes.
+    A warning tells of what may surprise.
+
+    A fraction of the images, chosen once and for all, is held out for validation and testing; every
+    class keeps an image to train on.
 
     Images that do not fit in memory are read from their files whenever a batch needs them; the
     batches are the same, and a run may go on in the other way than it began. A damaged file is then
@@ -37,7 +43,7 @@ class ImageFolder(ImageData):
 
     Args:
         root: The folder or zip file.
-        channels: 1 for gray, 3 for color; None as the first image has it.
+        channels: 1 for gray, 3 for color; None: color where any image has color.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
             testing all use all images.
         in_memory: Decode all images once, when a run starts, and hold them in memory. None: where
@@ -45,16 +51,22 @@ class ImageFolder(ImageData):
             from their files.
         num_workers: Processes that read files ahead, beside each training process, at least 0; of
             no use to images in memory.
+        skip_broken: Decode all images before anything else, and leave out those that cannot be.
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` is needed
-            where sizes differ.
+            where sizes differ. With ``crop="random"`` another part of an image that is not square
+            is kept in every epoch of training, and the middle for validation; images are then read
+            from their files.
 
     Attributes:
         class_names: Name of each class, or None for unlabeled images.
 
     Raises:
-        InputError: The root is absent, not a zip file, has no images or is not laid out as above,
-            or an argument is out of range.
+        InputError: The root is absent, not a zip file, has no images, broken ones, ones of
+            different sizes without an ``image_size``, or is not laid out as above, or an argument
+            is out of range.
     """
+
+    crops = ("center", "random", None)
 
     def __init__(
         self,
@@ -63,6 +75,7 @@ class ImageFolder(ImageData):
         holdout: float = 0.1,
         in_memory: bool | None = None,
         num_workers: int = 0,
+        skip_broken: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -71,21 +84,46 @@ class ImageFolder(ImageData):
         Holdout.check(holdout)
         if num_workers < 0:
             raise InputError(f"num_workers must be at least 0, got {num_workers}")
+        if self.crop == "random" and self.image_size is None:
+            raise InputError(
+                "crop 'random' cuts squares out of images: set image_size to their side"
+            )
+        if self.crop == "random" and in_memory:
+            raise InputError(
+                "in_memory must be false or null with crop 'random', which cuts images anew in "
+                "every epoch, got true"
+            )
         self.root = Path(root).expanduser()
-        self._in_memory = in_memory
+        self._in_memory = False if self.crop == "random" else in_memory
         self.num_workers = num_workers
-        names, self.class_names = _layout(self.root, listing(self.root))
-        self._files = ImageFiles(self.root, names, channels, self.image_size)
-        self._holdout = Holdout(len(names), holdout)
+        tree = file_tree(self.root)
+        layout = read_layout(tree)
+        headers, broken = read_headers(tree, layout.names)
+        if skip_broken:
+            layout = sound(tree, layout, headers, broken)
+        else:
+            check_headers(self.root, layout.names, broken)
+        found = [headers[name] for name in layout.names]
+        facts = FolderFacts(self.root, layout, found, channels, self.image_size, self.crop)
+        facts.check_sizes()
+        self.class_names = layout.class_names
+        self._labels = None if layout.labels is None else torch.tensor(layout.labels)
+        shape, names = facts.native_shape, layout.names
+        self._files = ImageFiles(tree, names, shape, self.image_size, self.crop)
+        self._holdout = Holdout(len(names), holdout, self._labels)
+        rank_zero_info(facts.line())
+        for said in (*facts.surprises(), self._holdout.shortage()):
+            if said:
+                rank_zero_warn(f"{self.root}: {said}")
 
     @property
     def native_shape(self) -> tuple[int, ...]:
-        """Shape of the first image."""
+        """Shape of the first image, with the channels that all are served with."""
         return self._files.native_shape
 
     @property
     def native_classes(self) -> int | None:
-        """Number of class folders."""
+        """Number of classes."""
         return None if self.class_names is None else len(self.class_names)
 
     def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
@@ -113,58 +151,48 @@ class ImageFolder(ImageData):
 
     def _part(self, split: Split) -> tuple[ImageSource, Tensor | None]:
         """Return the files and labels of a split."""
-        chosen = self._holdout.places(split).tolist()
-        return Subset(self._files, chosen), self._classes(chosen)
-
-    def _classes(self, chosen: list[int]) -> Tensor | None:
-        if self.class_names is None:
-            return None
-        numbers = {name: number for number, name in enumerate(self.class_names)}
-        folders = (self._files.names[index].split("/")[-2] for index in chosen)
-        return torch.tensor([numbers[folder] for folder in folders], dtype=torch.int64)
+        chosen = self._holdout.places(split)
+        labels = None if self._labels is None else self._labels[chosen]
+        if self.crop == "random" and split == "train":
+            return CroppedAnew(self._files, chosen.tolist(), self.seed), labels
+        return SomeFiles(self._files, chosen.tolist()), labels
 
 
-def _layout(root: Path, listing: list[str]) -> tuple[list[str], list[str] | None]:
-    """Return the sorted names of the images, and those of the classes or None."""
-    listing = sorted(name for name in listing if not _is_hidden(name))
-    images = [name for name in listing if name.lower().endswith(_SUFFIXES)]
-    if not images:
-        what = "no images" if any(not name.endswith("/") for name in listing) else "no files"
-        raise InputError(f"root {root} has {what} ({' '.join(_SUFFIXES)}) in it")
-    folders = [name for name in listing if name.endswith("/")]
-    around = ""  # the single folders around everything, with a slash at the end
-    while len(tops := {_top(name, around) for name in folders + images}) == 1:
-        (only,) = tops
-        if not only.endswith("/"):
-            break
-        around += only
-        folders = [name for name in folders if name.startswith(around) and name != around]
-    direct = [name for name in images if not _top(name, around).endswith("/")]
-    classes = {top[:-1] for name in images if (top := _top(name, around)).endswith("/")}
-    if direct and classes:
-        raise InputError(
-            f"root {root} has images both in class folders ({min(classes)}) and beside them "
-            f"({direct[0]}): move or remove one kind"
-        )
-    if direct:
-        return images, None
-    deep = next((name for name in images if name[len(around) :].count("/") > 1), None)
-    if deep is not None:
-        raise InputError(
-            f"root {root} has images below its class folders ({deep}): "
-            f"set it to the folder whose folders are the classes, for example {Path(deep).parts[0]}"
-        )
-    empty = sorted({_top(name, around)[:-1] for name in folders} - classes)
-    if empty:
-        raise InputError(f"the class folder {empty[0]} in {root} has no images: remove or fill it")
-    return images, sorted(classes)
+class SomeFiles:
+    """Some of the images of a folder.
+
+    Args:
+        files: All of them.
+        chosen: Which.
+    """
+
+    def __init__(self, files: ImageFiles, chosen: Sequence[int]) -> None:
+        self.files = files
+        self.chosen = chosen
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.files[self.chosen[index]]
 
 
-def _top(name: str, around: str) -> str:
-    """Return the first part of a name below ``around``; a folder's ends in a slash."""
-    first, slash, _ = name.removeprefix(around).partition("/")
-    return first + slash
+class CroppedAnew(SomeFiles):
+    """Some of the images of a folder, cropped at random, in every epoch elsewhere.
 
+    Args:
+        files: All of them.
+        chosen: Which.
+        seed: Key of the crops, at least 0.
+    """
 
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    def __init__(self, files: ImageFiles, chosen: Sequence[int], seed: int) -> None:
+        super().__init__(files, chosen)
+        self.seed = seed
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.in_epoch(index, 0)
+
+    def in_epoch(self, index: int, epoch: int) -> Tensor:
+        """Return one image as it is in an epoch, from 0."""
+        return self.files.image(self.chosen[index], (self.seed, epoch, index))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +11,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lightning_gan.errors import InputError, nearest
+from lightning_gan.data.cropping import Crop, center, drawn, scaled
+from lightning_gan.data.file_listing import FileTree, buffered, why
+from lightning_gan.errors import InputError
 
-_LARGEST = 2**30  # bytes of a zip member; a small zip can hold one of any size
-_TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
+_LONGEST = 32  # times the shorter side: what is longer is cropped before it is resized
 
 
 class ImageFiles(Dataset[Tensor]):
@@ -29,39 +26,42 @@ class ImageFiles(Dataset[Tensor]):
     opens the zip for itself.
 
     Args:
-        root: The folder or zip file.
-        names: The images below it, at least one.
-        channels: 1 for gray, 3 for color; None as the first image has it.
+        tree: The folder or zip file.
+        names: The images in it, at least one.
+        native_shape: Shape of all images before resizing, (C, H, W); without ``image_size`` an
+            image of another size is refused.
         image_size: Side in pixels to which images are resized, to a square and with antialiasing;
-            None keeps their size, which has to be the same for all.
-
-    Attributes:
-        native_shape: Shape of the first image before resizing, (C, H, W).
-
-    Raises:
-        InputError: The first image cannot be read.
+            None keeps their size.
+        crop: Which square of a resized image that is not one is kept: the middle or, for an image
+            that is asked for with a key, a random one; None keeps all of it, squashed.
     """
 
     def __init__(
         self,
-        root: Path,
+        tree: FileTree,
         names: Sequence[str],
-        channels: int | None = None,
+        native_shape: tuple[int, int, int],
         image_size: int | None = None,
+        crop: Crop = "center",
     ) -> None:
-        self.root = root
+        self.tree = tree
         self.names = names
+        self.native_shape = native_shape
         self.image_size = image_size
-        self._archive: zipfile.ZipFile | None = None
-        self._opened_by: int | None = None
-        first_channels, (width, height) = self._attempt(_header, names[0])
-        self.native_shape = (channels or first_channels, height, width)
+        self.crop = crop
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Tensor:
+        return self.image(index)
+
+    def image(self, index: int, key: tuple[int, ...] | None = None) -> Tensor:
         """Decode one image.
+
+        Args:
+            index: Which.
+            key: Of a random crop, which is a function of it alone; None for the middle.
 
         Returns:
             uint8 in 0..255, shape (C, H, W).
@@ -71,85 +71,58 @@ class ImageFiles(Dataset[Tensor]):
                 makes them the same.
         """
         name = self.names[index]
-        image = self._attempt(_upright, name)
+        image = self._decoded(name)
         channels, height, width = self.native_shape
         if self.image_size is not None:
-            image = image.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR)
+            image = self._squared(image, key)
         elif image.size != (width, height):
             raise InputError(
                 f"{self.names[0]} has {width}x{height} pixels and {name} "
-                f"{image.width}x{image.height} in {self.root}: "
+                f"{image.width}x{image.height} in {self.tree.root}: "
                 "set image_size to resize all images"
             )
         pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
         return torch.from_numpy(pixels).view(image.height, image.width, channels).permute(2, 0, 1)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_archive": None, "_opened_by": None}
-
-    def _attempt(self, function: Callable[[bytes], Any], name: str) -> Any:
+    def _decoded(self, name: str) -> Image.Image:
         try:
-            return function(self._bytes(name))
+            return _upright(self.tree.read(name))
+        except MemoryError:
+            raise
         except Exception as error:  # each decoder fails in its own way
             raise InputError(
-                f"cannot read the image {name} in {self.root} ({error}): repair or remove it"
+                f"cannot read the image {name} in {self.tree.root} ({why(error)}): "
+                f"{remedy(self.tree.root)}"
             ) from error
 
-    def _bytes(self, name: str) -> bytes:
-        if self.root.is_dir():
-            return (self.root / name).read_bytes()
-        if self._archive is None or self._opened_by != os.getpid():
-            # A fork shares the place in the file: two processes would read each other's bytes.
-            self._archive, self._opened_by = zipfile.ZipFile(self.root), os.getpid()
-        size = self._archive.getinfo(name).file_size
-        if size > _LARGEST:
-            raise ValueError(f"it unpacks to {size:,} bytes")
-        return self._archive.read(name)
+    def _squared(self, image: Image.Image, key: tuple[int, ...] | None) -> Image.Image:
+        """Resize to a square, after or without cutting off what is too long."""
+        side = self.image_size
+        assert side is not None
+        if self.crop is None:
+            return image.resize((side, side), Image.Resampling.BILINEAR)
+        width, height = scaled(*image.size, side)
+        if max(width, height) > _LONGEST * side:  # much of what is resized would be cut off
+            return ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+        if key is None:
+            left, top = center(width, height, side)
+        else:
+            left, top = drawn(width, height, side, key)
+        return image.crop((left, top, left + side, top + side))
 
 
-def listing(root: Path) -> list[str]:
-    """Return the names in a folder or zip, at any depth; those of folders end in a slash.
-
-    Raises:
-        InputError: The root is absent or not a zip file.
-    """
-    if root.is_dir():
-        return _walk(root)
-    if root.is_file():
-        try:
-            with zipfile.ZipFile(root) as archive:
-                return archive.namelist()
-        except Exception as error:  # a damaged archive fails in its own way
-            raise InputError(
-                f"root {root} is a file but not a (complete) zip file: "
-                "set it to a folder of images or a zip of one"
-            ) from error
-    siblings = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
-    raise InputError(f"root {root} does not exist{nearest(root.name, siblings)}")
-
-
-def _walk(root: Path) -> list[str]:
-    names = []
-    for folder, folders, files in os.walk(root, followlinks=True):
-        path = Path(folder).relative_to(root)
-        names += [f"{(path / name).as_posix()}/" for name in folders]
-        names += [(path / name).as_posix() for name in files]
-    return names
-
-
-def _header(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Return the channels and the upright (width, height) of an image without decoding it."""
-    image = Image.open(io.BytesIO(data))
-    width, height = image.size
-    if image.getexif().get(0x0112) in _TURNED:
-        width, height = height, width
-    gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-    return (1 if gray else 3), (width, height)
+def remedy(root: Path) -> str:
+    """Return what to do about a broken image."""
+    return (
+        "repair or remove it, or set skip_broken to true to leave out all broken images, which "
+        f"lightning-gan data inspect {root} lists"
+    )
 
 
 def _upright(data: bytes) -> Image.Image:
     """Decode an image of any mode to 8 bits a channel, without transparency."""
-    image: Image.Image = Image.open(io.BytesIO(data))
+    image: Image.Image = Image.open(buffered(data))
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "F":

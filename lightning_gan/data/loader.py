@@ -128,11 +128,12 @@ class ResumableLoader(ABC):
         self._resumes = False
 
     @abstractmethod
-    def _read(self, chosen: Iterable[Tensor]) -> Iterable[Tensor]:
+    def _read(self, chosen: Iterable[Tensor], first: int) -> Iterable[Tensor]:
         """Read the samples of some batches, one after the other.
 
         Args:
             chosen: Samples of each batch, int64 of shape (B,).
+            first: Number of the first of them since the beginning of epoch 0.
 
         Returns:
             New tensors on the scale 0..255, (B, *sample_shape) each.
@@ -152,7 +153,7 @@ class ResumableLoader(ABC):
         self._resumes = False
         first = self._delivered
         chosen, ahead = tee(self._chosen(first))
-        batches = zip(chosen, self._read(ahead), strict=True)
+        batches = zip(chosen, self._read(ahead, first), strict=True)
         for number, (indices, samples) in enumerate(batches, first + 1):
             x = samples.float().div_(127.5).sub_(1)
             self._delivered = number
@@ -264,5 +265,5 @@ class TensorLoader(ResumableLoader):
         if isinstance(samples, Tensor):  # once an epoch: for every copy the host waits for a GPU
             self._device = samples.device
 
-    def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
+    def _read(self, chosen: Iterable[Tensor], first: int) -> Iterator[Tensor]:
         return (self.samples.index_select(0, indices) for indices in chosen)

@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import signal
 import weakref
-from collections.abc import Generator, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -42,6 +43,18 @@ class ImageSource(Protocol):
         Raises:
             InputError: It cannot be read.
         """
+
+
+@runtime_checkable
+class ChangingSource(ImageSource, Protocol):
+    """A source whose images change from epoch to epoch, as random crops do.
+
+    An image is a function of its index and the epoch, and without an epoch that of epoch 0: a run
+    goes on with the images that it would have seen.
+    """
+
+    def in_epoch(self, index: int, epoch: int) -> Tensor:
+        """Return one image as it is in an epoch, from 0."""
 
 
 class SourceLoader(ResumableLoader):
@@ -90,16 +103,19 @@ class SourceLoader(ResumableLoader):
         self.source = source
         self.num_workers = num_workers
 
-    def _read(self, chosen: Iterable[Tensor]) -> Iterator[Tensor]:
-        reading = self._batches(chosen)
+    def _read(self, chosen: Iterable[Tensor], first: int) -> Iterator[Tensor]:
+        reading = self._batches(chosen, first)
         _READING.add(reading)
         return reading
 
-    def _batches(self, chosen: Iterable[Tensor]) -> Generator[Tensor]:
+    def _batches(self, chosen: Iterable[Tensor], first: int) -> Generator[Tensor]:
         batches: DataLoader[Tensor | InputError] = DataLoader(
             _Batches(self.source),
             batch_size=None,  # a batch is one item of the data set
-            sampler=(indices.tolist() for indices in chosen),
+            sampler=(
+                (number // len(self), indices.tolist())
+                for number, indices in enumerate(chosen, first)
+            ),
             num_workers=self.num_workers,
             timeout=WAIT if self.num_workers else 0,
             worker_init_fn=_outlive_signals,
@@ -144,15 +160,19 @@ class SourceLoader(ResumableLoader):
 
 
 class _Batches(Dataset["Tensor | InputError"]):
-    """Batches of a source by their lists of indices."""
+    """Batches of a source by their epochs and lists of indices."""
 
     def __init__(self, source: ImageSource) -> None:
         self.source = source
 
-    def __getitem__(self, indices: list[int]) -> Tensor | InputError:
+    def __getitem__(self, batch: tuple[int, list[int]]) -> Tensor | InputError:
+        epoch, indices = batch
+        read: Callable[[int], Tensor] = self.source.__getitem__
+        if isinstance(self.source, ChangingSource):
+            read = partial(self.source.in_epoch, epoch=epoch)
         # An error that a worker raised would arrive with its traceback for a message.
         try:
-            return torch.stack([self.source[index] for index in indices])
+            return torch.stack([read(index) for index in indices])
         except InputError as error:
             return error
 

@@ -62,7 +62,7 @@ def make_first_free(root: Path, names: Iterable[str]) -> Path:
     raise FileExistsError(f"no name is left in {root}")
 
 
-def numbered(name: str) -> Iterator[str]:
+def numbered_names(name: str) -> Iterator[str]:
     """Yield ``name.json``, ``name-1.json``, ``name-2.json`` and so on for ``name.json``."""
     stem, suffix = os.path.splitext(name)
     yield name

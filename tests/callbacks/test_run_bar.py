@@ -11,7 +11,6 @@ import toys
 from rich.console import Console
 
 from lightning_gan.callbacks import RunBar, run_bar
-from lightning_gan.callbacks.durations import duration
 
 
 def console(terminal, **options):
@@ -107,9 +106,3 @@ def test_nothing_on_other_processes_and_after_an_error(tmp_path, monkeypatch, ca
     bar._begin("training", 3)
     bar.on_exception(trainer, toys.gan(), RuntimeError())
     assert bar._meter is None
-
-
-def test_durations():
-    assert [duration(x) for x in (0.04, 59.94, 60, 3671, 90_000)] == [
-        "0.0 s", "59.9 s", "0:01:00", "1:01:11", "25:00:00",
-    ]  # fmt: skip

@@ -8,7 +8,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_gan.callbacks import LossCurves, RunSummary, SampleGrid
-from lightning_gan.callbacks.summary import _duration, _print_table
+from lightning_gan.callbacks.durations import duration
+from lightning_gan.callbacks.summary import _print_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 
@@ -151,4 +152,4 @@ def test_a_terminal_gets_a_frame_and_whole_commands(capsys, monkeypatch):
     [(0.04, "0.0 s"), (59.94, "59.9 s"), (61.0, "0:01:01"), (90061.0, "25:01:01")],
 )
 def test_durations(seconds, text):
-    assert _duration(seconds) == text
+    assert duration(seconds) == text

@@ -16,10 +16,10 @@ TOP = (
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, evaluate, compare, report, benchmark, plugins first, then its settings",
+    "predict, init, evaluate, compare, report, benchmark, data, plugins first, then its settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
     "--print_config": "no command given; expected one of fit, validate, test, predict, "
-    "evaluate, compare, report, benchmark, plugins",
+    "init, evaluate, compare, report, benchmark, data, plugins",
     "fit digits_dcgan": "'digits_dcgan' is not a setting; expected key=value, for example "
     "experiment=digits_dcgan or trainer.max_steps=200, or --key=value",
     "fit --trainer.max_steps=2 digits": "'digits' is not a setting; expected key=value, *",
@@ -80,7 +80,7 @@ WRONG = {
     "fit --model.generator '{class_path: mlp, hiden: [3]}'": "model.generator.hiden: MLPGenerator "
     "has no such setting, did you mean 'hidden'? *",
     "fit --data.batchsize 3": "data.batchsize: Digits has no such setting, did you mean "
-    "'batch_size'? It accepts batch_size, image_size, labels, seed, on_device",
+    "'batch_size'? It accepts batch_size, image_size, crop, labels, seed, on_device",
     "fit trainer.max_stesp=3": "trainer.max_stesp: Trainer has no such setting, did you mean "
     "'max_steps'? See --print_config for all of them",
     "fit samples.every_n_step=3": "samples.every_n_step: SampleGrid has no such setting, did you "

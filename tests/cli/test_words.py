@@ -44,6 +44,20 @@ def test_arguments_get_their_key(text, said):
     assert in_settings(text, "data", Data) == said
 
 
+def test_arguments_that_are_handed_on_get_their_key_too():
+    class Handing(Data):
+        def __init__(self, channels=1, **options):
+            super().__init__(**options)
+
+    class Own(Data):
+        def __init__(self, channels=1):
+            super().__init__()
+
+    said = "set channels to 1, or batch_size to 2"
+    assert in_settings(said, "d", Handing) == "set d.channels to 1, or d.batch_size to 2"
+    assert in_settings(said, "d", Own) == "set d.channels to 1, or batch_size to 2"
+
+
 def explained(act, owners):
     with pytest.raises(InputError) as caught:
         act()

@@ -356,7 +356,8 @@ def test_a_killed_conversion_leaves_nothing_that_looks_whole(tmp_path):
 
 def test_a_failed_conversion_leaves_no_file(tmp_path, pictures, monkeypatch):
     monkeypatch.setattr(arrays, "_AT_ONCE", 3 * 6 * 5 * 7)
-    (pictures / "c" / "29.png").write_text("no picture")
+    broken = pictures / "c" / "29.png"
+    broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(InputError, match="cannot read the image c/29.png"):
         save_arrays(ImageFolder(str(pictures), holdout=0, in_memory=False), tmp_path / "arrays")
     assert list((tmp_path / "arrays").iterdir()) == []

@@ -125,6 +125,11 @@ def test_one_image_serves_for_everything(tmp_path):
     assert len(module.train_dataloader()) == len(module.val_dataloader()) == 1
 
 
+PUT_ON_WHITE = pytest.mark.filterwarnings(
+    "ignore:.*transparent pixels of 1 image are put on white$"
+)
+
+
 def decoded(path, channels=3, **options):
     module = ImageFolder(str(path.parent), channels=channels, holdout=0, **options)
     return module.load("train")[0][0]
@@ -138,12 +143,14 @@ def decoded(path, channels=3, **options):
         ("a.gif", "P", 0), ("a.ppm", "RGB", 0),
     ],
 )  # fmt: skip
+@PUT_ON_WHITE
 def test_color_modes(tmp_path, name, mode, tolerance):
     image = decoded(paint(tmp_path / name, (204, 102, 51), mode=mode)).long()
     assert image.shape == (3, 4, 6)
     assert (image - torch.tensor([204, 102, 51]).view(3, 1, 1)).abs().max() <= tolerance
 
 
+@PUT_ON_WHITE
 @pytest.mark.parametrize("mode", ["L", "LA", "1", "I", "I;16"])
 def test_gray_modes_have_one_channel(tmp_path, mode):
     values = {"1": 255, "I": 0x7F42, "I;16": 0x7F42}
@@ -164,6 +171,7 @@ def test_color_can_be_made_gray_and_gray_color(tmp_path):
     assert gray.unique().tolist() == [90]
 
 
+@PUT_ON_WHITE
 def test_transparent_pixels_are_white(tmp_path):
     image = Image.new("RGBA", (2, 1), (200, 100, 50, 255))
     image.putpixel((1, 0), (0, 0, 0, 0))
@@ -193,9 +201,10 @@ def test_mixed_sizes_need_a_size(tmp_path):
     paint(tmp_path / "a.png", size=(6, 4))
     paint(tmp_path / "b.png", size=(5, 9))
     with pytest.raises(InputError) as caught:
-        ImageFolder(str(tmp_path), holdout=0).setup()
+        ImageFolder(str(tmp_path))
     assert str(caught.value) == (
-        f"a.png has 6x4 pixels and b.png 5x9 in {tmp_path}: set image_size to resize all images"
+        f"a.png has 6x4 pixels and b.png 5x9 in {tmp_path}, which has images of 2 sizes: "
+        "set image_size to resize all images"
     )
 
 
@@ -212,10 +221,24 @@ def test_absent_root(pets):
 
 
 def test_roots_without_images(tmp_path):
-    suffixes = "(.bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp)"
-    assert refused(tmp_path) == f"root {tmp_path} has no files {suffixes} in it"
+    said = f"root {tmp_path} is empty: set it to a folder of images or a zip of one"
+    assert refused(tmp_path) == said
     (tmp_path / "notes.txt").write_text("x")
-    assert refused(tmp_path) == f"root {tmp_path} has no images {suffixes} in it"
+    (tmp_path / "a.HEIC").write_text("x")
+    (tmp_path / "b.heic").write_text("x")
+    assert refused(tmp_path) == (
+        f"root {tmp_path} has no images in it, but 2 .heic, 1 .txt: set it to a folder of images "
+        "that Pillow can read (.png, .jpg, .webp, .tif and others)"
+    )
+    (tmp_path / "all.zip").write_text("x")
+    assert refused(tmp_path) == (
+        f"root {tmp_path} has no images in it, but 2 .heic, 1 .txt, 1 .zip: "
+        f"set root to {tmp_path / 'all.zip'}"
+    )
+    (tmp_path / "images.npy").write_text("x")
+    assert refused(tmp_path) == (
+        f"root {tmp_path} has images.npy, not image files, in it: use ArrayImages for arrays"
+    )
 
 
 def test_file_that_is_no_zip(tmp_path, pets):
@@ -230,10 +253,23 @@ def test_file_that_is_no_zip(tmp_path, pets):
 def test_broken_images(pets):
     (pets / "cats" / "0.png").write_bytes((pets / "cats" / "1.png").read_bytes()[:45])
     said = refused(pets, holdout=0)
-    assert said.startswith(f"cannot read the image cats/0.png in {pets} (")
-    assert said.endswith("): repair or remove it")
+    remedy = (
+        "repair or remove it, or set skip_broken to true to leave out all broken images, which "
+        f"lightning-gan data inspect {pets} lists"
+    )
+    assert said == (
+        f"cannot read the image cats/0.png in {pets} (image file is truncated): {remedy}"
+    )
     (pets / "cats" / "0.png").write_text("text")
-    assert refused(pets).startswith(f"cannot read the image cats/0.png in {pets} (")
+    said = f"cannot read the image cats/0.png in {pets} (it is no image, or an unknown kind of one)"
+    assert refused(pets) == f"{said}: {remedy}"
+    (pets / "cats" / "2.png").write_text("text")
+    (pets / "dogs" / "2.png").write_text("text")
+    assert refused(pets) == f"{said}, and 2 more: {remedy}"
+    (pets / "cats" / "0.png").write_bytes(b"")
+    assert refused(pets).startswith(
+        f"cannot read the image cats/0.png in {pets} (the file is empty)"
+    )
 
 
 def test_broken_zip_member(pets, tmp_path):
@@ -268,11 +304,27 @@ def test_images_beside_class_folders(pets):
 
 
 def test_images_below_class_folders(pets, tmp_path):
-    shutil.copytree(pets, tmp_path / "all" / "train")
-    shutil.copytree(pets, tmp_path / "all" / "test")
-    assert refused(tmp_path / "all") == (
-        f"root {tmp_path / 'all'} has images below its class folders (test/cats/0.png): "
-        "set it to the folder whose folders are the classes, for example test"
+    shutil.copytree(pets, tmp_path / "all" / "wild")
+    shutil.copytree(pets, tmp_path / "all" / "tame")
+    said = (
+        "root {} has images below its class folders (tame/cats/0.png): the folders in root must be "
+        "the classes; for those in tame, "
+    )
+    root = tmp_path / "all"
+    assert refused(root) == said.format(root) + f"set root to {root / 'tame'}"
+    path = zipped(root, tmp_path / "all.zip")
+    assert refused(path) == said.format(path) + "unpack it, and set root to its folder tame"
+
+
+@pytest.mark.parametrize("below", ["cats/", ""])
+@pytest.mark.parametrize("around", ["", "data/"])
+def test_a_split_in_folders(tmp_path, around, below):
+    for split in ("train", "test"):
+        paint(tmp_path / f"{around}{split}/{below}a.png")
+        paint(tmp_path / f"{around}{split}/{below.replace('cats', 'dogs')}a.png")
+    assert refused(tmp_path) == (
+        f"root {tmp_path} has the folders of a split (test, train), not of classes: "
+        f"set root to {tmp_path / around / 'train'}"
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from lightning_gan.data import ImageFolder, base
+from lightning_gan.data.file_tree import file_tree
 from lightning_gan.data.image_files import ImageFiles
 from lightning_gan.errors import InputError
 
@@ -147,19 +148,19 @@ def test_an_image_damaged_since_the_start_is_named(noise, tmp_path, num_workers)
     (root / "b" / "31.png").write_bytes(b"text")
     with pytest.raises(InputError) as caught:
         list(loader)
-    said = str(caught.value)
-    assert said.startswith(f"cannot read the image b/31.png in {root} (cannot identify image file")
-    assert said.endswith("): repair or remove it")
-    assert "\n" not in said
+    assert str(caught.value).startswith(
+        f"cannot read the image b/31.png in {root} (it is no image, or an unknown kind of one): "
+    )
     (root / "b" / "31.png").unlink()
-    with pytest.raises(InputError, match="cannot read the image b/31.png .* No such file"):
+    with pytest.raises(InputError, match="cannot read the image b/31.png .*No such file"):
         list(module.train_dataloader())
 
 
-def test_images_of_other_sizes_are_named(noise, tmp_path):
+def test_an_image_of_another_size_since_the_start_is_named(tmp_path):
     Image.new("RGB", (5, 6)).save(tmp_path / "a.png")
-    Image.new("RGB", (7, 3)).save(tmp_path / "b.png")
+    Image.new("RGB", (5, 6)).save(tmp_path / "b.png")
     loader = folder(tmp_path, in_memory=False, batch_size=2, holdout=0, num_workers=1)
+    Image.new("RGB", (7, 3)).save(tmp_path / "b.png")
     with pytest.raises(InputError) as caught:
         list(loader.val_dataloader())
     assert str(caught.value) == (
@@ -178,7 +179,8 @@ def read_all(files, answers):
 def test_forked_processes_read_a_zip_at_the_same_time(noise):
     if "fork" not in multiprocessing.get_all_start_methods():
         pytest.skip("this system does not fork")
-    files = ImageFiles(Path(f"{noise}.zip"), names(noise))  # has the zip open already
+    files = ImageFiles(file_tree(Path(f"{noise}.zip")), names(noise), (3, 6, 5))
+    files[0]  # the zip is open already
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
     others = [context.Process(target=read_all, args=(files, answers)) for _ in range(2)]
@@ -191,5 +193,6 @@ def test_forked_processes_read_a_zip_at_the_same_time(noise):
 
 
 def test_an_opened_zip_can_be_pickled(noise):
-    files = ImageFiles(Path(f"{noise}.zip"), names(noise))
+    files = ImageFiles(file_tree(Path(f"{noise}.zip")), names(noise), (3, 6, 5))
+    assert torch.equal(files[3], pickle.loads(pickle.dumps(files))[3])
     assert torch.equal(pickle.loads(pickle.dumps(files))[3], files[3])

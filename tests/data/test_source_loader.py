@@ -171,7 +171,7 @@ def test_a_process_that_hangs_is_not_waited_for(monkeypatch):
 def test_nor_is_it_where_iteration_is_cut(monkeypatch):
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.5)
     monkeypatch.setattr("lightning_gan.data.source_loader.WAIT", 0.1)
-    reading = SourceLoader(Hanging(pixels(8)), num_workers=1)._batches([torch.arange(4)])
+    reading = SourceLoader(Hanging(pixels(8)), num_workers=1)._batches([torch.arange(4)], 0)
     signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     with pytest.raises(KeyboardInterrupt):

@@ -10,7 +10,7 @@ import pytest
 from lightning_gan.files.claims import (
     NumberedFolders,
     make_first_free,
-    numbered,
+    numbered_names,
     write_first_free,
     write_new,
 )
@@ -47,7 +47,9 @@ def test_a_folder_that_stays_empty_takes_along_the_one_made_around_it(tmp_path):
 def test_a_file_is_written_once_and_whole(links, tmp_path, monkeypatch):
     if not links:
         monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links")))
-    paths = at_once(lambda n: write_first_free(tmp_path / "new", numbered("card.json"), f"{n}"))
+    paths = at_once(
+        lambda n: write_first_free(tmp_path / "new", numbered_names("card.json"), f"{n}")
+    )
     assert len(set(paths)) == len(MANY)
     assert sorted(int(path.read_text()) for path in paths) == list(MANY)
     assert set((tmp_path / "new").iterdir()) == set(paths)  # nothing unfinished
@@ -58,7 +60,8 @@ def test_a_file_is_written_once_and_whole(links, tmp_path, monkeypatch):
 
 def test_folders_for_sweeps(tmp_path):
     assert (
-        len(set(at_once(lambda _: make_first_free(tmp_path / "multirun", numbered("now"))))) == 40
+        len(set(at_once(lambda _: make_first_free(tmp_path / "multirun", numbered_names("now")))))
+        == 40
     )
     assert (tmp_path / "multirun" / "now-39").is_dir()
 

@@ -1,0 +1,33 @@
+"""``lightning-gan data inspect ROOT``: what a folder or zip of images holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.quiet import quiet
+from lightning_gan.errors import InputError
+
+
+def run(request: Request) -> int:
+    """Print the page.
+
+    Returns:
+        0, or 1 where an image is broken.
+
+    Raises:
+        InputError: The words are not ``inspect ROOT``, or the root holds no images.
+    """
+    words = request.words
+    if len(words) != 2 or words[0] != "inspect" or words[1].startswith("-"):
+        raise InputError(
+            "data expects inspect and a folder or zip of images, got "
+            f"{' '.join(words) or 'nothing'}: "
+            "lightning-gan data inspect my_images"
+        )
+    from lightning_gan.data.folder_page import folder_page
+
+    with quiet():
+        page = folder_page(Path(words[1]).expanduser())
+    print(page.text().encode("utf-8", "backslashreplace").decode())
+    return 1 if page.broken else 0
