@@ -29,7 +29,7 @@ def head(trainer: pl.Trainer, module: Any, folder: Path) -> list[str]:
         "length": _length(trainer),
     }
     width = max(map(len, rows))
-    return [f"{name:<{width}}  {text}" for name, text in rows.items()]
+    return [f"{name:<{width}}  {text}" for name, text in rows.items() if text]
 
 
 def _networks(module: Any) -> str:
@@ -46,6 +46,8 @@ def _parameters(network: nn.Module) -> str:
 def _data(trainer: pl.Trainer, module: Any) -> str:
     data: Any = getattr(trainer, "datamodule", None)
     loader = trainer.train_dataloader
+    if data is None and loader is None:
+        return ""
     name = type(data or getattr(loader, "dataset", loader)).__name__
     parts = [name]
     samples = _samples(loader)

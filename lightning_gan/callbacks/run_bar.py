@@ -31,7 +31,7 @@ class RunBar(ProgressBar):
     def __init__(self) -> None:
         super().__init__()
         self._enabled = True
-        self._meter: Meter | None = None
+        self._meter: ProgressMeter | None = None
 
     def disable(self) -> None:
         """Show nothing, as on other processes than the first."""
@@ -106,7 +106,7 @@ class RunBar(ProgressBar):
     def _begin(self, what: str, total: int | None, start: int = 0, images: int = 0) -> None:
         self._end()
         if self._enabled:
-            self._meter = Meter(what, total, start, images)
+            self._meter = ProgressMeter(what, total, start, images)
 
     def _advance(self) -> None:
         if self._meter is not None:
@@ -120,7 +120,7 @@ class RunBar(ProgressBar):
             self._meter = None
 
 
-class Meter:
+class ProgressMeter:
     """The bar of one job on a terminal, and its lines elsewhere.
 
     Args:

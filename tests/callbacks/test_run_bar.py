@@ -26,7 +26,7 @@ def shown(screen):
 
 def test_a_terminal_has_one_line_that_fits():
     screen = console(True)
-    meter = run_bar.Meter("training", 1_000_000, 10, 640, screen)
+    meter = run_bar.ProgressMeter("training", 1_000_000, 10, 640, screen)
     losses = {"loss/discriminator": 0.12345, "loss/generator": 12.3456}
     meter.show(900_010, 640 + 64 * 900_000, losses)
     meter.close()
@@ -37,7 +37,7 @@ def test_a_terminal_has_one_line_that_fits():
 
 def test_other_places_have_lines():
     screen = console(False)
-    meter = run_bar.Meter("training", 200, 0, 0, screen)
+    meter = run_bar.ProgressMeter("training", 200, 0, 0, screen)
     assert meter.bar is None
     meter.show(50, 800, {"loss/generator": 0.5})
     meter.show(100, 0, {})
@@ -50,7 +50,7 @@ def test_other_places_have_lines():
 
 def test_nobody_knows_how_long():
     screen = console(False)
-    run_bar.Meter("training", None, 0, 0, screen).show(7, 0, {})
+    run_bar.ProgressMeter("training", None, 0, 0, screen).show(7, 0, {})
     assert shown(screen) == ["training: step 7"]
 
 

@@ -47,6 +47,7 @@ def test_names_every_file_of_a_full_run(fake_gan, fit, capsys, tmp_path):
     assert float(rows["images per second"].replace(",", "")) > 0
     arguments = f"--config {run}/config.yaml --ckpt_path {run}/checkpoints/last.ckpt"
     assert commands == [
+        f"lightning-gan report {run} --open",
         f"lightning-gan predict {arguments}",
         f"lightning-gan fit {arguments} --trainer.max_steps=10",
     ]
@@ -76,7 +77,7 @@ def test_paths_with_spaces_can_be_pasted(fake_gan, fit, capsys, tmp_path):
     options = {"default_root_dir": folder, "enable_checkpointing": True}
     fit(fake_gan(), RunSummary(), checkpoints, **options)
     _, commands = table(capsys)
-    words = shlex.split(commands[0])
+    words = shlex.split(commands[1])
     assert words[2:] == ["--config", "my run/config.yaml", "--ckpt_path", "my run/last.ckpt"]
 
 
@@ -105,9 +106,9 @@ def test_fast_dev_run_prints_nothing(fake_gan, fit, capsys):
 
 def test_other_ranks_print_nothing(fake_gan, fit, capsys, make_trainer, monkeypatch):
     summary, gan, trainer = RunSummary(), fake_gan(), make_trainer()
+    monkeypatch.setattr(type(trainer), "is_global_zero", False)
     summary.on_train_start(trainer, gan)
     summary.on_train_end(trainer, gan)
-    monkeypatch.setattr(type(trainer), "is_global_zero", False)
     summary.teardown(trainer, gan, "fit")
     assert capsys.readouterr().out == ""
 
@@ -115,6 +116,9 @@ def test_other_ranks_print_nothing(fake_gan, fit, capsys, make_trainer, monkeypa
 def test_nothing_is_printed_where_training_did_not_end(fake_gan, make_trainer, capsys):
     summary, gan, trainer = RunSummary(), fake_gan(), make_trainer()
     summary.on_train_start(trainer, gan)
+    assert [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "networks", "device", "run folder", "length",
+    ]  # fmt: skip
     summary.teardown(trainer, gan, "fit")
     assert capsys.readouterr().out == ""
 
