@@ -63,7 +63,7 @@ class ArrayImages(ImageData):
         self._labels = read_labels(self.root, len(self._rows))
         self._classes = None if self._labels is None else int(self._labels.max()) + 1
         self._holdout = Holdout(len(self._rows), holdout)
-        self._in_memory = in_memory
+        self._in_memory, self._may_leave = in_memory, in_memory is None
         if in_memory is False:
             self._check_size()
 
@@ -111,6 +111,13 @@ class ArrayImages(ImageData):
             rows = source.index_select(0, indices[part])
             images[part] = rows if rows.shape[1:] == self.sample_shape else self._resize(rows)
         return images
+
+    def leave_memory(self) -> bool:
+        """Read images from the file from now on, unless memory was asked for."""
+        if self._may_leave:
+            self._in_memory = False
+            self._check_size()
+        return self._may_leave
 
     def _is_in_memory(self) -> bool:
         """Decide, once and before any image is read, where batches come from."""

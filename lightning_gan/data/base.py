@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows
 from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
-from lightning_gan.data.memory import available_memory, gigabytes
+from lightning_gan.data.memory import available_memory, gigabytes, is_out_of_memory
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
 from lightning_gan.errors import InputError
 from lightning_gan.types import SampleRange
@@ -116,6 +116,14 @@ class ImageData(LightningDataModule, ABC):
             Images of :attr:`sample_shape`, and labels as :meth:`load` returns them.
         """
         return None
+
+    def leave_memory(self) -> bool:
+        """Read images from their files from now on, after memory for them could not be allocated.
+
+        Returns:
+            Whether that can be done, and nobody asked for images in memory.
+        """
+        return False
 
     @property
     def from_files(self) -> bool:
@@ -296,7 +304,18 @@ class ImageData(LightningDataModule, ABC):
 
     def _served(self, split: Split) -> tuple[Tensor | ImageSource, Tensor | None]:
         """Return the images of a split where batches are to find them, and their labels."""
-        return self._source(split) or self._split(split)
+        try:
+            return self._source(split) or self._split(split)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._images.clear()  # to make room, and since all splits come from one place
+            if not self.leave_memory():
+                raise InputError(
+                    "memory for the images could not be allocated: set image_size to a smaller size"
+                ) from error
+        self._sources.clear()
+        return self._served(split)
 
     def _source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
         if split not in self._sources:

@@ -72,7 +72,7 @@ class ImageFolder(ImageData):
         if num_workers < 0:
             raise InputError(f"num_workers must be at least 0, got {num_workers}")
         self.root = Path(root).expanduser()
-        self._in_memory = in_memory
+        self._in_memory, self._may_leave = in_memory, in_memory is None
         self.num_workers = num_workers
         names, self.class_names = _layout(self.root, listing(self.root))
         self._files = ImageFiles(self.root, names, channels, self.image_size)
@@ -99,17 +99,26 @@ class ImageFolder(ImageData):
         files, labels = self._part(split)
         return self.read(files), labels
 
+    def leave_memory(self) -> bool:
+        """Read images from their files from now on, unless memory was asked for."""
+        if self._may_leave:
+            self._read_from_files(f"memory for {len(self._files)} images could not be allocated")
+        return self._may_leave
+
     def _is_in_memory(self) -> bool:
         """Decide, once and before anything is read, where batches come from."""
         if self._in_memory is None:
-            short = self.shortage(len(self._files))
-            if short:
-                rank_zero_warn(
-                    f"{short}: they are read from their files in every epoch, which more "
-                    f"num_workers (now {self.num_workers}) make faster"
-                )
-            self._in_memory = not short
+            self._in_memory = True
+            if short := self.shortage(len(self._files)):
+                self._read_from_files(short)
         return self._in_memory
+
+    def _read_from_files(self, reason: str) -> None:
+        self._in_memory = False
+        rank_zero_warn(
+            f"{reason}: they are read from their files in every epoch, which more "
+            f"num_workers (now {self.num_workers}) make faster"
+        )
 
     def _part(self, split: Split) -> tuple[ImageSource, Tensor | None]:
         """Return the files and labels of a split."""

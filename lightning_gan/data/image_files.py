@@ -90,6 +90,8 @@ class ImageFiles(Dataset[Tensor]):
     def _attempt(self, function: Callable[[bytes], Any], name: str) -> Any:
         try:
             return function(self._bytes(name))
+        except MemoryError:
+            raise
         except Exception as error:  # each decoder fails in its own way
             raise InputError(
                 f"cannot read the image {name} in {self.root} ({error}): repair or remove it"
