@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lightning_gan.data.array_files import ImageRows, image_rows, read_labels
+from lightning_gan.data.array_files import ImageRows, image_rows, read_labels, read_window
 from lightning_gan.data.base import ImageData, Images, Split
 from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.source_loader import ImageSource
+from lightning_gan.data.window import PixelType, Window, check_window
 from lightning_gan.errors import InputError
 from lightning_gan.files.whole import remove_abandoned, unfinished
 
@@ -24,8 +25,10 @@ _AT_ONCE = 2**25  # bytes of images that are converted, or copied into memory, a
 class ArrayImages(ImageData):
     """Images of one NumPy file, served from memory or, where they do not fit, from the file.
 
-    The folder holds ``images.npy``, uint8 of shape (N, C, H, W), and may hold ``labels.npy``,
-    integers 0..K-1 of shape (N,): what :func:`save_arrays` or ``numpy.save`` writes.
+    The folder holds ``images.npy``, uint8 or a type of more bits such as uint16 or float32, of
+    shape (N, C, H, W), and may hold ``labels.npy``, integers 0..K-1 of shape (N,), and
+    ``window.npy``, two numbers that are black and white: what :func:`save_arrays` or ``numpy.save``
+    writes.
 
     From the file a batch reads its own images and nothing more: the memory needed does not depend
     on N, but for 8 bytes an image for its place and label, and processes of one machine share what
@@ -41,6 +44,10 @@ class ArrayImages(ImageData):
             testing all use all images.
         in_memory: Read all images once, when a run starts, and hold them in memory. None: where
             they fit. False: always read batches from the file.
+        black: The value that is black; None as ``window.npy`` has it, otherwise the least that
+            there can be.
+        white: The value that is white, such as 4095 for 12 bits kept in 16; None as ``window.npy``
+            has it, otherwise the largest that there can be, and 1 of floats.
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` resizes
             images in memory only.
 
@@ -54,12 +61,19 @@ class ArrayImages(ImageData):
         root: str,
         holdout: float = 0.1,
         in_memory: bool | None = None,
+        black: float | None = None,
+        white: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         Holdout.check(holdout)
         self.root = Path(root).expanduser()
-        self._rows = image_rows(self.root)
+        rows = image_rows(self.root)
+        check_window(black, white, rows.pixel_type)
+        asked = (black, white) != (None, None)
+        beside = None if asked else read_window(self.root)
+        self._window = beside or rows.pixel_type.window(black, white)
+        self._rows = replace(rows, windowed=asked or beside is not None)
         self._labels = read_labels(self.root, len(self._rows))
         self._classes = None if self._labels is None else int(self._labels.max()) + 1
         self._holdout = Holdout(len(self._rows), holdout)
@@ -71,6 +85,21 @@ class ArrayImages(ImageData):
     def native_shape(self) -> tuple[int, ...]:
         """Shape of one image in the file."""
         return self._rows.shape
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Type of the values in the file."""
+        return self._rows.pixel_type
+
+    @property
+    def window(self) -> Window:
+        """Which values are black and white."""
+        return self._window
+
+    @property
+    def windowed(self) -> bool:
+        """Whether black or white were given, or a file beside the images says them."""
+        return self._rows.windowed
 
     @property
     def native_classes(self) -> int | None:
@@ -96,7 +125,7 @@ class ArrayImages(ImageData):
             indices: Which of its images, int64, shape (N,); None for all.
 
         Returns:
-            uint8, shape (N, *sample_shape).
+            Of :attr:`pixel_type`, shape (N, *sample_shape).
 
         Raises:
             InputError: They do not fit in the available memory, or cannot be read.
@@ -107,7 +136,7 @@ class ArrayImages(ImageData):
             instead = "set in_memory to false" if self._in_memory else "take fewer at a time"
             raise InputError(f"{short}: {instead}")
         images = self.allocate(len(indices))
-        for part in _parts(len(indices), self.native_shape):
+        for part in _parts(len(indices), self.native_shape, self.pixel_type.dtype.itemsize):
             rows = source.index_select(0, indices[part])
             images[part] = rows if rows.shape[1:] == self.sample_shape else self._resize(rows)
         return images
@@ -154,7 +183,9 @@ def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> 
 
         save_arrays(ImageFolder("my_images", holdout=0, in_memory=False), "my_arrays")
 
-    A file takes its name when it is complete; labels are written where the data have some.
+    Pixels are written in the type that they have, and which of them are black and white beside
+    them where that is not said by the type. A file takes its name when it is complete; labels are
+    written where the data have some.
 
     Args:
         data: The images, of the size at which they are served; absent files are downloaded.
@@ -172,23 +203,27 @@ def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> 
             f"save_arrays expects images of shape (C, H, W), {type(data).__name__} has samples of "
             f"shape {shape}: take the data as they are"
         )
-    for name in ("images.npy", "labels.npy"):
+    for name in ("images.npy", "labels.npy", "window.npy"):
         if (folder / name).exists():
             raise InputError(
                 f"{folder} has {name} already: delete it, or choose another folder for save_arrays"
             )
     data.prepare_data()
     n = data.count(split)
-    header = {"descr": "|u1", "fortran_order": False, "shape": (n, *shape)}
+    kind = np.dtype(data.pixel_type.name)
+    header = {"descr": kind.str, "fortran_order": False, "shape": (n, *shape)}
     labels: list[Tensor] = []
     try:
         remove_abandoned(folder)
         with unfinished(folder / "images.npy") as place, place.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
-            for part in _parts(n, shape):
-                images, classes = data.images(split, labels=True, indices=torch.arange(n)[part])
-                file.write(images.contiguous().numpy().data)
+            for part in _parts(n, shape, kind.itemsize):
+                images, classes = data.pixels(split, labels=True, indices=torch.arange(n)[part])
+                file.write(images.contiguous().view(torch.uint8).numpy().data)
                 labels += [] if classes is None else [classes]
+            if data.windowed or data.pixel_type != PixelType.of(kind.name):
+                with unfinished(folder / "window.npy") as beside, beside.open("wb") as other:
+                    np.save(other, np.array([data.window.black, data.window.white]))
             if labels:
                 with unfinished(folder / "labels.npy") as beside, beside.open("wb") as other:
                     np.save(other, torch.cat(labels).numpy())  # there before the images are
@@ -198,7 +233,7 @@ def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> 
         ) from error
 
 
-def _parts(n: int, shape: tuple[int, ...]) -> list[slice]:
-    """Cut n images into parts of bounded size."""
-    size = max(1, _AT_ONCE // math.prod(shape))
+def _parts(n: int, shape: tuple[int, ...], width: int) -> list[slice]:
+    """Cut n images of values of so many bytes into parts of bounded size."""
+    size = max(1, _AT_ONCE // (width * math.prod(shape)))
     return [slice(first, first + size) for first in range(0, n, size)]

@@ -14,6 +14,7 @@ from lightning_gan.data.base import ImageData, Images, Split
 from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.image_files import ImageFiles, listing
 from lightning_gan.data.source_loader import ImageSource
+from lightning_gan.data.window import PixelType, Window
 from lightning_gan.errors import InputError
 
 _SUFFIXES = (
@@ -26,8 +27,9 @@ class ImageFolder(ImageData):
 
     Classes are numbered in the order of their sorted names. Images without class folders are
     unlabeled; a single folder around everything counts for nothing. Hidden files and files that
-    are no images by their names are left out. Images are turned upright as their Exif data say,
-    transparent ones put on white, 16-bit ones cut to 8 bits, animations to their first frame.
+    are no images by their names are left out. Images are turned upright as their files say,
+    transparent ones put on white, animations cut to their first frame. Those of more than 8 bits
+    and of any number of channels keep both.
 
     A fraction of the images, chosen once and for all, is held out for validation and testing.
 
@@ -37,7 +39,8 @@ class ImageFolder(ImageData):
 
     Args:
         root: The folder or zip file.
-        channels: 1 for gray, 3 for color; None as the first image has it.
+        channels: 1 for gray, 3 for color, or as many as the files have; None as the first image
+            has it.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
             testing all use all images.
         in_memory: Decode all images once, when a run starts, and hold them in memory. None: where
@@ -45,6 +48,10 @@ class ImageFolder(ImageData):
             from their files.
         num_workers: Processes that read files ahead, beside each training process, at least 0; of
             no use to images in memory.
+        black: The value in the files that is black, for those of more than 8 bits; None: the least
+            that there can be.
+        white: The value that is white, such as 4095 for 12 bits kept in 16; None: the largest that
+            there can be, and 1 of floats.
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` is needed
             where sizes differ.
 
@@ -63,11 +70,13 @@ class ImageFolder(ImageData):
         holdout: float = 0.1,
         in_memory: bool | None = None,
         num_workers: int = 0,
+        black: float | None = None,
+        white: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if channels not in (None, 1, 3):
-            raise InputError(f"channels must be 1, 3 or null, got {channels}")
+        if channels is not None and channels < 1:
+            raise InputError(f"channels must be at least 1 or null, got {channels}")
         Holdout.check(holdout)
         if num_workers < 0:
             raise InputError(f"num_workers must be at least 0, got {num_workers}")
@@ -75,13 +84,30 @@ class ImageFolder(ImageData):
         self._in_memory, self._may_leave = in_memory, in_memory is None
         self.num_workers = num_workers
         names, self.class_names = _layout(self.root, listing(self.root))
-        self._files = ImageFiles(self.root, names, channels, self.image_size)
+        self._files = ImageFiles(
+            self.root, names, channels, self.image_size, black=black, white=white
+        )
         self._holdout = Holdout(len(names), holdout)
 
     @property
     def native_shape(self) -> tuple[int, ...]:
         """Shape of the first image."""
         return self._files.native_shape
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Type of the first image's values."""
+        return self._files.pixel_type
+
+    @property
+    def window(self) -> Window:
+        """Which values are black and white."""
+        return self._files.window
+
+    @property
+    def windowed(self) -> bool:
+        """Whether black or white were given."""
+        return self._files.windowed
 
     @property
     def native_classes(self) -> int | None:

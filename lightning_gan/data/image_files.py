@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import zipfile
 from collections.abc import Callable, Sequence
@@ -11,35 +10,45 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from lightning_gan.data.pixel_arrays import Array, in_channels, resized, retyped
+from lightning_gan.data.pixels import ImageHeader, read_header, read_pixels
+from lightning_gan.data.window import PixelType, Window, check_floats, check_window
 from lightning_gan.errors import InputError, nearest
 
 _LARGEST = 2**30  # bytes of a zip member; a small zip can hold one of any size
-_TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
 
 
 class ImageFiles(Dataset[Tensor]):
     """A source of images: each file or zip member is decoded when it is asked for.
 
-    Images are turned upright as their Exif data say, transparent ones put on white, 16-bit ones cut
-    to 8 bits, animations to their first frame. Threads may read at the same time; each process
-    opens the zip for itself.
+    Images are turned upright as their files say, transparent ones put on white, animations cut to
+    their first frame; a TIFF of several pages is refused. Pixels keep the type of the first file,
+    to which those of fewer bits are scaled. Threads may read at the same time; each process opens
+    the zip for itself.
 
     Args:
         root: The folder or zip file.
         names: The images below it, at least one.
-        channels: 1 for gray, 3 for color; None as the first image has it.
+        channels: 1 for gray, 3 for color, or as many as the files have; None as the first image
+            has it.
         image_size: Side in pixels to which images are resized, to a square and with antialiasing;
             None keeps their size, which has to be the same for all.
+        black: The value that is black, of whites and blacks in the files; None as the type of the
+            pixels has it, 0 of unsigned ones.
+        white: The value that is white, likewise; 65535 of 16 bits.
+        pixel_type: Type of the pixels; None as the first image has it.
 
     Attributes:
         native_shape: Shape of the first image before resizing, (C, H, W).
+        pixel_type: Type of the pixels.
+        window: Which of their values are black and white.
+        windowed: Whether the window was asked for.
 
     Raises:
-        InputError: The first image cannot be read.
+        InputError: The first image cannot be read, or black and white do not fit it.
     """
 
     def __init__(
@@ -48,14 +57,23 @@ class ImageFiles(Dataset[Tensor]):
         names: Sequence[str],
         channels: int | None = None,
         image_size: int | None = None,
+        *,
+        black: float | None = None,
+        white: float | None = None,
+        pixel_type: PixelType | None = None,
     ) -> None:
         self.root = root
         self.names = names
         self.image_size = image_size
         self._archive: zipfile.ZipFile | None = None
         self._opened_by: int | None = None
-        first_channels, (width, height) = self._attempt(_header, names[0])
-        self.native_shape = (channels or first_channels, height, width)
+        first: ImageHeader = self._attempt(read_header, names[0])
+        width, height = first.size
+        self.native_shape = (channels or first.channels, height, width)
+        self.pixel_type = pixel_type or first.type
+        check_window(black, white, self.pixel_type)
+        self.windowed = (black, white) != (None, None)
+        self.window: Window = self.pixel_type.window(black, white)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -64,25 +82,49 @@ class ImageFiles(Dataset[Tensor]):
         """Decode one image.
 
         Returns:
-            uint8 in 0..255, shape (C, H, W).
+            Of the type of ``pixel_type``, shape (C, H, W).
 
         Raises:
-            InputError: It cannot be read, or has another size than the first and no ``image_size``
-                makes them the same.
+            InputError: It cannot be read, has another size than the first and no ``image_size``
+                makes them the same, or has pixels or channels that do not become those of the
+                first.
         """
         name = self.names[index]
-        image = self._attempt(_upright, name)
+        decoded, kind = self._attempt(self._pixels, name)
+        values = self._typed(decoded, kind, name)
         channels, height, width = self.native_shape
         if self.image_size is not None:
-            image = image.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR)
-        elif image.size != (width, height):
+            values = resized(values, self.image_size)
+        elif values.shape[:2] != (height, width):
             raise InputError(
                 f"{self.names[0]} has {width}x{height} pixels and {name} "
-                f"{image.width}x{image.height} in {self.root}: "
+                f"{values.shape[1]}x{values.shape[0]} in {self.root}: "
                 "set image_size to resize all images"
             )
-        pixels = np.array(image.convert("L" if channels == 1 else "RGB"))
-        return torch.from_numpy(pixels).view(image.height, image.width, channels).permute(2, 0, 1)
+        found = in_channels(values, channels)
+        if found is None:
+            raise InputError(
+                f"{name} in {self.root} has {values.shape[2]} channels, and {channels} are "
+                "expected: convert it, or leave it out"
+            )
+        pixels = torch.from_numpy(np.ascontiguousarray(found)).permute(2, 0, 1)
+        if self.pixel_type.is_float:
+            check_floats(pixels, f"{name} in {self.root}", any_range=self.windowed)
+        return pixels
+
+    def _pixels(self, data: bytes) -> tuple[Array, PixelType]:
+        return read_pixels(data, self.window if self.windowed else None)
+
+    def _typed(self, values: Array, found: PixelType, name: str) -> Array:
+        """Return an image's values as those of the set's type."""
+        # A window is about the values of one type, not of others scaled to them.
+        made = retyped(values, found, self.pixel_type)
+        if made is None or (self.windowed and found != self.pixel_type):
+            raise InputError(
+                f"images in {self.root} have pixels of {self.pixel_type}, and {name} of {found}: "
+                "convert them to one type"
+            )
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_archive": None, "_opened_by": None}
@@ -92,6 +134,8 @@ class ImageFiles(Dataset[Tensor]):
             return function(self._bytes(name))
         except MemoryError:
             raise
+        except InputError as error:
+            raise InputError(f"cannot read the image {name} in {self.root}: {error}") from error
         except Exception as error:  # each decoder fails in its own way
             raise InputError(
                 f"cannot read the image {name} in {self.root} ({error}): repair or remove it"
@@ -137,28 +181,3 @@ def _walk(root: Path) -> list[str]:
         names += [f"{(path / name).as_posix()}/" for name in folders]
         names += [(path / name).as_posix() for name in files]
     return names
-
-
-def _header(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Return the channels and the upright (width, height) of an image without decoding it."""
-    image = Image.open(io.BytesIO(data))
-    width, height = image.size
-    if image.getexif().get(0x0112) in _TURNED:
-        width, height = height, width
-    gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-    return (1 if gray else 3), (width, height)
-
-
-def _upright(data: bytes) -> Image.Image:
-    """Decode an image of any mode to 8 bits a channel, without transparency."""
-    image: Image.Image = Image.open(io.BytesIO(data))
-    image.load()
-    ImageOps.exif_transpose(image, in_place=True)
-    if image.mode == "F":
-        raise ValueError("pixels are 32-bit floats of unknown range")
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image if image.mode == "L" else image.convert("RGB")

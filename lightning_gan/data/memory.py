@@ -64,7 +64,8 @@ def _left_on_machine() -> int | None:
 def _left_in_groups() -> Iterator[int]:
     """Yield what each limited group has left that this process is in, from its own outwards."""
     for line in _lines("proc/self/cgroup"):
-        number, kinds, path = (line.split(":", 2) + ["", ""])[:3]
+        number, _, rest = line.partition(":")
+        kinds, _, path = rest.partition(":")
         if not (number == "0" and not kinds) and "memory" not in kinds.split(","):
             continue
         parts = [part for part in path.split("/") if part]

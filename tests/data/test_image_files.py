@@ -148,9 +148,8 @@ def test_an_image_damaged_since_the_start_is_named(noise, tmp_path, num_workers)
     with pytest.raises(InputError) as caught:
         list(loader)
     said = str(caught.value)
-    assert said.startswith(f"cannot read the image b/31.png in {root} (cannot identify image file")
-    assert said.endswith("): repair or remove it")
-    assert "\n" not in said
+    assert said.startswith(f"cannot read the image b/31.png in {root} (not an image of a known")
+    assert said.endswith(" format): repair or remove it")
     (root / "b" / "31.png").unlink()
     with pytest.raises(InputError, match="cannot read the image b/31.png .* No such file"):
         list(module.train_dataloader())
