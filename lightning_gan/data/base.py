@@ -19,7 +19,12 @@ from lightning_gan.data.loader import (
     TensorLoader,
     picked_rows,
 )
-from lightning_gan.data.memory import available_memory, gigabytes, is_out_of_memory
+from lightning_gan.data.memory import (
+    ImageMemoryError,
+    available_memory,
+    gigabytes,
+    is_out_of_memory,
+)
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
 from lightning_gan.data.window import EIGHT_BITS, PixelType, Window, looks_dark
 from lightning_gan.errors import InputError
@@ -360,7 +365,7 @@ class ImageData(LightningDataModule, ABC):
         """Return the images of a split where batches are to find them, and their labels."""
         try:
             return self._source(split) or self._split(split)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ImageMemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             self._images.clear()  # to make room, and since all splits come from one place

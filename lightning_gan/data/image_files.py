@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from lightning_gan.data.memory import ImageMemoryError
 from lightning_gan.data.pixel_arrays import Array, in_channels, resized, retyped
 from lightning_gan.data.pixels import ImageHeader, read_header, read_pixels
 from lightning_gan.data.window import PixelType, Window, check_floats, check_window
@@ -132,8 +133,11 @@ class ImageFiles(Dataset[Tensor]):
     def _attempt(self, function: Callable[[bytes], Any], name: str) -> Any:
         try:
             return function(self._bytes(name))
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            raise ImageMemoryError(
+                f"the image {name} in {self.root} takes more memory than there is: leave it out, "
+                "or make it smaller"
+            ) from error
         except InputError as error:
             raise InputError(f"cannot read the image {name} in {self.root}: {error}") from error
         except Exception as error:  # each decoder fails in its own way

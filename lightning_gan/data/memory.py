@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from lightning_gan.errors import InputError
+
 ROOT = Path("/")  # of the files in which Linux tells
 
 # Of what a limit leaves, one part in so many stays for everything that is not an image: who
@@ -41,10 +43,14 @@ def gigabytes(size: int) -> str:
     return f"{size / 1e9:.3g}"
 
 
+class ImageMemoryError(InputError):
+    """One image could not be decoded for want of memory."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory of the host could not be allocated, be it for a thread."""
     said = str(error)
-    return isinstance(error, MemoryError) or (
+    return isinstance(error, (MemoryError, ImageMemoryError)) or (
         isinstance(error, RuntimeError)
         and ("DefaultCPUAllocator" in said or "can't start new thread" in said)
     )

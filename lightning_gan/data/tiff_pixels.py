@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,10 @@ _COLORS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _PALETTE: 1, _INKS: 4}
 _WHOLE, _SIGNED, _FLOAT = 1, 2, 3  # formats of samples
 _MULTIPLIED, _ALPHA = 1, 2  # kinds of extra samples
 _REDUCED = 1 | 4  # pages that are smaller versions of others, or masks
+
+
+# What it says of damaged files is said by an error in the end; who listens to it still hears it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class ForPillowError(Exception):
@@ -155,6 +161,8 @@ def _count_pages(file: Any) -> int:
 
 
 def _described(page: Any, series: Any, count: int) -> TiffTags:
+    if 262 not in page.tags:
+        raise ValueError("no tag says whether 0 is black")
     bits, photometric = page.bitspersample, int(page.photometric)
     if not isinstance(bits, int) or page.dtype is None:
         raise InputError(f"its channels are of different types ({bits} bits): convert it")
@@ -233,10 +241,12 @@ def _alpha(page: Any, extra: int) -> int | None:
 
 
 def _check_whole(page: Any, size: int) -> None:
-    """Refuse a file that has been cut off, of which the rest would be read as black."""
+    """Refuse a file that has been cut off, or lacks parts, which would be read as black."""
     places = zip(page.dataoffsets, page.databytecounts, strict=True)
-    if not page.dataoffsets or any(n < 1 or start + n > size for start, n in places):
+    if any(n < 1 or start + n > size for start, n in places):
         raise ValueError("it is cut off")
+    if len(page.dataoffsets) != math.prod(page.chunked):
+        raise ValueError(f"it has {len(page.dataoffsets)} of {math.prod(page.chunked)} parts")
 
 
 def _name(value: Any) -> str:

@@ -191,6 +191,25 @@ def test_a_folder_whose_memory_cannot_be_allocated(tmp_path, monkeypatch, failur
     assert len(seen[:, 0, 0, 0].unique()) == len(seen) == 12
 
 
+def test_an_image_too_large_to_decode(tmp_path, monkeypatch):
+    for number in range(14):
+        Image.new("L", (4, 4), number).save(tmp_path / f"{number:02}.png")
+
+    def fail(data, window=None):
+        raise MemoryError
+
+    monkeypatch.setattr("lightning_gan.data.image_files.read_pixels", fail)
+    data = ImageFolder(str(tmp_path), batch_size=4, holdout=0)
+    with pytest.warns(UserWarning, match="read from their files"):
+        data.setup()  # where there may be room for one at a time
+    with pytest.raises(InputError) as caught:
+        list(data.val_dataloader())
+    assert str(caught.value) == (
+        f"the image 00.png in {tmp_path} takes more memory than there is: leave it out, or make it "
+        "smaller"
+    )
+
+
 def test_images_that_come_from_nowhere_else_cannot_leave_memory(monkeypatch):
     def fail(self, split):
         raise MemoryError

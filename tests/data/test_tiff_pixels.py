@@ -229,6 +229,14 @@ def test_what_is_no_one_image_is_refused():
     assert refused(tiff(np.zeros((3, 4), np.complex64))).startswith(
         "its pixels are of the type complex64 with 64 bits: convert them to one of uint8, int8"
     )
+    nothing_said = by_hand(bytes(WIDTH * HEIGHT), {258: 8})
+    with pytest.raises(ValueError, match="^no tag says whether 0 is black$"):
+        read_pixels(nothing_said)
+    parts = by_hand(
+        bytes(WIDTH), {258: 8, 262: 1, 278: 1}
+    )  # rows one by one, of which one is there
+    with pytest.raises(ValueError, match="^it has 1 of 6 parts$"):
+        read_pixels(parts)
     for cut in (whole[:-20], whole[: len(whole) // 2], whole[:9]):
         with pytest.raises(Exception, match="."):
             read_pixels(cut)
