@@ -181,10 +181,12 @@ class ImageData(LightningDataModule, ABC):
             InputError: The images cannot be read, do not fit in memory, or are too few for one
                 training batch.
         """
-        self._served("test")
+        self._check_labels(self._served("test")[1])
         if stage in (None, "fit"):
             rank, world_size = self._process()
-            n = len(self._served("train")[0])
+            images, labels = self._served("train")
+            self._check_labels(labels)
+            n = len(images)
             self._say_what_is_dark()
             share = len(EpochPermutation(n, rank=rank, world_size=world_size))
             if share < self.batch_size:
@@ -403,6 +405,18 @@ class ImageData(LightningDataModule, ABC):
                 made = made.round_()
             resized[part] = made.to(resized.dtype)
         return resized
+
+    def _check_labels(self, labels: Tensor | None) -> None:
+        """Refuse labels of no class; -1 is one of a network that takes samples without labels."""
+        classes = self.native_classes
+        if labels is None or classes is None or len(labels) == 0:
+            return
+        low, high = (int(bound) for bound in labels.aminmax())
+        if low < -1 or high >= classes:
+            raise InputError(
+                f"labels of {type(self).__name__} must lie in 0..{classes - 1} "
+                f"(native_classes={classes}), got {low}..{high}"
+            )
 
     def _say_what_is_dark(self) -> None:
         """Say once where images of more than 8 bits use little of what they could."""

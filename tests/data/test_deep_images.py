@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+import toys
 from PIL import Image
 
-from lightning_gan.data import ArrayImages, ImageFolder, base, save_arrays
+from lightning_gan.callbacks import PredictionWriter, SampleGrid
+from lightning_gan.data import ArrayImages, ImageFolder, RandomImages, base, save_arrays
 from lightning_gan.data.window import EIGHT_BITS, PixelType, Window, check_floats
 from lightning_gan.errors import InputError
 
@@ -286,3 +288,60 @@ def test_eight_bits_are_served_as_ever():
 
 def test_a_little_beyond_0_to_1_is_rounding():
     check_floats(torch.tensor([-1e-4, 1.0005]), "a", any_range=False)
+
+
+# What is made of them ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_pictures_name_the_window_and_predictions_keep_the_depth(tmp_path, channels, caplog):
+    data = folder(tmp_path / "files", noise("uint16", channels), black=100, white=4095)
+    shape = (channels, 4, 6)
+    gan = toys.gan(
+        generator=toys.generator(sample_shape=shape),
+        discriminator=toys.discriminator(sample_shape=shape),
+    )
+    callbacks = [SampleGrid(rows=2, columns=2), PredictionWriter()]
+    run = toys.trainer(tmp_path, max_steps=1, callbacks=callbacks)
+    with caplog.at_level("INFO"):
+        run.fit(gan, datamodule=data)
+    assert "SampleGrid draws the data's values 100 to 4095 from black to white" in caplog.text
+    run.predict(gan, datamodule=data, return_predictions=False)
+    (first, last) = sorted(tmp_path.glob("**/samples/grid-*.png"))
+    for path in (first, last):
+        assert Image.open(path).text == {"window": "100 to 4095"}
+    arrays = sorted(tmp_path.glob("**/predictions/*.npy"))
+    assert [np.load(path).shape for path in arrays] == [(4, *shape)] * 2
+    pictures = sorted(tmp_path.glob("**/predictions/*.png"))
+    assert len(pictures) == (0 if channels == 5 else N)
+    assert all(Image.open(path).text == {"window": "100 to 4095"} for path in pictures)
+
+
+def test_pictures_of_plain_images_name_no_window(tmp_path):
+    data = folder(tmp_path / "files", noise("uint8"))
+    gan = toys.gan(
+        generator=toys.generator(sample_shape=(1, 4, 6)),
+        discriminator=toys.discriminator(sample_shape=(1, 4, 6)),
+    )
+    run = toys.trainer(tmp_path, max_steps=1, callbacks=[SampleGrid(rows=2, columns=2)])
+    run.fit(gan, datamodule=data)
+    assert [Image.open(path).text for path in tmp_path.glob("**/samples/*.png")] == [{}, {}]
+
+
+@pytest.mark.parametrize(("label", "found"), [(3, "0..3"), (-2, "-2..2")])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_wrong_labels_in_memory_are_told_before_any_batch(monkeypatch, split, label, found):
+    whole = RandomImages.load
+
+    def load(self, asked):
+        images, labels = whole(self, asked)
+        if asked == split:
+            labels[-1] = label
+        return images, labels
+
+    monkeypatch.setattr(RandomImages, "load", load)
+    with pytest.raises(InputError) as caught:
+        RandomImages(n=100, num_classes=3).setup("fit")
+    assert str(caught.value) == (
+        f"labels of RandomImages must lie in 0..2 (native_classes=3), got {found}"
+    )
