@@ -144,7 +144,7 @@ def check_floats(pixels: Tensor, where: str, *, any_range: bool) -> None:
     if not any_range and (low < -1e-3 or high > 1 + 1e-3):
         raise InputError(
             f"{where} has floating point pixels from {low:.4g} to {high:.4g}, not in 0..1: set "
-            "black and white to the values that are to be black and white"
+            "black and set white to the values that are to be these two"
         )
 
 

@@ -144,7 +144,7 @@ def test_floats_without_a_window_lie_in_0_to_1(tmp_path, make, in_memory):
 
     assert re.fullmatch(
         rf"{re.escape(name)} has floating point pixels from 0 to 50, not in 0\.\.1: set black and "
-        "white to the values that are to be black and white",
+        "set white to the values that are to be these two",
         refused(),
     )
     data = make(tmp_path / "set", values, in_memory=in_memory, white=50)
