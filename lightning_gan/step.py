@@ -308,7 +308,7 @@ class AdversarialStep:
         more = player is Player.DISCRIMINATOR and len(self.fake) > n
 
         def part(tree: Any) -> Any:
-            return rows(tree, slice(n)) if more else tree
+            return rows(tree, slice(n), len(self.fake)) if more else tree
 
         other = AdversarialStep(
             player,

@@ -11,6 +11,7 @@ from numbers import Real
 from types import NoneType
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -265,14 +266,86 @@ def map_tensors(function: Callable[[Tensor], Any], tree: Any) -> Any:
     return tree
 
 
-def rows(tree: Any, index: slice | Tensor) -> Any:
-    """Return these rows of every tensor of a tree, N first; a scalar stands for all of them.
+def map_columns(function: Callable[[Any], Any], tree: Any, n: int | None = None) -> Any:
+    """Apply a function to whatever of a tree has one entry for each sample.
+
+    These are tensors with N first, NumPy arrays as well, and lists of strings such as captions.
+
+    Args:
+        function: Gets a tensor, an array or a list; the list that it returns for a tuple becomes
+            one.
+        tree: Dicts, tuples, lists and dataclasses; scalars are left as they are.
+        n: Number of samples; where it is known, a list of so many values of any kind that holds no
+            tensors, and is not so many lists of n strings, counts as well.
 
     Example:
-        >>> rows({"a": torch.arange(3), "b": torch.tensor(7)}, slice(1, 3))
-        {'a': tensor([1, 2]), 'b': tensor(7)}
+        >>> map_columns(len, {"text": ["a cat", "a dog"], "x": torch.ones(2, 3), "size": 5})
+        {'text': 2, 'x': 2, 'size': 5}
     """
-    return map_tensors(lambda x: x[index] if x.dim() else x, tree)
+    if isinstance(tree, (Tensor, np.ndarray)):
+        return function(tree) if tree.ndim else tree
+    if isinstance(tree, Mapping):
+        return {key: map_columns(function, value, n) for key, value in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        if _is_column(tree, n):
+            made = function(list(tree))
+            return type(tree)(made) if isinstance(made, list) else made
+        items = [map_columns(function, value, n) for value in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
+        fields = {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree)}
+        return replace(tree, **{key: map_columns(function, v, n) for key, v in fields.items()})
+    return tree
+
+
+def _is_column(items: Sequence[Any], n: int | None) -> bool:
+    if not items or hasattr(items, "_fields"):
+        return False
+    if all(isinstance(item, (str, bytes)) for item in items):
+        return True
+    if len(items) != n or any(_holds_arrays(item) for item in items):
+        return False
+    # As many lists of n strings are entries of a tree, as as many tensors are.
+    return not all(
+        isinstance(i, (tuple, list)) and len(i) == n and _is_column(i, None) for i in items
+    )
+
+
+def _holds_arrays(tree: Any) -> bool:
+    if isinstance(tree, (tuple, list, Mapping)):
+        return any(map(_holds_arrays, tree.values() if isinstance(tree, Mapping) else tree))
+    return isinstance(tree, (Tensor, np.ndarray))
+
+
+def rows(tree: Any, index: slice | Tensor, n: int | None = None) -> Any:
+    """Return these rows of whatever of a tree has one for each sample, as map_columns finds it.
+
+    Args:
+        tree: Tensors, NumPy arrays and lists of strings in a tree; a scalar stands for all rows.
+        index: Which rows.
+        n: Number of samples, where it is known.
+
+    Example:
+        >>> rows({"a": torch.arange(3), "b": torch.tensor(7), "c": list("xyz")}, slice(1, 3))
+        {'a': tensor([1, 2]), 'b': tensor(7), 'c': ['y', 'z']}
+    """
+
+    def pick(column: Any) -> Any:
+        if isinstance(index, slice):
+            return column[index]
+        if isinstance(column, Tensor):
+            return column[index.to(column.device)]
+        places = index.tolist()
+        return column[places] if isinstance(column, np.ndarray) else [column[i] for i in places]
+
+    return map_columns(pick, tree, n)
+
+
+def columns_in(tree: Any, n: int | None = None) -> list[Any]:
+    """Return whatever of a tree has one entry for each sample, as map_columns finds it."""
+    found: list[Any] = []
+    map_columns(found.append, tree, n)
+    return found
 
 
 def tensors_in(tree: Any) -> list[Tensor]:

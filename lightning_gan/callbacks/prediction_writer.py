@@ -13,7 +13,14 @@ from torch import Tensor
 
 from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.reading import read_as_told
-from lightning_gan.callbacks.sink import as_uint8, leaves_files, run_folder, shown_path, write_png
+from lightning_gan.callbacks.sink import (
+    as_uint8,
+    leaves_files,
+    run_folder,
+    shown_path,
+    shown_window,
+    write_png,
+)
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import class_entry, classes_of
 from lightning_gan.metrics.features import SYMMETRIC
@@ -26,9 +33,11 @@ class PredictionWriter(BasePredictionWriter):
 
     An image of one or three channels becomes ``<index>[-class<y>].png``; anything else becomes one
     array ``batch-<index>.npy`` for each batch. Where ``sample_range`` is declared and another than
-    [-1, 1], a PNG is only for looking at: its range goes from black to white, that of a "free" one
-    as in :class:`~lightning_gan.callbacks.pictures.base.Picture`, and the arrays are written beside
-    it with the samples' own values. The index counts samples (batches) from 0; where Lightning
+    [-1, 1], or images of the data are of more than 8 bits, a PNG is only for looking at: its range
+    goes from black to white, that of a "free" one as in
+    :class:`~lightning_gan.callbacks.pictures.base.Picture`, and the arrays are written beside it
+    with the samples' own values, whose -1 and 1 are the data's black and white, which the PNG names
+    in its text ``window``. The index counts samples (batches) from 0; where Lightning
     knows a sample's place in its data set, that is its index. With several processes the rank, with
     several data loaders the loader is part of the name. Where there are predictions already, the
     folder is ``predictions-1``, ``predictions-2``, ...
@@ -87,7 +96,9 @@ class PredictionWriter(BasePredictionWriter):
             suffix += f"-loader{dataloader_idx}"
         declared = getattr(pl_module, "sample_range", None)
         is_image = prediction.ndim == 4 and prediction.shape[1] in (1, 3)
-        if not is_image or (declared is not None and range_bounds(declared) != SYMMETRIC):
+        window = shown_window(trainer)
+        other = declared is not None and range_bounds(declared) != SYMMETRIC
+        if not is_image or other or window is not None:
             _write_array(prediction, self._folder / f"batch-{batches:06d}{suffix}.npy")
         if not is_image:
             return
@@ -97,7 +108,7 @@ class PredictionWriter(BasePredictionWriter):
         names = [f"{index:06d}{suffix}{y}.png" for index, y in zip(indices, classes, strict=True)]
         seen = mapped(prediction.float(), shown_bounds(pl_module, prediction))
         for name, image in zip(names, as_uint8((seen + 1) / 2), strict=True):
-            write_png(image, self._folder / name)
+            write_png(image, self._folder / name, window)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say how many samples are where."""

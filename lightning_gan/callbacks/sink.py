@@ -8,10 +8,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from PIL.PngImagePlugin import PngInfo
 from pytorch_lightning.loggers import MLFlowLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
+from lightning_gan.data.base import ImageData
+from lightning_gan.data.window import Window
 from lightning_gan.files.names import SAMPLES
 
 
@@ -60,11 +63,21 @@ def shown_path(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def shown_window(trainer: pl.Trainer) -> Window | None:
+    """Return which values of the data are black and white; None where these are plain 8 bits."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, ImageData) or len(data.sample_shape) != 3:
+        return None
+    plain = data.pixel_type.name == "uint8" and not data.windowed
+    return None if plain else data.window
+
+
 def write_image(trainer: pl.Trainer, name: str, image: Tensor, step: int) -> Path:
     """Write one picture to the run's folder and to the loggers that show pictures.
 
     The file is ``samples/<name>-<step>.png``, the loggers' key ``samples/<name>``. Only rank zero
-    writes, yet all ranks must call. A ``fast_dev_run`` leaves no files behind.
+    writes, yet all ranks must call. A ``fast_dev_run`` leaves no files behind. Where the data have
+    other values than 0..255, the file says in its text ``window`` which are black and white.
 
     Args:
         trainer: Whose run it is.
@@ -78,7 +91,7 @@ def write_image(trainer: pl.Trainer, name: str, image: Tensor, step: int) -> Pat
     path = run_folder(trainer) / SAMPLES / f"{name}-{step:08d}.png"
     if trainer.is_global_zero and leaves_files(trainer):
         pixels = as_uint8(image)
-        write_png(pixels, path)
+        write_png(pixels, path, shown_window(trainer))
         for logger in trainer.loggers:
             for kind, write in WRITERS.items():
                 if isinstance(logger, kind):
@@ -86,11 +99,20 @@ def write_image(trainer: pl.Trainer, name: str, image: Tensor, step: int) -> Pat
     return path
 
 
-def write_png(image: Tensor, path: Path) -> None:
-    """Write a uint8 image (C, H, W), C = 1 or 3, and make the folder where it is missing."""
+def write_png(image: Tensor, path: Path, window: Window | None = None) -> None:
+    """Write a uint8 image (C, H, W), C = 1 or 3, and make the folder where it is missing.
+
+    Args:
+        image: The image.
+        path: The file.
+        window: Which values of the data are black and white, to be noted in the file; or None.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    noted = PngInfo()
+    if window is not None:
+        noted.add_text("window", str(window))
     # Training waits: level 1 takes about half the time of the default, for files a tenth larger.
-    to_pil_image(image).save(path, compress_level=1)
+    to_pil_image(image).save(path, compress_level=1, pnginfo=noted)
 
 
 def as_uint8(image: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_gan.data.loader import picked_rows
+from lightning_gan.data.window import PIXEL_TYPES, PixelType, Window, check_floats
 from lightning_gan.errors import InputError, nearest
 
 _READERS = {
@@ -34,14 +36,18 @@ class ImageRows:
         offset: Bytes before the first image.
         shape: Shape of one image, (C, H, W).
         n: Images in the file.
+        pixel_type: Type of their values.
         chosen: Which of them, int64; None for all.
+        windowed: Whether floats may have values out of 0..1.
     """
 
     path: Path
     offset: int
     shape: tuple[int, ...]
     n: int
+    pixel_type: PixelType
     chosen: Tensor | None = None
+    windowed: bool = False
 
     def __len__(self) -> int:
         return self.n if self.chosen is None else len(self.chosen)
@@ -57,22 +63,30 @@ class ImageRows:
             index: Which, int64 in 0..len(self)-1, shape (B,).
 
         Returns:
-            uint8, shape (B, C, H, W).
+            Of ``pixel_type``, shape (B, C, H, W).
 
         Raises:
-            InputError: The file is gone or has become shorter.
+            InputError: The file is gone or has become shorter, or has floats that are not finite
+                or, without a window, not in 0..1.
         """
+        images = self._picked(index)
+        if self.pixel_type.is_float and len(images):
+            check_floats(images, str(self.path), any_range=self.windowed)
+        return images
+
+    def _picked(self, index: Tensor) -> Tensor:
         places = index if self.chosen is None else self.chosen[index]
         first = int(places.min())
         length = int(places.max()) + 1 - first
         if length <= 2 * len(places):  # close together: one piece is faster, whatever it has beside
-            return self._read([first], length).squeeze(0).index_select(0, places - first)
+            return picked_rows(self._read([first], length).squeeze(0), places - first)
         return self._read(places.tolist(), 1).squeeze(1)
 
     def _read(self, places: list[int], length: int) -> Tensor:
-        """Read pieces of ``length`` images, uint8, shape (len(places), length, C, H, W)."""
-        images = torch.empty((len(places), length, *self.shape), dtype=torch.uint8)
-        size = math.prod(self.shape)
+        """Read pieces of ``length`` images, shape (len(places), length, C, H, W)."""
+        dtype = self.pixel_type.dtype
+        images = torch.empty((len(places), length, *self.shape), dtype=dtype)
+        size = math.prod(self.shape) * dtype.itemsize
         starts = [self.offset + place * size for place in places]
         try:
             with self.path.open("rb", buffering=0) as file:
@@ -106,8 +120,15 @@ def image_rows(root: Path) -> ImageRows:
     _check_root(root)
     path = root / "images.npy"
     shape, fortran_order, dtype, offset = _header(path)
-    if dtype != np.uint8:
-        raise InputError(f"{path} must be of type uint8 in 0..255, got {dtype}: convert the images")
+    if dtype.name not in PIXEL_TYPES:
+        raise InputError(
+            f"{path} must be of a type of {', '.join(PIXEL_TYPES)}, got {dtype}: convert the images"
+        )
+    if not dtype.isnative:
+        raise InputError(
+            f"{path} must be in this machine's byte order, got {dtype.str}: write "
+            f"images.astype('{dtype.name}')"
+        )
     if len(shape) != 4 or min(shape) < 1:
         raise InputError(
             f"{path} must have the shape (N, C, H, W), each at least 1, got {shape}: "
@@ -123,7 +144,32 @@ def image_rows(root: Path) -> ImageRows:
             f"{path} must be in C order, got Fortran order: write numpy.ascontiguousarray(images)"
         )
     _check_length(path, offset, shape, dtype)
-    return ImageRows(path, offset, shape[1:], shape[0])
+    return ImageRows(path, offset, shape[1:], shape[0], PixelType.of(dtype.name))
+
+
+def read_window(root: Path) -> Window | None:
+    """Read a folder's window.npy, black and white of its images, if there is one.
+
+    Raises:
+        InputError: The file is damaged or does not hold two numbers in this order.
+    """
+    path = root / "window.npy"
+    if not path.is_file():
+        return None
+    shape, _, dtype, offset = _header(path)
+    if dtype.kind not in "iuf" or shape != (2,):
+        raise InputError(
+            f"{path} must hold two numbers, black and white, got {dtype} of shape {shape}: write "
+            "them, or delete the file"
+        )
+    _check_length(path, offset, shape, dtype)
+    black, white = np.load(path, allow_pickle=False).astype(float).tolist()
+    if not (math.isfinite(black) and math.isfinite(white) and black < white):
+        raise InputError(
+            f"{path} must hold black below white, got {black:.10g} and {white:.10g}: write them, "
+            "or delete the file"
+        )
+    return Window(black, white)
 
 
 def read_labels(root: Path, n: int) -> Tensor | None:

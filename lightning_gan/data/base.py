@@ -1,4 +1,4 @@
-"""The base class of our data modules: subclasses supply uint8 images, this serves batches."""
+"""The base class of our data modules: subclasses supply images, this serves batches."""
 
 from __future__ import annotations
 
@@ -9,24 +9,40 @@ from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows
 from lightning_gan.data.cropping import Crop, center, scaled
-from lightning_gan.data.loader import EpochPermutation, ResumableLoader, TensorLoader
-from lightning_gan.data.memory import available_memory, gigabytes
+from lightning_gan.data.loader import (
+    EpochPermutation,
+    ResumableLoader,
+    TensorLoader,
+    picked_rows,
+)
+from lightning_gan.data.memory import (
+    ImageMemoryError,
+    available_memory,
+    gigabytes,
+    is_out_of_memory,
+)
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
+from lightning_gan.data.window import EIGHT_BITS, PixelType, Window, looks_dark
 from lightning_gan.errors import InputError
 from lightning_gan.types import SampleRange
 
 Split = Literal["train", "test"]
 Images = tuple[Tensor, Tensor | None]
 
-_RESIZED_AT_ONCE = 1024  # images; bounds the intermediate memory of a resize
+_AT_ONCE = 1024  # images; bounds the intermediate memory of a resize or conversion
+_LOOKED_AT = 32  # images in files, to know their values
 
 
 class ImageData(LightningDataModule, ABC):
-    """Images, in memory as one uint8 tensor, served as float batches ``(x, y)`` or ``x``.
+    """Images, in memory as one tensor, served as float batches ``(x, y)`` or ``x``.
+
+    Images are uint8, or of another :attr:`pixel_type`, whose values are served whole: those of
+    :attr:`window` become -1 and 1, and what lies outside of it is cut off.
 
     A subclass defines :attr:`native_shape`, :attr:`native_classes` and :meth:`load`, and
     :meth:`prepare_data` where there is something to download. One whose images may not fit in
@@ -96,6 +112,7 @@ class ImageData(LightningDataModule, ABC):
         self.on_device = on_device
         self._images: dict[Split, Images] = {}
         self._sources: dict[Split, tuple[ImageSource, Tensor | None] | None] = {}
+        self._looked = False
         self._train_loader: ResumableLoader | None = None
         self._resumed: dict[str, Any] = {}
 
@@ -118,9 +135,24 @@ class ImageData(LightningDataModule, ABC):
         """Read one split.
 
         Returns:
-            Images, uint8 in 0..255 of shape (N, *native_shape) or (N, *sample_shape), and labels,
-            int64 in 0..K-1 of shape (N,), or None.
+            Images of :attr:`pixel_type`, shape (N, *native_shape) or (N, *sample_shape), and
+            labels, int64 in 0..K-1 of shape (N,), or None.
         """
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Type of the images' values."""
+        return PixelType.of("uint8")
+
+    @property
+    def window(self) -> Window:
+        """Which values of images are black and white, served as -1 and 1."""
+        return self.pixel_type.window()
+
+    @property
+    def windowed(self) -> bool:
+        """Whether somebody has said what is black and white."""
+        return False
 
     def source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
         """Return one split to be read image by image, or None to load it into memory.
@@ -129,6 +161,14 @@ class ImageData(LightningDataModule, ABC):
             Images of :attr:`sample_shape`, and labels as :meth:`load` returns them.
         """
         return None
+
+    def leave_memory(self) -> bool:
+        """Read images from their files from now on, after memory for them could not be allocated.
+
+        Returns:
+            Whether that can be done, and nobody asked for images in memory.
+        """
+        return False
 
     @property
     def from_files(self) -> bool:
@@ -154,10 +194,13 @@ class ImageData(LightningDataModule, ABC):
             InputError: The images cannot be read, do not fit in memory, or are too few for one
                 training batch.
         """
-        self._served("test")
+        self._check_labels(self._served("test")[1])
         if stage in (None, "fit"):
             rank, world_size = self._process()
-            n = len(self._served("train")[0])
+            images, labels = self._served("train")
+            self._check_labels(labels)
+            n = len(images)
+            self._say_what_is_dark()
             share = len(EpochPermutation(n, rank=rank, world_size=world_size))
             if share < self.batch_size:
                 processes = f" on each of {world_size} processes" if world_size > 1 else ""
@@ -184,9 +227,10 @@ class ImageData(LightningDataModule, ABC):
     def images(
         self, split: Split, labels: bool | None = None, indices: Tensor | None = None
     ) -> Images:
-        """Return images of a split; they are not to be changed.
+        """Return images of a split in 8 bits; they are not to be changed.
 
-        Images in memory are loaded once, others anew on every call.
+        Images in memory are loaded once, others anew on every call. Those of more than 8 bits, of
+        which :meth:`pixels` has all, become the 256 steps from black to white.
 
         Args:
             split: "train" or "test".
@@ -201,12 +245,35 @@ class ImageData(LightningDataModule, ABC):
             InputError: There is no such split, or the images cannot be read or do not fit in
                 memory.
         """
+        pixels, found = self.pixels(split, labels, indices)
+        if pixels.dtype == torch.uint8 and self.window == EIGHT_BITS:
+            return pixels, found
+        parts = [self.window.in_eight_bits(part) for part in torch.split(pixels, _AT_ONCE)]
+        return torch.cat(parts), found
+
+    def pixels(
+        self, split: Split, labels: bool | None = None, indices: Tensor | None = None
+    ) -> Images:
+        """Return images of a split in the type that they have; they are not to be changed.
+
+        Args:
+            split: "train" or "test".
+            labels: Return the class labels that the data have; None as the batches do.
+            indices: Which images, int64 in 0..count(split)-1 of shape (N,); None for all.
+
+        Returns:
+            Images of :attr:`pixel_type`, shape (N, *sample_shape), and labels as :meth:`images`
+            returns them.
+
+        Raises:
+            InputError: As :meth:`images`.
+        """
         self.count(split)
         images, found = self._served(split)
         if not isinstance(images, Tensor):
             images = self.read(images, indices)
         elif indices is not None:
-            images = images[indices]
+            images = picked_rows(images, indices)
         if found is None or not (self.labels if labels is None else labels):
             return images, None
         return images, found if indices is None else found[indices]
@@ -254,7 +321,7 @@ class ImageData(LightningDataModule, ABC):
             indices: Which of them, int64, shape (N,); None for all.
 
         Returns:
-            uint8, shape (N, *sample_shape).
+            Of :attr:`pixel_type`, shape (N, *sample_shape).
 
         Raises:
             InputError: They do not fit in the available memory, or one cannot be read.
@@ -271,19 +338,20 @@ class ImageData(LightningDataModule, ABC):
         return images
 
     def allocate(self, n: int) -> Tensor:
-        """Return an uninitialized uint8 tensor of shape (n, *sample_shape).
+        """Return an uninitialized tensor of :attr:`pixel_type`, shape (n, *sample_shape).
 
         Raises:
             InputError: It does not fit in the available memory.
         """
         if short := self.shortage(n):
             raise InputError(f"{short}: set image_size to a smaller size")
-        return torch.empty((n, *self.sample_shape), dtype=torch.uint8)
+        return torch.empty((n, *self.sample_shape), dtype=self.pixel_type.dtype)
 
     def shortage(self, n: int) -> str | None:
         """Return what memory n images need and what is available, or None where they fit."""
         copies = 1 if self.trainer is None else self.trainer.num_devices
-        needed = copies * n * torch.Size(self.sample_shape).numel()
+        size_of_one = torch.Size(self.sample_shape).numel() * self.pixel_type.dtype.itemsize
+        needed = copies * n * size_of_one
         available = available_memory()
         if available is None or needed <= available:
             return None
@@ -297,6 +365,7 @@ class ImageData(LightningDataModule, ABC):
         images, labels = self._served(split)
         rank, world_size = self._process()
         options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
+        options["window"] = self.window
         labels = labels if self.labels else None
         if isinstance(images, Tensor) and self.on_device and self.trainer is not None:
             device = self.trainer.strategy.root_device
@@ -309,7 +378,18 @@ class ImageData(LightningDataModule, ABC):
 
     def _served(self, split: Split) -> tuple[Tensor | ImageSource, Tensor | None]:
         """Return the images of a split where batches are to find them, and their labels."""
-        return self._source(split) or self._split(split)
+        try:
+            return self._source(split) or self._split(split)
+        except (MemoryError, RuntimeError, ImageMemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._images.clear()  # to make room, and since all splits come from one place
+            if not self.leave_memory():
+                raise InputError(
+                    "memory for the images could not be allocated: set image_size to a smaller size"
+                ) from error
+        self._sources.clear()
+        return self._served(split)
 
     def _source(self, split: Split) -> tuple[ImageSource, Tensor | None] | None:
         if split not in self._sources:
@@ -333,11 +413,47 @@ class ImageData(LightningDataModule, ABC):
         if self.crop is not None:
             outer = scaled(images.shape[3], images.shape[2], side)
             left, top = center(*outer, side)
-        for first in range(0, len(images), _RESIZED_AT_ONCE):
-            part = slice(first, first + _RESIZED_AT_ONCE)
-            whole = functional.resize(images[part], list(outer[::-1]), antialias=True)
-            resized[part] = whole[..., top : top + side, left : left + side]
+        for first in range(0, len(images), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            found = images[part]
+            if found.dtype != torch.uint8:  # which alone is resized as it is
+                found = found.float()
+            whole = functional.resize(found, list(outer[::-1]), antialias=True)
+            made = whole[..., top : top + side, left : left + side]
+            if not (resized.dtype.is_floating_point or made.dtype == torch.uint8):
+                made = made.round()
+            resized[part] = made.to(resized.dtype)
         return resized
+
+    def _check_labels(self, labels: Tensor | None) -> None:
+        """Refuse labels of no class; -1 is one of a network that takes samples without labels."""
+        classes = self.native_classes
+        if labels is None or classes is None or len(labels) == 0:
+            return
+        low, high = (int(bound) for bound in labels.aminmax())
+        if low < -1 or high >= classes:
+            raise InputError(
+                f"labels of {type(self).__name__} must lie in 0..{classes - 1} "
+                f"(native_classes={classes}), got {low}..{high}"
+            )
+
+    def _say_what_is_dark(self) -> None:
+        """Say once where images of more than 8 bits use little of what they could."""
+        kind = self.pixel_type
+        if self._looked or self.windowed or kind.name == "uint8":
+            return
+        self._looked = True
+        images, _ = self._served("train")
+        looked = ""
+        if not isinstance(images, Tensor):
+            n = len(images)
+            some = torch.arange(0, n, -(-n // _LOOKED_AT))
+            looked = f" (of {n}, {len(some)} were looked at)" if len(some) < n else ""
+            images = self.read(images, some)
+        values = images.numpy()
+        dark = looks_dark(float(values.min()), float(values.max()), kind)
+        if dark is not None:
+            rank_zero_warn(f"pixels{looked} {dark}")
 
     def _process(self) -> tuple[int, int]:
         """Return the number of this process and of all processes."""

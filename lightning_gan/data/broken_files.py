@@ -43,7 +43,10 @@ def broken_pixels(
 
     def check(name: str) -> None:
         header = headers[name]
-        ImageFiles(tree, [name], (header.channels, header.height, header.width), 1, None)[0]
+        shape = (header.channels, header.height, header.width)
+        # Any range will do: whether floats lie in 0..1 is no question of damage.
+        window = {"black": 0.0, "white": 1.0} if header.type.is_float else {}
+        ImageFiles(tree, [name], shape, 1, None, pixel_type=header.type, **window)[0]
 
     for name, result in zip(names, in_threads(partial(outcome, check), names), strict=True):
         if isinstance(result, Exception):

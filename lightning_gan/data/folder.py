@@ -19,6 +19,7 @@ from lightning_gan.data.holdout import Holdout
 from lightning_gan.data.image_files import ImageFiles
 from lightning_gan.data.image_headers import read_headers
 from lightning_gan.data.source_loader import ImageSource
+from lightning_gan.data.window import PixelType, Window
 from lightning_gan.errors import InputError
 
 
@@ -27,8 +28,9 @@ class ImageFolder(ImageData):
 
     Classes are numbered in the order of their sorted names; a ``dataset.json`` of StyleGAN's tool
     takes the place of class folders. Images without class folders are unlabeled; a single folder
-    around everything counts for nothing. Images are turned upright as their Exif data say,
-    transparent ones put on white, 16-bit ones cut to 8 bits, animations to their first frame.
+    around everything counts for nothing. Images are turned upright as their files say, transparent
+    ones put on white, animations cut to their first frame. Those of more than 8 bits and of any
+    number of channels keep both; where bits differ, all get those of the deepest.
 
     All headers are read first, and one line tells what was found, what becomes of it and what is
     left out: hidden files, files that Pillow does not read, links to folders read already, pipes.
@@ -43,7 +45,8 @@ class ImageFolder(ImageData):
 
     Args:
         root: The folder or zip file.
-        channels: 1 for gray, 3 for color; None: color where any image has color.
+        channels: 1 for gray, 3 for color, or as many as the files have; None: color where any
+            image has color.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
             testing all use all images.
         in_memory: Decode all images once, when a run starts, and hold them in memory. None: where
@@ -52,6 +55,10 @@ class ImageFolder(ImageData):
         num_workers: Processes that read files ahead, beside each training process, at least 0; of
             no use to images in memory.
         skip_broken: Decode all images before anything else, and leave out those that cannot be.
+        black: The value in the files that is black, for those of more than 8 bits; None: the least
+            that there can be.
+        white: The value that is white, such as 4095 for 12 bits kept in 16; None: the largest that
+            there can be, and 1 of floats.
         **options: Arguments of :class:`~lightning_gan.data.ImageData`; ``image_size`` is needed
             where sizes differ. With ``crop="random"`` another part of an image that is not square
             is kept in every epoch of training, and the middle for validation; images are then read
@@ -76,11 +83,13 @@ class ImageFolder(ImageData):
         in_memory: bool | None = None,
         num_workers: int = 0,
         skip_broken: bool = False,
+        black: float | None = None,
+        white: float | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        if channels not in (None, 1, 3):
-            raise InputError(f"channels must be 1, 3 or null, got {channels}")
+        if channels is not None and channels < 1:
+            raise InputError(f"channels must be at least 1 or null, got {channels}")
         Holdout.check(holdout)
         if num_workers < 0:
             raise InputError(f"num_workers must be at least 0, got {num_workers}")
@@ -95,6 +104,7 @@ class ImageFolder(ImageData):
             )
         self.root = Path(root).expanduser()
         self._in_memory = False if self.crop == "random" else in_memory
+        self._may_leave = self._in_memory is None
         self.num_workers = num_workers
         tree = file_tree(self.root)
         layout = read_layout(tree)
@@ -105,12 +115,14 @@ class ImageFolder(ImageData):
             check_headers(self.root, layout.names, broken)
         found = [headers[name] for name in layout.names]
         facts = FolderFacts(self.root, layout, found, channels, self.image_size, self.crop)
-        facts.check_sizes()
+        facts.check(windowed=(black, white) != (None, None))
         self.class_names = layout.class_names
         self._labels = None if layout.labels is None else torch.tensor(layout.labels)
-        shape, names = facts.native_shape, layout.names
-        self._files = ImageFiles(tree, names, shape, self.image_size, self.crop)
-        self._holdout = Holdout(len(names), holdout, self._labels)
+        self._files = ImageFiles(
+            tree, layout.names, facts.native_shape, self.image_size, self.crop,
+            pixel_type=facts.pixel_type, black=black, white=white,
+        )  # fmt: skip
+        self._holdout = Holdout(len(layout.names), holdout, self._labels)
         rank_zero_info(facts.line())
         for said in (*facts.surprises(), self._holdout.shortage()):
             if said:
@@ -120,6 +132,21 @@ class ImageFolder(ImageData):
     def native_shape(self) -> tuple[int, ...]:
         """Shape of the first image, with the channels that all are served with."""
         return self._files.native_shape
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Type of the first image's values."""
+        return self._files.pixel_type
+
+    @property
+    def window(self) -> Window:
+        """Which values are black and white."""
+        return self._files.window
+
+    @property
+    def windowed(self) -> bool:
+        """Whether black or white were given."""
+        return self._files.windowed
 
     @property
     def native_classes(self) -> int | None:
@@ -137,17 +164,26 @@ class ImageFolder(ImageData):
         files, labels = self._part(split)
         return self.read(files), labels
 
+    def leave_memory(self) -> bool:
+        """Read images from their files from now on, unless memory was asked for."""
+        if self._may_leave:
+            self._read_from_files(f"memory for {len(self._files)} images could not be allocated")
+        return self._may_leave
+
     def _is_in_memory(self) -> bool:
         """Decide, once and before anything is read, where batches come from."""
         if self._in_memory is None:
-            short = self.shortage(len(self._files))
-            if short:
-                rank_zero_warn(
-                    f"{short}: they are read from their files in every epoch, which more "
-                    f"num_workers (now {self.num_workers}) make faster"
-                )
-            self._in_memory = not short
+            self._in_memory = True
+            if short := self.shortage(len(self._files)):
+                self._read_from_files(short)
         return self._in_memory
+
+    def _read_from_files(self, reason: str) -> None:
+        self._in_memory = False
+        rank_zero_warn(
+            f"{reason}: they are read from their files in every epoch, which more "
+            f"num_workers (now {self.num_workers}) make faster"
+        )
 
     def _part(self, split: Split) -> tuple[ImageSource, Tensor | None]:
         """Return the files and labels of a split."""

@@ -11,6 +11,7 @@ from lightning_gan.data.cropping import Crop
 from lightning_gan.data.file_listing import HIDDEN
 from lightning_gan.data.folder_layout import Layout, counted
 from lightning_gan.data.image_headers import Header
+from lightning_gan.data.window import PixelType
 from lightning_gan.errors import InputError
 
 _NAMED = 6  # classes and endings that are named one by one
@@ -49,12 +50,39 @@ class FolderFacts:
         """Shape of the first image before resizing, with the channels of all."""
         return (self.channels, self.headers[0].height, self.headers[0].width)
 
-    def check_sizes(self) -> None:
-        """Refuse images of different sizes that nothing makes the same.
+    @property
+    def pixel_type(self) -> PixelType:
+        """The type with the most bits, to which unsigned ones of fewer are scaled."""
+        return max((header.type for header in self.headers), key=lambda each: each.white)
+
+    def check(self, *, windowed: bool) -> None:
+        """Refuse images that nothing makes the same: their sizes, channels or kinds of numbers.
+
+        Args:
+            windowed: Whether black or white are given, which is about the values of one type.
 
         Raises:
             InputError: There are such images.
         """
+        self._check_alike(windowed)
+        self._check_sizes()
+
+    def _check_alike(self, windowed: bool) -> None:
+        kind = self.pixel_type
+        for name, header in zip(self.layout.names, self.headers, strict=True):
+            unsigned = header.type.name[0] == kind.name[0] == "u"
+            if header.type != kind and (windowed or not unsigned):
+                raise InputError(
+                    f"images in {self.root} have pixels of {kind}, and {name} of {header.type}: "
+                    "convert them to one type"
+                )
+            if header.channels != self.channels and {header.channels, self.channels} != {1, 3}:
+                raise InputError(
+                    f"{name} in {self.root} has {header.channels} channels, and {self.channels} "
+                    "are expected: convert it, or leave it out"
+                )
+
+    def _check_sizes(self) -> None:
         found = sizes(self.headers)
         if self.image_size is not None or len(found) == 1:
             return
@@ -105,9 +133,10 @@ class FolderFacts:
         found = sizes(self.headers)
         by_area = sorted(found, key=lambda size: (size[0] * size[1], size))
         smallest, largest = by_area[0], by_area[-1]
-        said = f"{_size(*smallest)} pixels"
+        deep = "" if self.pixel_type.name == "uint8" else f" of {self.pixel_type}"
+        said = f"{_size(*smallest)} pixels{deep}"
         if len(found) > 1:
-            said = f"{_size(*smallest)} to {_size(*largest)} pixels ({len(found):,} sizes)"
+            said = f"{_size(*smallest)} to {_size(*largest)} pixels{deep} ({len(found):,} sizes)"
         side = self.image_size
         if side is None or found.keys() == {(side, side)}:
             return said
@@ -120,9 +149,9 @@ class FolderFacts:
 
     def _images(self) -> str:
         found = Counter(header.channels for header in self.headers)
-        kind = f"{_KINDS[self.channels]} " if len(found) == 1 and self.channels in found else ""
-        mixed = ", ".join(f"{count:,} {_KINDS[each]}" for each, count in sorted(found.items()))
-        served = "" if kind else f" ({mixed}; served in {_KINDS[self.channels]})"
+        kind = f"{_kind(self.channels)} " if len(found) == 1 and self.channels in found else ""
+        mixed = ", ".join(f"{count:,} {_kind(each)}" for each, count in sorted(found.items()))
+        served = "" if kind else f" ({mixed}; served in {_kind(self.channels)})"
         return f"{_images(len(self.headers), kind)}{served}"
 
     def _classes(self) -> str:
@@ -136,6 +165,10 @@ class FolderFacts:
             few, many = min(counts.values()), max(counts.values())
             each = f"{few:,} each" if few == many else f"{few:,} to {many:,} images each"
         return f" in {len(names):,} {'class' if len(names) == 1 else 'classes'} ({each})"
+
+
+def _kind(channels: int) -> str:
+    return _KINDS.get(channels, f"{channels}-channel")
 
 
 def sizes(headers: Sequence[Header]) -> Counter[tuple[int, int]]:

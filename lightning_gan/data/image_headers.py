@@ -11,8 +11,12 @@ from PIL import Image
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 
+from lightning_gan.data import pixels
+from lightning_gan.data.deep_pixels import UINT16, deep_png_channels, deep_pnm, is_deep_png
 from lightning_gan.data.file_listing import FileTree, why
 from lightning_gan.data.many_files import MANY, in_threads, kept_of, outcome
+from lightning_gan.data.tiff_pixels import is_tiff
+from lightning_gan.data.window import PixelType
 
 _TURNED = (5, 6, 7, 8)  # Exif orientations that swap width and height
 
@@ -26,6 +30,7 @@ class Header(NamedTuple):
         width: In pixels, upright.
         height: In pixels, upright.
         transparent: Whether pixels may be transparent.
+        type: Of its values.
     """
 
     mode: str
@@ -33,22 +38,31 @@ class Header(NamedTuple):
     width: int
     height: int
     transparent: bool
+    type: PixelType = PixelType.of("uint8")
 
 
-def read_header(tree: FileTree, name: str) -> Header:
+def header_of_file(tree: FileTree, name: str) -> Header:
     """Read one header; no pixel is decoded."""
     with tree.open(name) as file:
-        if not file.read(1):
+        head = file.read(4096)
+        if not head:
             raise ValueError("the file is empty")
+        if is_tiff(head) or deep_pnm(head) is not None:
+            found = pixels.read_header(head + file.read())
+            mode = f"{found.channels}x{found.type.name}"
+            return Header(mode, found.channels, *found.size, False, found.type)
         file.seek(0)
         with Image.open(file) as image:
             width, height = image.size
             # That of PNG images would decode them, to find Exif data behind the pixels.
             if Image.Image.getexif(image).get(0x0112) in _TURNED:
                 width, height = height, width
-            gray = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+            gray = image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I")
             transparent = image.has_transparency_data
-            return Header(image.mode, 1 if gray else 3, width, height, transparent)
+            type_, channels = pixels.type_of(image.mode), 1 if gray else 3
+            if is_deep_png(head):
+                type_, channels = UINT16, deep_png_channels(head)
+            return Header(image.mode, channels, width, height, transparent, type_)
 
 
 def read_headers(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header], dict[str, str]]:
@@ -74,7 +88,7 @@ def read_headers(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header
 
 
 def _read(tree: FileTree, names: Sequence[str]) -> tuple[dict[str, Header], dict[str, str]]:
-    results = in_threads(partial(outcome, partial(read_header, tree)), names)
+    results = in_threads(partial(outcome, partial(header_of_file, tree)), names)
     headers: dict[str, Header] = {}
     broken: dict[str, str] = {}
     for name, result in zip(names, results, strict=True):
@@ -89,7 +103,7 @@ def _packed(headers: Sequence[Header | None]) -> dict[str, Tensor]:
     """Return headers as tensors: the different ones, and which each image has; -1 for none."""
     places: dict[Header, int] = {}
     which = [-1 if h is None else places.setdefault(h, len(places)) for h in headers]
-    modes = "\n".join(header.mode for header in places).encode()
+    modes = "\n".join(f"{h.mode} {h.type.name} {h.type.white:.17g}" for h in places).encode()
     numbers = [[h.channels, h.width, h.height, h.transparent] for h in places]
     return {
         "modes": torch.tensor(list(modes), dtype=torch.uint8),
@@ -102,7 +116,13 @@ def _unpacked(tensors: dict[str, Tensor]) -> list[Header | None]:
     modes = bytes(tensors["modes"].tolist()).decode().split("\n")
     numbers = tensors["numbers"].tolist()
     different = [
-        Header(mode, channels, width, height, bool(transparent))
+        Header(mode.split()[0], channels, width, height, bool(transparent), _type(mode))
         for mode, (channels, width, height, transparent) in zip(modes, numbers, strict=False)
     ]
     return [None if place < 0 else different[place] for place in tensors["which"].tolist()]
+
+
+def _type(mode: str) -> PixelType:
+    _, name, white = mode.split()
+    whole = PixelType.of(name)
+    return PixelType(name, whole.black, float(white)) if name.startswith("u") else whole

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lightning_gan.data.window import EIGHT_BITS, Window
 from lightning_gan.errors import InputError
 
 
@@ -101,6 +102,7 @@ class ResumableLoader(ABC):
         seed: Key of the orders, at least 0.
         rank: Number of this process, from 0.
         world_size: Number of processes.
+        window: Which values of samples become -1 and 1.
 
     Raises:
         InputError: There are fewer samples than processes, or the seed is negative.
@@ -118,8 +120,10 @@ class ResumableLoader(ABC):
         seed: int,
         rank: int,
         world_size: int,
+        window: Window = EIGHT_BITS,
     ) -> None:
         self.labels = labels
+        self.window = window
         self.batch_size = batch_size
         self.drop_last = drop_last
         self.sampler = EpochPermutation(n, seed, shuffle, rank, world_size, drop_last)
@@ -136,7 +140,7 @@ class ResumableLoader(ABC):
             first: Number of the first of them since the beginning of epoch 0.
 
         Returns:
-            New tensors on the scale 0..255, (B, *sample_shape) each.
+            New tensors of the samples' own type and values, (B, *sample_shape) each.
         """
 
     def __len__(self) -> int:
@@ -155,7 +159,7 @@ class ResumableLoader(ABC):
         chosen, ahead = tee(self._chosen(first))
         batches = zip(chosen, self._read(ahead, first), strict=True)
         for number, (indices, samples) in enumerate(batches, first + 1):
-            x = samples.float().div_(127.5).sub_(1)
+            x = self.window.scaled(samples)
             self._delivered = number
             if self.labels is None:
                 yield x
@@ -217,7 +221,7 @@ class ResumableLoader(ABC):
 
 
 class Rows(Protocol):
-    """Samples that are picked as the rows of a tensor are, uint8 of shape (N, *sample_shape)."""
+    """Samples that are picked as the rows of a tensor are, of shape (N, *sample_shape)."""
 
     def __len__(self) -> int:
         """Return N."""
@@ -227,13 +231,13 @@ class Rows(Protocol):
 
 
 class TensorLoader(ResumableLoader):
-    """Iterates over one uint8 tensor in float batches: one index_select, one normalization.
+    """Iterates over one tensor in float batches: one index_select, one normalization.
 
     The batches and the place in them are those of :class:`ResumableLoader`.
 
     Args:
-        samples: uint8, shape (N, *sample_shape): a tensor, on whose device the batches are made,
-            or what picks rows as one does.
+        samples: Of any type, uint8 as a rule, shape (N, *sample_shape): a tensor, on whose device
+            the batches are made, or what picks rows as one does.
         labels: int64, shape (N,), or None.
         batch_size: Samples in a batch of this process, B.
         shuffle: Visit the samples in a new order in every epoch.
@@ -241,6 +245,7 @@ class TensorLoader(ResumableLoader):
         seed: Key of the orders, at least 0.
         rank: Number of this process, from 0.
         world_size: Number of processes.
+        window: Which values of samples become -1 and 1.
 
     Raises:
         InputError: There are fewer samples than processes, or the seed is negative.
@@ -257,13 +262,25 @@ class TensorLoader(ResumableLoader):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        window: Window = EIGHT_BITS,
     ) -> None:
         super().__init__(
-            len(samples), labels, batch_size, shuffle, drop_last, seed, rank, world_size
+            len(samples), labels, batch_size, shuffle, drop_last, seed, rank, world_size, window
         )
         self.samples = samples
         if isinstance(samples, Tensor):  # once an epoch: for every copy the host waits for a GPU
             self._device = samples.device
 
     def _read(self, chosen: Iterable[Tensor], first: int) -> Iterator[Tensor]:
-        return (self.samples.index_select(0, indices) for indices in chosen)
+        samples = self.samples
+        if not isinstance(samples, Tensor):
+            return (samples.index_select(0, indices) for indices in chosen)
+        return (picked_rows(samples, indices) for indices in chosen)
+
+
+def picked_rows(samples: Tensor, indices: Tensor) -> Tensor:
+    """Return rows of a tensor of any type; torch lacks much for some, which copies do not need."""
+    signed = {torch.uint16: torch.int16, torch.uint32: torch.int32}.get(samples.dtype)
+    if signed is None:
+        return samples.index_select(0, indices)
+    return samples.view(signed).index_select(0, indices).view(samples.dtype)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from lightning_gan.data.base import ImageData, Images, Split
+from lightning_gan.data.window import PixelType, Window
 from lightning_gan.errors import InputError
 
 WIDTHS_INSIDE = 4  # standard deviations between a mode's center and the border of the square
@@ -74,6 +75,21 @@ class Mixture(ImageData):
     def native_classes(self) -> int:
         """Number of modes K."""
         return len(self.modes)
+
+    @property
+    def pixel_type(self) -> PixelType:
+        """Type of the points."""
+        return PixelType.of("float32")
+
+    @property
+    def window(self) -> Window:
+        """The pixels' scale, beyond which points may lie."""
+        return Window(cuts=False)
+
+    @property
+    def windowed(self) -> bool:
+        """Whether the scale is known, which it is."""
+        return True
 
     def load(self, split: Split) -> Images:
         """Draw the points of one split.

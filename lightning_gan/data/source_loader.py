@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lightning_gan.data.loader import ResumableLoader
+from lightning_gan.data.window import EIGHT_BITS, Window
 from lightning_gan.data.worker_seams import stop
 from lightning_gan.errors import InputError
 
@@ -38,7 +39,7 @@ class ImageSource(Protocol):
         """Return the number of images."""
 
     def __getitem__(self, index: int, /) -> Tensor:
-        """Return one image, uint8 in 0..255 of shape (C, H, W).
+        """Return one image, uint8 as a rule, of shape (C, H, W).
 
         Raises:
             InputError: It cannot be read.
@@ -78,6 +79,7 @@ class SourceLoader(ResumableLoader):
         seed: Key of the orders, at least 0.
         rank: Number of this process, from 0.
         world_size: Number of processes.
+        window: Which values of images become -1 and 1.
 
     Raises:
         InputError: There are fewer images than processes, or the seed is negative; while iterating:
@@ -96,9 +98,10 @@ class SourceLoader(ResumableLoader):
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        window: Window = EIGHT_BITS,
     ) -> None:
         super().__init__(
-            len(source), labels, batch_size, shuffle, drop_last, seed, rank, world_size
+            len(source), labels, batch_size, shuffle, drop_last, seed, rank, world_size, window
         )
         self.source = source
         self.num_workers = num_workers

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from lightning_gan.game.batches import prepare_batch
 from lightning_gan.game.conditions import class_entry
 from lightning_gan.game.gan import GAN
-from lightning_gan.types import Batch, SampleRange, map_tensors, tensors_in
+from lightning_gan.types import (
+    Batch,
+    SampleRange,
+    columns_in,
+    map_columns,
+    map_tensors,
+    tensors_in,
+)
 
 ROOM = 10**9  # bytes of conditions that are kept
 
@@ -64,22 +73,35 @@ class KeptConditions:
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
         self._found = 0
-        self._batches: list[Any] = []
+        self._tree: tuple[Any, int] = (None, 0)  # of the first batch, and its size
+        self._columns: list[list[Any]] = []  # of each batch
 
     def add(self, y: Any, n: int) -> None:
         """Keep the conditions of a batch of n samples, as far as there is room."""
-        if not self._batches:
+        if not self._columns:
+            self._tree = (y, n)
             size = sum(x.numel() * x.element_size() for x in tensors_in(y)) / n
             self._wanted = min(self._wanted, max(1, int(ROOM / max(size, 1))))
         room = self._wanted - self._found
         if room > 0:
-            self._batches.append(map_tensors(lambda x: x[:room].cpu(), y))
+            columns = [column[:room] for column in columns_in(y, n)]
+            self._columns.append(map_tensors(Tensor.cpu, columns))
             self._found += min(n, room)
+
+    def count(self, n: int | None) -> int:
+        """Return how many there are of the first n samples."""
+        return self._found if n is None else min(n, self._found)
 
     def joined(self, n: int | None) -> Any:
         """Return those of the first n samples, N first; None where there are none."""
-        if not self._batches:
+        if not self._columns:
             return None
-        batches = zip(*map(tensors_in, self._batches), strict=True)
-        together = iter([torch.cat(parts)[:n] for parts in batches])
-        return map_tensors(lambda _: next(together), self._batches[0])
+        together = iter([_together(parts)[:n] for parts in zip(*self._columns, strict=True)])
+        return map_columns(lambda _: next(together), *self._tree)
+
+
+def _together(parts: tuple[Any, ...]) -> Any:
+    """Return tensors, arrays or lists one after the other."""
+    if isinstance(parts[0], list):
+        return [value for part in parts for value in part]
+    return (torch.cat if isinstance(parts[0], Tensor) else np.concatenate)(parts)

@@ -42,6 +42,7 @@ class Reals(NamedTuple):
         bounds: Which values of the data are the pixels 0 and 255.
         conditions: Conditions of the first images, N first, on the CPU; None where there are none,
             or none were asked for.
+        n_conditions: How many conditions there are.
     """
 
     images: Tensor
@@ -50,6 +51,7 @@ class Reals(NamedTuple):
     num_classes: int | None = None
     bounds: Bounds = SYMMETRIC
     conditions: Any = None
+    n_conditions: int = 0
 
 
 def real_images(
@@ -188,6 +190,7 @@ def _gather(batches: Iterable[Any], reader: Reader, conditions: int, n: int | No
         _count(classes),
         bounds,
         kept.joined(n),
+        kept.count(n),
     )
 
 

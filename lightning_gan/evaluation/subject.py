@@ -13,7 +13,7 @@ from lightning_gan.evaluation.reals import Reals
 from lightning_gan.game.conditions import ROOM, class_entry, classes_of
 from lightning_gan.game.gan import GAN
 from lightning_gan.metrics.features import Bounds, from_uint8
-from lightning_gan.types import fits, rows, tensors_in
+from lightning_gan.types import fits, rows
 
 
 def sample_shape(gan: Any) -> tuple[int, ...]:
@@ -82,8 +82,7 @@ class Asked:
         self._entry = class_entry(gan.generator) if isinstance(gan, GAN) else None
         self._classes = num_labels(gan) if self._entry is None else None
         self._conditions = None if self._classes else real.conditions
-        tensors = tensors_in(self._conditions)
-        self._count = len(tensors[0]) if tensors else 0
+        self._count = 0 if self._conditions is None else real.n_conditions
         self._images = real.images[: min(self._count, ROOM)]
         self._known = _classes(self._conditions, self._entry)
         self.described: str | None = None
@@ -98,7 +97,7 @@ class Asked:
             return index % self._classes
         if not self._count:
             return None
-        return rows(self._conditions, index % self._count)
+        return rows(self._conditions, index % self._count, self._count)
 
     def classes(self, index: Tensor) -> Tensor | None:
         """Return the class of each sample, int64, shape (n,); None where not every one has one."""
@@ -112,7 +111,7 @@ class Asked:
         if not self._count:
             yield
             return
-        before, y = gan.conditions.held, rows(self._conditions, slice(ROOM))
+        before, y = gan.conditions.held, rows(self._conditions, slice(ROOM), self._count)
         gan.conditions.hold(from_uint8(self._images, bounds), y)
         gan.weights_changed()
         try:

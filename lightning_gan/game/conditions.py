@@ -35,7 +35,7 @@ class Held(NamedTuple):
     def first(self, n: int) -> Held:
         """Return n of them, from the first on, again from there where they do not suffice."""
         index = torch.arange(n) % len(self.real)
-        return Held(self.real[index], rows(self.y, index))
+        return Held(self.real[index], rows(self.y, index, len(self.real)))
 
 
 class Conditions:
@@ -63,10 +63,8 @@ class Conditions:
     def hold(self, real: Tensor, y: Any) -> None:
         """Keep samples with their conditions, if any, in place of what was kept before."""
         if len(real):
-            kept = map_tensors(
-                lambda x: x.detach().to(CPU, copy=True), rows((real, y), slice(ROOM))
-            )
-            self.held = Held(*kept)
+            first = (real[:ROOM], rows(y, slice(ROOM), len(real)))
+            self.held = Held(*map_tensors(lambda x: x.detach().to(CPU, copy=True), first))
 
     def hands_on(self, y: Any) -> bool:
         """Whether samples are asked for by conditions such as y of the data, and not by classes.
@@ -88,7 +86,7 @@ class Conditions:
         if self.held is None or not self.hands_on(self.held.y):
             return None
         index = torch.randint(len(self.held.real), (n,), generator=source)
-        return rows(self.held.y, index)
+        return rows(self.held.y, index, len(self.held.real))
 
 
 def generated(generator: nn.Module, z: Tensor, y: Any) -> Any:

@@ -21,6 +21,7 @@ from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.capturable import check_graph, check_optimizers
 from lightning_gan.game.graphs.steps import GraphedSteps, graphed_steps
 from lightning_gan.game.guard import Guard
+from lightning_gan.game.labels import check_later_labels
 from lightning_gan.game.loop_checks import check_tensor
 from lightning_gan.game.objective import Due, Objective, uncast
 from lightning_gan.game.preserving import preserved_state
@@ -168,6 +169,8 @@ class Game:
         if not self._checked:
             gan.check_samples(batch)
             self._checked = True
+        else:
+            check_later_labels(gan.class_network(), batch)
         gan.follow_schedules()
         phases = self._phases()
         self._observers = observers = {n: p for n, p in self._may_observe.items() if p.observes}
@@ -339,7 +342,7 @@ class Game:
         multiple = gan.generator_batch if player is GENERATOR else 1
         n = batch.real.shape[0] * multiple
         if multiple > 1:
-            y = repeat_labels(y, multiple)
+            y = repeat_labels(y, multiple, batch.real.shape[0])
         if gan.fake_labels == "uniform":
             y = self._uniform_classes(n, y)
         z = self.draw_latents(n)
@@ -471,4 +474,4 @@ def _pieces(batch: Batch, count: int) -> Iterator[Batch]:
     size = -(-n // count)
     for start in range(0, n, size):
         part = slice(start, start + size)
-        yield Batch(batch.real[part], rows(batch.y, part), rows(batch.extra, part))
+        yield Batch(batch.real[part], rows(batch.y, part, n), rows(batch.extra, part, n))

@@ -21,16 +21,16 @@ from lightning_gan.errors import InputError
 from lightning_gan.game import freezing, randomness
 from lightning_gan.game.batches import PrepareBatch, read_batch
 from lightning_gan.game.checks import (
-    check_labels,
     check_range,
     check_samples,
     head_factors,
 )
-from lightning_gan.game.conditions import Conditions, NoConditionError, class_entry, classes_of
+from lightning_gan.game.conditions import Conditions, NoConditionError
 from lightning_gan.game.fitting import check_apart, check_owner, check_parts
+from lightning_gan.game.labels import check_batch_labels
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
 from lightning_gan.game.references import Referenced, Referencing
-from lightning_gan.game.sampling import class_labels, draw_inputs, generate
+from lightning_gan.game.sampling import check_conditions, class_labels, draw_inputs, generate
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
 from lightning_gan.game.statistics import reestimate_statistics
@@ -314,20 +314,18 @@ class GAN(Referencing, Specified):
         Raises:
             InputError: They do not fit the networks, or the declared range.
         """
-        networks: list[nn.Module] = [self.discriminator]
-        if self.fake_labels == "real":  # otherwise the generator never sees the data's labels
-            networks.append(self.generator)
         shape = getattr(self.discriminator, "sample_shape", None) or self.generator.sample_shape
         dtype = next((p.dtype for p in self.discriminator.parameters()), batch.real.dtype)
         check_samples(batch.real, shape, dtype)
-        for network in networks:
-            classes = getattr(network, "num_classes", None)
-            if classes is not None:
-                labels = classes_of(batch.y, class_entry(network))
-                unlabeled = getattr(network, "takes_unlabeled", False)
-                check_labels(labels, len(batch.real), classes, unlabeled)
-                break
+        check_batch_labels(self.class_network(), batch)
         check_range(batch.real, self.sample_range)
+
+    def class_network(self) -> nn.Module | None:
+        """Return the first network that sees the data's classes, None where neither does."""
+        # With labels of its own the generator never sees the data's.
+        networks = [self.discriminator, *([self.generator] if self.fake_labels == "real" else [])]
+        having = (net for net in networks if getattr(net, "num_classes", None) is not None)
+        return next(having, None)
 
     # Sampling -----------------------------------------------------------------------------------
 
@@ -376,6 +374,7 @@ class GAN(Referencing, Specified):
             classes = getattr(self.generator, "num_classes", None)
             unlabeled = getattr(self.generator, "takes_unlabeled", False)
             labels = class_labels(labels, n, classes, unlabeled)
+            check_conditions(labels, n)
         return self.generate(n, labels, seed, z, autocast)
 
     def generate(

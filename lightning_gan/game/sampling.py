@@ -16,7 +16,13 @@ from lightning_gan.game.conditions import Conditions, class_entry, generated, wi
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.statistics import evaluating
 from lightning_gan.priors.base import Prior
-from lightning_gan.types import as_generator_output, map_tensors, rows
+from lightning_gan.types import (
+    as_generator_output,
+    columns_in,
+    map_columns,
+    map_tensors,
+    rows,
+)
 
 CPU = torch.device("cpu")
 BATCH = 256
@@ -68,7 +74,7 @@ def generate(
     with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
         for start in range(0, max(n, 1), BATCH):
             part = slice(start, start + BATCH)
-            output = generated(generator, z[part].to(device), rows(y, part))
+            output = generated(generator, z[part].to(device), rows(y, part, n))
             samples = as_generator_output(output).samples
             check_generated(generator, samples)
             # Mixed precision ends in half precision; its rounding has happened by now.
@@ -127,6 +133,27 @@ def _as_array(labels: Any) -> Tensor | None:
     return torch.from_numpy(array.astype(np.int64)) if whole else None
 
 
-def repeat_labels(y: Any, times: int) -> Any:
-    """Return conditions of any kind several times over, N first; a scalar stands for all."""
-    return map_tensors(lambda labels: torch.cat([labels] * times) if labels.dim() else labels, y)
+def repeat_labels(y: Any, times: int, n: int) -> Any:
+    """Return conditions of n samples several times over; a scalar stands for all."""
+
+    def repeat(column: Any) -> Any:
+        if isinstance(column, list):
+            return column * times
+        join = torch.cat if isinstance(column, Tensor) else np.concatenate
+        return join([column] * times)
+
+    return map_columns(repeat, y, n)
+
+
+def check_conditions(y: Any, n: int) -> None:
+    """Check that there are as many conditions as samples, where they are told apart.
+
+    Raises:
+        InputError: There are more or fewer.
+    """
+    for column in columns_in(y, n):
+        if len(column) != n:
+            raise InputError(
+                f"labels must hold one condition for each of {n} samples, got {len(column)}: give "
+                f"{n} of them"
+            )

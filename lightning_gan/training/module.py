@@ -18,6 +18,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.game import freezing, randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.held_out import evaluated
+from lightning_gan.game.labels import check_before_transfer
 from lightning_gan.training import log
 from lightning_gan.training.checkpoint import KEY, description_of, read_checkpoint
 from lightning_gan.training.seams.transfer import is_there
@@ -113,6 +114,8 @@ class GANModule(GAN, LightningModule):
         session = self.session
         if session is not None and session.hands_over and is_there(batch, session.device):
             return batch
+        if session is not None and session.device.type != "cpu":  # where a wrong label is fatal
+            check_before_transfer(self.class_network(), self.prepare_batch, batch)
         return super()._apply_batch_transfer_handler(batch, device, dataloader_idx)
 
     def training_step(self, batch: Any, batch_idx: int) -> None:

@@ -19,6 +19,7 @@ from lightning_gan.game.compilation import compile_networks
 from lightning_gan.game.game import LOST_EVERY, Game
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.capturable import check_graph
+from lightning_gan.game.labels import check_classes_of
 from lightning_gan.game.optimization import spare_gpu_queries
 from lightning_gan.game.ranks import gather_objects
 from lightning_gan.game.side import Side
@@ -137,6 +138,8 @@ class Session(Callback):
             )
         declared = getattr(trainer.datamodule, "sample_range", None)  # type: ignore[attr-defined]
         gan.declare_range(declared)
+        if gan.prepare_batch is None:
+            check_classes_of(gan.class_network(), trainer.datamodule)  # type: ignore[attr-defined]
         gan.begin_average()  # here already, for validation before the first batch
         if gan.generator_ema is not None:
             gan.generator_ema.train()  # Lightning warns of modules in eval mode at this point
@@ -148,6 +151,7 @@ class Session(Callback):
         if not self._trains(pl_module):
             return
         assert game is not None
+        check_loaders(gan, trainer)
         if gan.generator_ema is not None:
             gan.generator_ema.eval()
         then = self._saved.get("configured")
@@ -318,6 +322,21 @@ class Session(Callback):
                     f"graph passes over the hooks of a step, and {type(listener).__name__} has "
                     f"{acting[0]}: leave it out, or set graph to false"
                 )
+
+
+def check_loaders(gan: GAN, trainer: Trainer) -> None:
+    """Refuse several training loaders, of which nobody has said what their batches are.
+
+    Raises:
+        InputError: There are several, and no ``prepare_batch``.
+    """
+    loaders = trainer.train_dataloader
+    if isinstance(loaders, (list, tuple)) and len(loaders) > 1 and gan.prepare_batch is None:
+        raise InputError(
+            f"there are {len(loaders)} training loaders, whose batches come together as a list of "
+            f"{len(loaders)}, and a pair is taken for samples and their condition: say what each "
+            "is, prepare_batch=BatchKeys(real=0, y=1), or pass one loader"
+        )
 
 
 def adopted(gan: GAN, optimizers: Sequence[Any], schedulers: Sequence[Any]) -> tuple[Side, Side]:

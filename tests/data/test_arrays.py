@@ -330,11 +330,11 @@ from lightning_gan.data import Digits, arrays
 class Mortal(Digits):
     asked = 0
 
-    def images(self, *words, **options):
+    def pixels(self, *words, **options):
         self.asked += 1
         if self.asked == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().images(*words, **options)
+        return super().pixels(*words, **options)
 
 arrays._AT_ONCE = 64 * 400
 arrays.save_arrays(Mortal(), sys.argv[1])
@@ -414,15 +414,20 @@ def test_absent_files(root, tmp_path):
 
 
 NOISE = np.zeros((4, 1, 8, 8), np.uint8)
+TYPES = "must be of a type of uint8, int8, uint16, int16, uint32, int32, float16, float32, float64"
 LAYOUT = "must have the shape (N, C, H, W)"
 
 
 @pytest.mark.parametrize(
     ("images", "said"),
     [
-        (NOISE.astype(np.float32), "must be of type uint8 in 0..255, got float32: convert"),
-        (NOISE.astype(np.int8), "must be of type uint8 in 0..255, got int8: convert"),
-        (np.array([None] * 4), "must be of type uint8 in 0..255, got object: convert"),
+        (NOISE.astype(np.int64), f"{TYPES}, got int64: convert the images"),
+        (NOISE.astype(complex), f"{TYPES}, got complex128: convert the images"),
+        (np.array([None] * 4), f"{TYPES}, got object: convert the images"),
+        (
+            NOISE.astype(">u2"),
+            "must be in this machine's byte order, got >u2: write images.astype('uint16')",
+        ),
         (NOISE[:, 0], f"{LAYOUT}, each at least 1, got (4, 8, 8): reshape the images"),
         (NOISE[:0], f"{LAYOUT}, each at least 1, got (0, 1, 8, 8): reshape the images"),
         (
@@ -435,7 +440,7 @@ LAYOUT = "must have the shape (N, C, H, W)"
             "must be in C order, got Fortran order: write numpy.ascontiguousarray(images)",
         ),
     ],
-    ids=["float", "int8", "object", "3d", "empty", "channels-last", "fortran"],
+    ids=["int64", "complex", "object", "big-endian", "3d", "empty", "channels-last", "fortran"],
 )
 def test_other_arrays(tmp_path, images, said):
     root = write(tmp_path / "set", images)

@@ -159,9 +159,9 @@ def test_headers_of_many_images_are_kept(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(many_files, "MANY", 3)
     monkeypatch.setenv("LIGHTNING_GAN_CACHE", str(tmp_path / "cache"))
     read, root = [], tmp_path / "images"
-    header = image_headers.read_header
+    header = image_headers.header_of_file
     monkeypatch.setattr(
-        image_headers, "read_header", lambda tree, name: read.append(name) or header(tree, name)
+        image_headers, "header_of_file", lambda tree, name: read.append(name) or header(tree, name)
     )
     paint(root / "0.png", mode="L", size=(5, 7))
     paint(root / "1.png", mode="LA", size=(5, 7))

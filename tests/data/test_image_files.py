@@ -149,7 +149,7 @@ def test_an_image_damaged_since_the_start_is_named(noise, tmp_path, num_workers)
     with pytest.raises(InputError) as caught:
         list(loader)
     assert str(caught.value).startswith(
-        f"cannot read the image b/31.png in {root} (it is no image, or an unknown kind of one): "
+        f"cannot read the image b/31.png in {root} (not an image of a known format): "
     )
     (root / "b" / "31.png").unlink()
     with pytest.raises(InputError, match="cannot read the image b/31.png .*No such file"):

@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from fuzzing import cases, in_time, little_memory
 from hypothesis import given
@@ -78,6 +79,17 @@ def ppm_of(width, height, *_):
     return f"P6 {width} {height} 255\n".encode()
 
 
+def deep(dtype, channels, size, options):
+    """A TIFF of any type and number of channels."""
+    shape = size if channels == 1 else (*size, channels)
+    kind = {"photometric": "rgb" if channels == 3 else "minisblack", **options}
+    if channels > 1:
+        kind["planarconfig"] = "contig"
+    content = io.BytesIO()
+    tifffile.imwrite(content, np.ones(shape, dtype), **kind)
+    return content.getvalue()
+
+
 SIDES = st.sampled_from([0, 1, 2, 7, 255, 4000, 30_000, 65_535, 100_000, 2**31 - 1])
 WHOLE = st.builds(
     encoded,
@@ -93,7 +105,16 @@ DECLARED = st.builds(
     st.sampled_from([1, 8, 16, 24, 32]),
     st.sampled_from([0, 2, 3, 4, 6]),
 )
-CONTENTS = WHOLE | DECLARED | st.binary(max_size=60) | st.just(b"")
+DEEP = st.builds(
+    deep,
+    st.sampled_from(["uint8", "uint16", "int16", "uint32", "float16", "float32", "complex64"]),
+    st.sampled_from([1, 2, 3, 5]),
+    st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    st.sampled_from(
+        [{}, {"compression": "lzw"}, {"compression": "zlib"}, {"bigtiff": True}, {"tile": (16, 16)}]
+    ),
+)
+CONTENTS = WHOLE | DEEP | DECLARED | st.binary(max_size=60) | st.just(b"")
 PARTS = st.text(
     st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1, max_size=8
 ).filter(lambda part: part not in (".", "..") and len(part.encode()) < 100)

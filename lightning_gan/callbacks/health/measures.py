@@ -20,7 +20,7 @@ from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.sampling import generate
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import Player, map_tensors, rows
+from lightning_gan.types import Player, rows
 
 FEATURES = 1024  # coordinates at most; distances need no more
 # Up to so many coordinates, distances come from differences. Products of vectors are twenty times
@@ -45,9 +45,9 @@ def measure_health(gan: GAN, real: Tensor, y: Any, n: int, seed: int) -> dict[st
         compare, those of :func:`contest`, and ``weights/generator`` and ``weights/discriminator``,
         the norms of the weights.
     """
-    real, y = real[:n], rows(y, slice(n))
+    real, y = real[:n], rows(y, slice(n), len(real))
     index = torch.arange(n, device=real.device) % len(real)
-    fake_y = map_tensors(lambda x: x[index.to(x.device)] if x.dim() else x, y)
+    fake_y = rows(y, index, len(real))
     fake = generate(
         gan.generator, gan.prior, n, fake_y, seed, real.device, conditions=gan.conditions
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lightning_gan.callbacks.periodic import Periodic
 from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
-from lightning_gan.callbacks.sink import write_image
+from lightning_gan.callbacks.sink import shown_window, write_image
 from lightning_gan.errors import InputError
 from lightning_gan.game.conditions import NoConditionError
 from lightning_gan.metrics.features import Bounds
@@ -99,6 +99,11 @@ class Picture(Periodic):
     def start(self, trainer: pl.Trainer, module: Any) -> None:
         """Draw that from which training starts."""
         self._can_draw, self._told = True, False
+        window = shown_window(trainer)
+        if window is not None:
+            rank_zero_info(
+                f"{type(self).__name__} draws the data's values {window} from black to white"
+            )
         self.act(trainer, module)
 
     def act(self, trainer: pl.Trainer, module: Any) -> None:

@@ -43,7 +43,7 @@ def conditions_of(module: Any, groups: Tensor) -> Any:
     if held is None:
         return None
     index = groups % len(held.real)
-    return rows(held.y, index)
+    return rows(held.y, index, len(held.real))
 
 
 def check_takes_latents(owner: str, module: Any) -> None:
