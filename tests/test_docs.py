@@ -1,112 +1,238 @@
-"""What docs/components.md shows works as it stands there."""
+"""README, docs/ and what is beside them are true: all that a page shows is run, top to bottom."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import shutil
+import struct
+import sys
 
+import numpy as np
+import pages
 import pytest
 import torch
-import toys
 import yaml
-from torch import nn
+from PIL import Image
 
-from lightning_gan import (
-    Discriminator,
-    DiscriminatorOutput,
-    Game,
-    GeneratorOutput,
-    Regularizer,
-    create_schedule,
-)
-from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.__main__ import main
+from lightning_gan.callbacks.health.rules import RULES
+from lightning_gan.components import registry
+from lightning_gan.metrics import judge
+from lightning_gan.metrics.features import FeatureExtractor, Features
 
-PAGE = (Path(__file__).parents[1] / "docs" / "components.md").read_text()
+DOCS = pages.ROOT / "docs"
+# Read by tests of their own.
+ELSEWHERE = {
+    "embedding.md": "tests/embedding/test_page.py",
+    "components.md": "tests/test_docs_components.py",
+}
+PAGES = [path for path in pages.pages() if path.parent != DOCS or path.name not in ELSEWHERE]
+
+
+class Pixels(FeatureExtractor):
+    """A judge that needs no training: the brightest of the first pixels is the class."""
+
+    name = "judge"
+    feature_dim = 64
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.num_classes = num_classes
+        self.threads = torch.get_num_threads()
+
+    def forward(self, images):
+        return Features(images.flatten(1)[:, :64], images.flatten(1)[:, : self.num_classes])
+
+    def protocol(self):
+        return {**super().protocol(), "test_accuracy": 0.5}
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
 @pytest.fixture(scope="module")
-def shown():
-    names = {"__name__": "shown"}
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.M | re.S):
-        exec(block, names)
-    return names
+def ready(tmp_path_factory):
+    """What a reader has: the first run, a folder of images, MNIST (random, but in its format)."""
+    folder = tmp_path_factory.mktemp("ready")
+    drawn = np.random.default_rng(0)
+    raw = folder / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, n in (("train", 300), ("t10k", 60)):
+        write_idx(raw / f"{part}-images-idx3-ubyte", drawn.integers(0, 256, (n, 28, 28)))
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(n) % 10)
+    for kind in ("cats", "dogs"):
+        (folder / "my_images" / kind).mkdir(parents=True)
+        for number in range(40):
+            pixels = drawn.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "my_images" / kind / f"{number}.png")
+    root = folder / "runs" / "digits_dcgan"
+    few = "trainer.max_steps=4 trainer.accelerator=cpu trainer.enable_progress_bar=false"
+    assert main(["fit", *few.split(), f"trainer.default_root_dir={root}"]) == 0
+    return folder
 
 
-class Patches(Discriminator):
-    """Four patches, features of two layers, in two heads."""
-
-    sample_shape = toys.SHAPE
-
-    def __init__(self, heads: int = 2):
-        super().__init__()
-        self.heads = nn.ModuleList(nn.Conv2d(1, 1, 2, stride=2) for _ in range(heads))
-
-    def forward(self, x, y=None):
-        logits = [head(x) for head in self.heads]
-        features = [[each, each * 2] for each in logits]
-        return DiscriminatorOutput(logits if len(logits) > 1 else logits[0], features=features)
+@pytest.fixture(scope="module")
+def drawn():
+    return set()
 
 
-class Coded(nn.Module):
-    """The generator of the tests, with a by-product."""
+@pytest.fixture
+def install(monkeypatch):
+    """What makes an installed distribution of the files of a page and its pyproject.toml."""
+    before = set(sys.modules)
 
-    def __init__(self):
-        super().__init__()
-        self.net = toys.generator()
-        self.latent_dim, self.sample_shape = self.net.latent_dim, self.net.sample_shape
+    def call(folder, project):
+        name = re.search(r'^name = "(.+)"$', project, re.MULTILINE)
+        name = name[1] if name else "page"
+        sections = re.split(r"^\[(.+)\]$", project, flags=re.MULTILINE)
+        info = folder / f"{name.replace('-', '_')}-0.1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n")
+        points = [
+            f"[{title.split('.', 2)[2].strip(chr(34))}]\n"
+            + re.sub(r'"|^#.*$', "", text, flags=re.M)
+            for title, text in zip(sections[1::2], sections[2::2], strict=True)
+            if title.startswith("project.entry-points.")
+        ]
+        (info / "entry_points.txt").write_text("\n".join(points))
+        registry.clear_cache()
 
-    def forward(self, z, y=None):
-        samples = self.net(z)
-        return GeneratorOutput(samples, {"codebook": samples.square().mean()})
-
-
-def test_the_masked_loss(shown):
-    game = Game(toys.gan(discriminator=Patches(1), loss=shown["MaskedLoss"]()))
-    mask = torch.zeros(4, 1, 2, 2)
-    mask[:, :, 0] = 1.0
-    readings = game.play(toys.images(4), extra={"mask": mask})
-    assert readings.discriminator.reports["loss/covered"] == 0.5
-    assert game.progress.generator_steps == 1
-
-
-def test_the_image_pool(shown):
-    pool = shown["ImagePool"](size=6)
-    game = Game(toys.gan(regularizers={"pool": pool}))
-    for _ in range(3):
-        game.play(toys.images(4))
-    assert pool.held >= 6
-    assert pool.pool.flatten(1).any(1).all()
+    yield call
+    for name in set(sys.modules) - before:
+        if not name.startswith(("lightning_gan", "torch", "pytorch_lightning")):
+            del sys.modules[name]
+    registry.clear_cache()
 
 
-def test_lists_and_by_products(shown):
-    terms = {"matching": shown["FeatureMatching"](), "codes": shown["Codebook"]()}
-    gan = toys.gan(generator=Coded(), discriminator=Patches(), regularizers=terms, heads="sum")
-    readings = Game(gan).play(toys.images(4))
-    assert readings.generator.terms.keys() == {"matching", "codes"}
-    assert shown["read"].real == "photo"
+def check_python(reading):
+    """The averaged generator draws the same images after the checkpoint was read."""
+    images, same = reading.names["images"], reading.names["same"]
+    assert images.shape == (16, 1, 8, 8)
+    assert torch.equal(same.sample(16, labels=7, seed=0), images)
+    assert list(reading.folder.rglob("samples/grid-*.png"))
 
 
-class L1(Regularizer):
-    """A reconstruction."""
+def check_plugins(reading):
+    config = (reading.folder / "runs" / "tiny" / "version_0" / "config.yaml").read_text()
+    for name in ("TinyGenerator", "TinyDiscriminator", "SoftmarginLoss", "R2Regularizer"):
+        assert f"my_gan.parts.{name}" in config
 
-    def generator(self, step):
-        return (step.fake - step.real).abs()
+
+def check_readme(reading):
+    assert reading.names["images"].shape == (16, 1, 8, 8)
+    runs = (reading.folder / "runs").rglob("config.yaml")
+    assert any("hinge_plugin.HingeLoss" in path.read_text() for path in runs)
+    assert next((reading.folder / "runs").rglob("report.html"))
 
 
-def test_three_phases_in_one_yaml():
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.M | re.S)
-    model = yaml.safe_load(text)["model"]
-    schedules = {
-        path: create_schedule(each["class_path"], **each["init_args"])
-        for path, each in model.pop("schedules").items()
-    }
-    gan = toys.gan(
-        regularizers={"l1": L1()}, loss=NonSaturatingLoss(), schedules=schedules, **model
-    )
-    phases = []
-    for images in (0, 99_000, 100_000, 149_000, 150_000):
-        gan.progress = gan.progress.after_batch(images - gan.progress.images)
-        readings = Game(gan).play(toys.images(4))
-        gan.progress = gan.progress.after_batch(-4)
-        phases.append("".join(player.value[0] for player in readings.phases))
-    assert phases == ["g", "g", "d", "d", "dg"]
+def check_own_data(reading):
+    assert np.load(reading.folder / "my_arrays" / "images.npy").shape == (80, 3, 32, 32)
+    runs = (reading.folder / "runs").rglob("config.yaml")
+    assert any("my_data.Waves" in path.read_text() for path in runs)
+
+
+CHECKS = {
+    "README.md": check_readme,
+    "docs/guides/own-data.md": check_own_data,
+    "docs/guides/python.md": check_python,
+    "docs/plugins.md": check_plugins,
+}
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(pages.ROOT)))
+def test_what_a_page_shows_runs(path, ready, drawn, install, tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    shutil.copytree(ready, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(judge, "judge_for", lambda *data: Pixels(data[-1]))
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    reading = pages.Reading(folder, install, drawn)
+    for block in pages.blocks(path.read_text()):
+        reading.read(block)
+    CHECKS.get(str(path.relative_to(pages.ROOT)), lambda reading: None)(reading)
+
+
+def test_the_pages_with_checks_are_there():
+    assert set(CHECKS) <= {str(path.relative_to(pages.ROOT)) for path in PAGES}
+    for test in ELSEWHERE.values():
+        assert (pages.ROOT / test).is_file()
+
+
+def summary(entry):
+    """First sentence of a component's docstring."""
+    doc = registry.load_entry(entry).__doc__.strip().partition("\n\n")[0]
+    return " ".join(doc.split()).rstrip(".")
+
+
+def test_the_table_of_components_is_the_registry():
+    rows = ["| kind | name | what |", "| --- | --- | --- |"]
+    for kind in registry.KINDS:
+        for entry in registry.entries(kind):
+            if entry.ours:
+                rows.append(f"| {kind} | `{entry.name}` | {summary(entry)} |")
+    table = "\n".join(rows)
+    page = DOCS / "reference" / "components.md"
+    assert table in page.read_text(), f"put this table into {page}:\n{table}"
+
+
+def test_each_experiment_has_its_line():
+    text = (DOCS / "guides" / "experiments.md").read_text()
+    for path in (pages.ROOT / "configs" / "experiment").glob("*.yaml"):
+        if not path.stem.startswith("benchmark"):
+            assert f"`{path.stem}`" in text, path.stem
+
+
+def test_each_finding_is_explained():
+    text = (DOCS / "troubleshooting.md").read_text()
+    headings = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert sorted(headings) == sorted(rule.name for rule in RULES)
+
+
+def test_links_of_the_files_beside_the_site_lead_somewhere():
+    """Those of docs/ are checked by mkdocs build --strict."""
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "plugins/README.md",
+    ):
+        path = pages.ROOT / name
+        for link in re.findall(r"\]\(([^)#]+)", path.read_text()):
+            if "://" not in link:
+                assert (path.parent / link).exists(), f"{name}: {link}"
+
+
+def test_each_page_is_in_the_menu():
+    menu = re.findall(r"[\w/-]+\.md", (pages.ROOT / "mkdocs.yml").read_text())
+    assert sorted(menu) == sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX"])
+def test_nothing_is_left_to_fill_in(word):
+    for path in (pages.ROOT / "README.md", *DOCS.rglob("*.md")):
+        assert word not in path.read_text(), path
+
+
+def test_the_citation_has_the_version():
+    citation = yaml.safe_load((pages.ROOT / "CITATION.cff").read_text())
+    project = (pages.ROOT / "pyproject.toml").read_text()
+    assert f'version = "{citation["version"]}"' in project
+
+
+def test_the_first_block_of_the_readme_is_what_ci_runs():
+    first = pages.blocks((pages.ROOT / "README.md").read_text())[0]
+    assert first.language == "sh"
+    assert [words[0] for words in pages.commands(first.text)] == ["pip", "pip"]
+
+
+def test_a_commit_is_checked_as_ci_checks():
+    script = (pages.ROOT / ".ci" / "run").read_text().splitlines()
+    config = yaml.safe_load((pages.ROOT / ".pre-commit-config.yaml").read_text())
+    entries = [hook["entry"] for repository in config["repos"] for hook in repository["hooks"]]
+    assert entries == ["ruff check .", "ruff format --check .", "mypy"]
+    assert set(entries) <= set(script)

@@ -330,6 +330,7 @@ def guides():
     )
 
 
+@pytest.mark.slow
 def test_what_an_installed_plugin_registers_is_rebuilt_in_a_fresh_process(install):
     folder = install("gan-guides", GUIDE_POINTS, GUIDES, "plug_guides")
     text = json.dumps(guides())

@@ -15,10 +15,8 @@ class Digits(ImageData):
     The test part of the Optical Recognition of Handwritten Digits data set (E. Alpaydin and
     C. Kaynak 1998, UCI Machine Learning Repository) as scikit-learn ships it, 0..16 scaled to
     0..255. 1,500 digits are for training; 297, chosen once and for all and with every class in
-    its share, are for validation and testing.
-
-    Args:
-        **options: Arguments of :class:`~lightning_gan.data.ImageData`.
+    its share, are for validation and testing. The arguments are those of
+    :class:`~lightning_gan.data.ImageData`.
     """
 
     native_shape = (1, 8, 8)

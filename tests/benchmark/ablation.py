@@ -2,7 +2,7 @@
 
     python tests/benchmark/ablation.py W1 W2 --root DATA
 
-The table of README.md beside this file. DATA holds MNIST; without it the images are noise,
+The table of docs/performance.md. DATA holds MNIST; without it the images are noise,
 which costs the same. All variants take turns; the ratio is taken round by round, by processor time.
 """
 

@@ -4,7 +4,7 @@
 
 One number varies at a time around a DCGAN of width 32 on 32x32 noise in batches of 64, lean
 Trainer. The points of an axis take turns; memory and processes are measured in processes of their
-own. The table and the plot of README.md beside this file.
+own. The table and the plot of docs/performance.md.
 """
 
 from __future__ import annotations

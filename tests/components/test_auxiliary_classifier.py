@@ -88,6 +88,7 @@ def test_training_reports_both_terms(tmp_path):
         assert module.latest_metrics[f"regularizer/classes/{player}"] > 0
 
 
+@pytest.mark.slow
 def test_it_learns_classes_that_can_be_told(tmp_path):
     y = torch.arange(24) % 3
     x = torch.full((24, 1, 8, 8), -1.0)

@@ -15,6 +15,8 @@ from lightning_gan.generators.acgan import ACGANGenerator
 from lightning_gan.generators.cgan import CGANGenerator
 from lightning_gan.generators.mlp import MLPGenerator
 
+pytestmark = pytest.mark.slow  # networks of their full size
+
 PLAYERS = ("generator", "discriminator")
 MNIST = {"sample_shape": (1, 28, 28), "num_classes": 10}
 EXPERIMENTS = [name for name in compose.choices("experiment") if name.startswith("mnist_")]

@@ -128,6 +128,7 @@ def test_it_is_due_for_the_discriminator_alone():
     assert WGANGPRegularizer().weight == 10
 
 
+@pytest.mark.slow
 def test_training_brings_the_slope_to_one(tmp_path):
     """Between points at -1 and at 1 the best critic rises by its distance: slope 1."""
     module = toys.gan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -46,6 +47,7 @@ def test_what_is_not_finite_is_found_and_nothing_changes():
         assert x.allclose(torch.tensor([1.0, value]), equal_nan=True)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_known():
     network = nn.Linear(1, 1)
     assert not seams.is_compiled(network)
