@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from lightning_gan.cli.arguments import Request, read_words
 from lightning_gan.errors import InputError
@@ -25,6 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 2 after one message about wrong input, 3 where health ended training, or 128 + n after
         signal n. Other errors keep their traceback.
     """
+    if argv is None:
+        _prepare_output()
+        if os.environ.get("MPLBACKEND", "").startswith("module://"):
+            del os.environ["MPLBACKEND"]  # a notebook's, which this environment may not have
     try:
         code = _dispatch(read_words(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -45,6 +50,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+class Forgiving:
+    """Standard output or error that ends no run: what a full disk does not take is left out.
+
+    Args:
+        stream: The stream.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            self._to_nowhere()
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what can be written."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            self._to_nowhere()
+
+    def _to_nowhere(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+def _prepare_output() -> None:
+    """Let no text end a run: what a terminal cannot show is spelled out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed from the beginning
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            continue
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, Forgiving(stream))
 
 
 def _dispatch(request: Request) -> int:

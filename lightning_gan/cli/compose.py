@@ -10,6 +10,7 @@ its word wherever the data set's own YAML has that key too, such as the batch si
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import re
 import warnings
@@ -68,6 +69,7 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         check_override(override)
     chosen = {o.key_or_group: o for o in parsed if _is_choice(o) and o.key_or_group in GROUP_PATHS}
     others = [_text(o) for o in parsed if is_group(o) and o not in chosen.values()]
+    others += _replaced_by_experiment(parsed, chosen)
     _store(chosen.values())
     # What is chosen is composed beside the rest, without what the experiment says about its own.
     named = [(group, name) for group, o in chosen.items() for name in choices_of(o)]
@@ -85,6 +87,26 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         if not is_group(override):
             content = apply(content, override)
     return resolve_references(content)
+
+
+def _replaced_by_experiment(
+    parsed: Sequence[Override], chosen: Mapping[str, Override]
+) -> list[str]:
+    """Return overrides that drop the default choices in whose place an experiment puts a class.
+
+    Hydra would give that class the arguments of the default one.
+    """
+    names = [n for o in parsed if o.key_or_group == "experiment" for n in choices_of(o)]
+    dropped = []
+    for name in names:
+        content = yaml.safe_load(_files().get(("experiment", name), "")) or {}
+        overridden = str(content.get("defaults"))
+        for group, (path, *_) in GROUP_PATHS.items():
+            node = _get(content, path)
+            names_class = isinstance(node, Mapping) and "class_path" in node
+            if names_class and group not in chosen and f"/{group}'" not in overridden:
+                dropped.append(f"~{group}")
+    return dropped
 
 
 def choice(group: str, name: str) -> dict[str, Any]:
@@ -109,6 +131,10 @@ def parse(text: str) -> Override:
         InputError: Hydra does not understand it, or nothing stands behind ``=``.
     """
     key, equals, value = text.partition("=")
+    if equals and key.endswith(("+", "-")):  # += and -= for one item of a list
+        override = parse(f"{key[:-1]}={value}")
+        override.key_or_group, override.input_line = key, text
+        return override
     if equals and not value.strip() and not key.startswith("~"):
         raise InputError(EMPTY.format(key))
     if re.fullmatch(f"{SPECIAL}={SPECIAL}", value):
@@ -137,7 +163,7 @@ def check_override(override: Override) -> None:
     Raises:
         InputError: It does not.
     """
-    name = override.key_or_group
+    name = override.key_or_group.rstrip("+-")
     if is_group(override):
         for chosen in choices_of(override):
             check_choice(name, chosen)
@@ -322,7 +348,10 @@ def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
         )
     value = override.value()
     trees.check_size(value, override.key_or_group)
-    return put(content, override.key_or_group, value)
+    path = override.key_or_group.rstrip("+-")
+    if override.key_or_group.endswith("-"):
+        return trees.take_out(content, path, value)
+    return put(content, path, value, append=override.key_or_group.endswith("+"))
 
 
 def resolve_references(content: dict[str, Any]) -> dict[str, Any]:
@@ -386,16 +415,11 @@ def _is_choice(override: Override) -> bool:
 
 
 def _is_class(group: str, name: str) -> bool:
-    """Whether a choice is a class path, or the name of one of torch's optimizers."""
+    """Whether a choice is a class path, or the name of a class of torch.optim or our data."""
+    home = {"optimizer": "torch.optim", "data": "lightning_gan.data"}.get(group)
     return _is_class_path(name) or (
-        group == "optimizer" and name.isidentifier() and hasattr(_torch_optim(), name)
+        home is not None and name[:1].isupper() and hasattr(importlib.import_module(home), name)
     )
-
-
-def _torch_optim() -> Any:
-    from torch import optim
-
-    return optim
 
 
 def _is_class_path(name: str) -> bool:

@@ -15,6 +15,8 @@ from lightning_gan.cli.quiet import silent
 from lightning_gan.errors import InputError
 
 # What launchers set; of several processes one has 0 in all of them.
+# What clusters set that tell Lightning where machines meet.
+MANAGERS = ("SLURM_NTASKS", "LSB_JOBID", "OMPI_COMM_WORLD_SIZE", "KUBERNETES_PORT")
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
@@ -36,6 +38,27 @@ def strategy(trainer: Mapping[str, Any]) -> Any:
 def is_first_process() -> bool:
     """Whether this process speaks for the run, as far as the environment tells before it starts."""
     return all(os.environ.get(name, "0") in ("", "0") for name in RANKS)
+
+
+def check_machines(trainer: Mapping[str, Any]) -> None:
+    """Refuse a run over machines that cannot meet, and say what others wait for.
+
+    Raises:
+        InputError: Nothing says where they meet.
+    """
+    nodes = trainer.get("num_nodes")
+    if not isinstance(nodes, int) or nodes < 2 or trainer.get("plugins"):
+        return
+    address = os.environ.get("MASTER_ADDR")
+    if address is None and not any(name in os.environ for name in MANAGERS):
+        raise InputError(
+            f"trainer.num_nodes: got {nodes}, and nothing says where the machines meet; start the "
+            "command with torchrun, or with MASTER_ADDR, MASTER_PORT and NODE_RANK on each of them"
+        )
+    if is_first_process():
+        where = f" at {address}:{os.environ.get('MASTER_PORT', '')}" if address else ""
+        others = "1 other machine" if nodes == 2 else f"{nodes - 1} other machines"
+        print(f"waiting for {others}{where}", flush=True)
 
 
 def release(trainer: Trainer) -> list[Popen[bytes]]:

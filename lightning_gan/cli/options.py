@@ -54,7 +54,7 @@ def settings_of_options(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
     The base is what the ``--config`` files say, the later over the earlier; where they do not say
     what the networks are, they change the default configuration. Then every ``--key=value`` is set
-    in turn; ``--key+=value`` appends.
+    in turn; ``--key+=value`` appends to a list, ``--key-=name`` takes an item out.
 
     Raises:
         InputError: A file is missing or broken, or an option is unknown.
@@ -72,7 +72,7 @@ def settings_of_options(options: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
-    path = name.removesuffix("+")
+    path = name.rstrip("+-")
     check_key(path)
     if not text.strip():
         raise InputError(compose.EMPTY.format(f"--{path}"))
@@ -83,6 +83,8 @@ def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     trees.check_size(value, path)
     if path == "data" and isinstance(value, str):
         value = compose.choice("data", value)
+    if name.endswith("-"):
+        return trees.take_out(base, path, value)
     return put(base, path, value, append=name.endswith("+"))
 
 
@@ -129,6 +131,10 @@ def _read(path: str) -> Any:
         raise InputError(f"--config: {path} {what}; expected key: value")
     for key in content:
         check_key(str(key))
-    if isinstance(content.get("data"), str):
-        content["data"] = compose.choice("data", content["data"])
+    data = content.get("data")
+    name = data.get("class_path") if isinstance(data, dict) else data
+    if isinstance(data, str) or (isinstance(name, str) and name in compose.choices("data")):
+        more = trees.shorten(data) if isinstance(data, dict) else {}
+        chosen = compose.choice("data", str(name))
+        content["data"] = {**chosen, **more, "class_path": chosen["class_path"]}
     return content

@@ -78,6 +78,7 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
     if command == "fit":
         launching.check_strategy(settings["trainer"].get("strategy"))
         launching.check_precision(settings["trainer"].get("precision"))
+        launching.check_machines(settings["trainer"])
     with NumberedFolders() as folders:
         return _attempt_in(folders, settings, command)
 

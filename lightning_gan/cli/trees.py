@@ -81,21 +81,62 @@ def remove(tree: dict[str, Any], path: str) -> dict[str, Any]:
     Raises:
         InputError: There is no such key.
     """
-    changed = dict(tree)
-    node: dict[str, Any] = changed
-    *parents, last = keys(path)
-    for key in parents:
-        node[key] = dict(node[key]) if isinstance(node.get(key), Mapping) else {}
-        node = node[key]
-    if last not in node:
-        raise InputError(f"~{path}: there is no such setting to remove")
-    del node[last]
+    changed = _removed(tree, keys(path), path)
+    assert isinstance(changed, dict)
     return changed
+
+
+def take_out(tree: dict[str, Any], path: str, what: Any) -> dict[str, Any]:
+    """Return the tree (short form) without one item of the list at a dotted path.
+
+    Args:
+        tree: The settings.
+        path: Where the list is.
+        what: The item, or the name or class path of its class.
+
+    Raises:
+        InputError: There is no such item.
+    """
+    found: Any = tree
+    for key in keys(path):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    items = _as_list(found)
+    place = next((i for i, item in enumerate(items) if _is_called(item, what)), None)
+    if place is None:
+        names = [str(_called(item)) for item in items]
+        raise InputError(
+            f"{path}: there is no {what} to take out; it holds {', '.join(names) or 'nothing'}"
+        )
+    return assign(tree, path, [*items[:place], *items[place + 1 :]])
 
 
 def keys(path: str) -> list[str]:
     """Return the keys of a dotted path in the short form."""
     return [key for key in path.split(".") if key != "init_args"]
+
+
+def _removed(node: Any, keys: Sequence[str], path: str) -> Any:
+    key, *rest = keys
+    if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        kept = [_removed(node[int(key)], rest, path)] if rest else []
+        return [*node[: int(key)], *kept, *node[int(key) + 1 :]]
+    if not isinstance(node, Mapping) or key not in node:
+        raise InputError(f"~{path}: there is no such setting to remove")
+    changed = dict(node)
+    if rest:
+        changed[key] = _removed(node[key], rest, path)
+    else:
+        del changed[key]
+    return changed
+
+
+def _called(item: Any) -> Any:
+    return item.get("class_path") if isinstance(item, Mapping) else item
+
+
+def _is_called(item: Any, what: Any) -> bool:
+    name = _called(item)
+    return item == what or (isinstance(name, str) and what in (name, name.rpartition(".")[2]))
 
 
 def _assigned(node: Any, keys: Sequence[str], value: Any, append: bool, path: str) -> Any:

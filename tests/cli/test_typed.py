@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from lightning_gan import InputError
-from lightning_gan.cli import compose, options
+from lightning_gan.cli import compose, launching, options
 from lightning_gan.cli.arguments import read_words
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.cli.written import configuration_text
@@ -128,3 +130,118 @@ def test_the_configurations_of_a_sweep_are_printed_and_nothing_is_trained(comman
 def test_a_sweep_over_an_interval(command, small):
     result = command(f"fit -m {small} model.generator_optimizer.lr=interval(0,1)")
     assert result.error.startswith("model.generator_optimizer.lr: got interval(0,1), which has no ")
+
+
+def callbacks(settings):
+    given = settings["trainer"].get("callbacks") or []
+    return [node["class_path"].rpartition(".")[2] for node in given]
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+def test_one_callback_is_appended_or_taken_out(grammar):
+    words = [f"trainer.callbacks+={name}" for name in ("LearningRateMonitor", "RoundLimit")]
+    words.append("trainer.callbacks.1.max_rounds=3")
+    assert callbacks(grammar(*words)) == ["LearningRateMonitor", "RoundLimit"]
+    assert callbacks(grammar(*words, "trainer.callbacks-=LearningRateMonitor")) == ["RoundLimit"]
+    message = (
+        "trainer.callbacks: there is no Timer to take out; it holds LearningRateMonitor, Round"
+    )
+    with pytest.raises(InputError, match=message):
+        grammar(*words, "trainer.callbacks-=Timer")
+
+
+def test_an_item_of_a_list_is_removed_by_its_number():
+    words = ["trainer.callbacks=[LearningRateMonitor,Timer]"]
+    assert callbacks(typed(*words, "~trainer.callbacks.0")) == ["Timer"]
+    with pytest.raises(InputError, match=r"~trainer.callbacks.2: there is no such setting"):
+        typed(*words, "~trainer.callbacks.2")
+
+
+@pytest.mark.parametrize("grammar", [typed, as_options])
+@pytest.mark.parametrize("name", ["random", "RandomImages", "lightning_gan.data.RandomImages"])
+def test_data_by_any_of_their_names(grammar, name):
+    data = grammar(f"data={name}", "data.batch_size=5")["data"]
+    assert data["class_path"].startswith("lightning_gan.data.")
+    assert data["class_path"].endswith(".RandomImages")
+    assert data["init_args"]["batch_size"] == 5
+
+
+@pytest.mark.parametrize("name", ["random", "RandomImages"])
+@pytest.mark.parametrize("text", ["data: {0}", "data: {{class_path: {0}, batch_size: 5}}"])
+def test_data_in_a_file_by_any_of_their_names(name, text, tmp_path):
+    (tmp_path / "a.yaml").write_text(text.format(name) + "\n")
+    base = options.settings_of_options([("config", str(tmp_path / "a.yaml"))])
+    data = resolve(base)["data"]
+    assert data["class_path"].endswith(".RandomImages")
+    assert data["init_args"].get("batch_size", 64) == (5 if "5" in text else 64)
+
+
+MODULE = """
+from pytorch_lightning import LightningDataModule
+
+class Other(LightningDataModule):
+    def __init__(self, folder: str = "here"):
+        super().__init__()
+"""
+EXPERIMENT = """# @package _global_
+data:
+  class_path: their_data.Other
+  folder: there
+model:
+  generator: {class_path: mlp, hidden: [3]}
+"""
+
+
+def test_a_class_in_an_experiment_takes_the_place_of_the_default_choice(install):
+    files = {
+        "their_data.py": MODULE,
+        "their_settings/__init__.py": "",
+        "their_settings/experiment/own.yaml": EXPERIMENT,
+    }
+    install("theirs", {"lightning_gan.configs": ["theirs = their_settings"]}, files)
+    settings = typed("experiment=own")
+    assert settings["data"] == {
+        "class_path": "their_data.Other", "init_args": {"folder": "there"}
+    }  # fmt: skip
+    generator = settings["model"]["init_args"]["generator"]
+    assert generator["class_path"].endswith(".MLPGenerator")
+    assert generator["init_args"] == {"hidden": [3]}
+    assert typed("experiment=own", "data=random")["data"]["class_path"].endswith(".RandomImages")
+
+
+@pytest.mark.parametrize("words", [[], ["trainer.devices=2"]])
+def test_machines_that_cannot_meet(words, command, small, monkeypatch):
+    for name in ("MASTER_ADDR", *launching.MANAGERS):
+        monkeypatch.delenv(name, raising=False)
+    line = f"fit {small} trainer.num_nodes=2 {' '.join(words)}"
+    assert command(line).error.startswith(
+        "trainer.num_nodes: got 2, and nothing says where the machines meet; start the command "
+    )
+
+
+def test_others_that_are_waited_for(monkeypatch, capsys):
+    monkeypatch.setenv("MASTER_ADDR", "10.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    launching.check_machines({"num_nodes": 3})
+    assert capsys.readouterr().out == "waiting for 2 other machines at 10.0.0.1:29500\n"
+    monkeypatch.setenv("NODE_RANK", "1")
+    launching.check_machines({"num_nodes": 3})
+    launching.check_machines({"num_nodes": 1})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("where", [">/dev/full", ">&-", "2>/dev/full"])
+def test_output_that_goes_nowhere_ends_no_command(where):
+    line = f"{sys.executable} -m lightning_gan --help {where}"
+    assert subprocess.run(["bash", "-c", line], check=False).returncode == 0
+
+
+def test_a_terminal_without_our_letters(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "lightning_gan", "fit", "über"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "MPLBACKEND": "module://not_here"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(rb"error: '\xfcber' is not a setting")
