@@ -26,6 +26,7 @@ from lightning_gan.components.spec import build, encode, is_portable, printable
 from lightning_gan.errors import InputError
 from lightning_gan.files.whole import unfinished, write_whole
 from lightning_gan.game import randomness
+from lightning_gan.game.devices import device_of
 from lightning_gan.game.gan import GAN
 from lightning_gan.types import range_bounds
 
@@ -93,9 +94,10 @@ def load_generator(
 
     Raises:
         InputError: A file is missing, damaged or foreign, the weights do not fit, or the network
-            must be passed.
+            must be passed, or there is no such device.
         PluginError: A component is not installed or not trusted.
     """
+    device = device_of(map_location)
     description = read_description(folder)
     spec = description["generator"]
     if generator is None and not is_portable(spec):
@@ -122,7 +124,7 @@ def load_generator(
             f"{weights} does not fit {type(generator).__name__}: {printable(error)}"
         ) from error
     generator.eval()
-    return generator if map_location is None else generator.to(map_location)
+    return generator if device is None else generator.to(device)
 
 
 def read_description(folder: str | Path) -> dict[str, Any]:

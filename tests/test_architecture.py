@@ -147,6 +147,7 @@ ALLOWED = {
 LIGHTNINGS = {
     "_apply_batch_transfer_handler",
     "_batches_that_stepped",
+    "_check_duplicates_and_update_name",
     "_current_fx_name",
     "_every_n_train_steps",
     "_on_after_step",

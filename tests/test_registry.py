@@ -13,8 +13,9 @@ import textwrap
 import pytest
 import torch
 
-from lightning_gan import PluginError
+from lightning_gan import AdversarialLoss, Generator, InputError, PluginError
 from lightning_gan.components import registry
+from lightning_gan.components.locating import find_subclass
 from lightning_gan.components.spec import build, encode
 
 
@@ -159,6 +160,79 @@ def test_a_reexported_class_is_saved_under_its_entry_point(install):
     spec = loss.spec()
     assert (spec["class_path"], spec["distribution"]) == ("plug_re.Loss", "gan-re")
     assert isinstance(build(spec), registry.load("loss", "re"))
+
+
+TWICE = """
+    [lightning_gan.generators]
+    wrong = plug_twice:Loss
+    [lightning_gan.losses]
+    right = plug_twice:Loss
+    alias = lightning_gan.losses.minimax:MinimaxLoss
+    [lightning_gan.augments]
+    minimax = lightning_gan.losses.minimax:MinimaxLoss
+    [lightning_gan.schedules]
+    gone = plug_not_there:Schedule
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("right", "plug_twice.Loss"),
+        ("gan-twice:right", "plug_twice.Loss"),
+        ("plug_twice.Loss", "plug_twice.Loss"),
+        ("minimax", "lightning_gan.losses.minimax.MinimaxLoss"),
+        ("lightning_gan.losses.minimax.MinimaxLoss", "lightning_gan.losses.minimax.MinimaxLoss"),
+    ],
+)
+def test_of_a_class_under_two_kinds_what_was_typed_decides(install, name, found):
+    install("gan-twice", TWICE, LOSS, "plug_twice")
+    cls, path = find_subclass("model.loss", name, (AdversarialLoss,))
+    assert path == found == f"{cls.__module__}.{cls.__name__}"
+
+
+def test_the_wrong_of_two_entries_fails_where_it_is_typed(install):
+    install("gan-twice", TWICE, LOSS, "plug_twice")
+    with pytest.raises(PluginError, match="^model.generator: generator 'wrong' from gan-twice"):
+        find_subclass("model.generator", "wrong", (Generator,))
+    message = r"got lightning_gan\S+MinimaxLoss, an AdversarialLoss; expected a Generator \("
+    with pytest.raises(InputError, match=message):
+        find_subclass("model.generator", "lightning_gan.losses.minimax.MinimaxLoss", (Generator,))
+
+
+def test_a_class_under_two_kinds_is_saved_and_rebuilt_as_what_it_is(install):
+    install("gan-twice", TWICE, LOSS, "plug_twice")
+    loss = registry.load("loss", "right")()
+    spec = loss.spec()
+    assert spec["distribution"] == "gan-twice"
+    assert type(build(spec)) is type(loss)
+    ours = registry.load("loss", "minimax")()
+    assert ours.spec()["distribution"] == "lightning-gan"
+    assert type(build(ours.spec())) is type(ours)
+
+
+def test_an_optimizer_that_is_registered_as_something_else_too_is_still_one(install):
+    wrong = TOOL_POINTS + "    [lightning_gan.losses]\n    odd = plug_tools:Optimizer\n"
+    install("gan-tools", wrong, TOOLS, "plug_tools")
+    spec = encode(functools.partial(registry.load("optimizer", "theirs"), slack=1.0))
+    assert spec["distribution"] == "gan-tools"
+    assert build(spec).func is registry.load("optimizer", "theirs")
+
+
+def test_a_class_that_every_entry_registers_wrongly_fails_with_the_first_error(install):
+    points = "[lightning_gan.augments]\na = plug_no:Loss\n[lightning_gan.priors]\np = plug_no:Loss"
+    install("gan-no", points, "class Loss: pass", "plug_no")
+    with pytest.raises(PluginError, match=r"augment 'a' .* expected a subclass of .*Augment"):
+        build({"class_path": "plug_no.Loss", "init_args": {}})
+
+
+def test_a_distribution_without_metadata_harms_nobody(install):
+    folder = install("gan-bare", "[lightning_gan.losses]\nbare = plug_bare:Loss", LOSS, "plug_bare")
+    (folder / "gan_bare-1.0.dist-info" / "METADATA").write_text("")
+    registry.clear_cache()
+    (entry,) = [e for e in registry.entries("loss") if e.name == "bare"]
+    assert (entry.distribution, entry.version) == ("unknown", "0")
+    assert registry.load("loss", "minimax")
 
 
 TOOLS = """

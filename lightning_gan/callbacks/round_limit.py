@@ -25,6 +25,8 @@ class RoundLimit(pl.Callback):
         InputError: ``max_rounds`` is below 1, or the module is no GANModule.
     """
 
+    ends_early = True
+
     def __init__(self, max_rounds: int) -> None:
         if max_rounds < 1:
             raise InputError(f"max_rounds must be at least 1, got {max_rounds}")

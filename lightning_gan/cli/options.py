@@ -113,11 +113,15 @@ def check_key(path: str) -> None:
 def _read(path: str) -> Any:
     file = Path(path)
     if not os.path.isfile(file):
-        if file.is_dir():
+        if os.path.isdir(file):  # of names that are too long, too
             inside = sorted(str(other) for other in file.glob("*.y*ml"))
             hint = f"; it holds {', '.join(inside[:3])}" if inside else ""
             raise InputError(f"--config: {path} is a folder, expected a YAML file{hint}")
-        found = [str(other) for other in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
+        found = (
+            [str(other) for other in file.parent.glob("*.y*ml")]
+            if os.path.isdir(file.parent)
+            else []
+        )
         raise InputError(f"--config: no file at {path}{nearest(path, found)}")
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader)

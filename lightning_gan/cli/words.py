@@ -52,12 +52,14 @@ def explained_by(error: InputError, owners: Mapping[str, object]) -> InputError:
 
     Args:
         error: What was raised, with its traceback.
-        owners: Objects by their keys; who raised it is the innermost of them on the way there.
+        owners: Objects by their keys; who raised it is the innermost of them on the way there, or
+            what acts for one of them (``acts_for``).
     """
     step, spoken = error.__traceback__, str(error)
     key = ""
     while step is not None:
         actor = step.tb_frame.f_locals.get("self")
+        actor = vars(actor).get("acts_for", actor) if hasattr(actor, "__dict__") else actor
         key = next((k for k, owner in owners.items() if owner is actor), key)
         step = step.tb_next
     if not key or owners[key] is None:

@@ -39,13 +39,8 @@ def class_path(kind: str, where: str, name: str) -> str:
     Raises:
         PluginError: The name is unknown or ambiguous.
     """
-    named = kind in BY_CLASS and name not in registry.names(kind)
-    if ":" not in name and ("." in name or named):
-        return name
-    try:
-        return registry.find_entry(kind, name).class_path
-    except PluginError as error:
-        raise PluginError(f"{where}: {error}") from error
+    entry = _entry(kind, where, name)
+    return name if entry is None else entry.class_path
 
 
 def find_subclass(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, str]:
@@ -61,9 +56,8 @@ def find_subclass(path: str, name: str, bases: tuple[type, ...]) -> tuple[type, 
     """
     kind = kind_of(bases[0])
     written = name
-    if kind is not None:
-        name = class_path(kind.name, path, name)
-    found, full = _find(path, name, bases, kind)
+    entry = None if kind is None else _entry(kind.name, path, name)
+    found, full = _find(path, name, bases, kind, entry)
     if not issubclass(found, bases):
         kind = kind_of(found)
         what = f", {a(kind.load_base())}" if kind is not None else ""
@@ -124,13 +118,33 @@ def choices_for(bases: tuple[type, ...]) -> str:
     return f"{a(*bases)} ({', '.join(registered)}, or a class path)"
 
 
+def _entry(kind: str, where: str, name: str) -> registry.Entry | None:
+    """Return the entry of a registered name; None for a dotted path or the name of a class."""
+    named = kind in BY_CLASS and name not in registry.names(kind)
+    if ":" not in name and ("." in name or named):
+        return None
+    try:
+        return registry.find_entry(kind, name)
+    except PluginError as error:
+        raise PluginError(f"{where}: {error}") from error
+
+
 def _find(
-    path: str, name: str, bases: tuple[type, ...], kind: registry.Kind | None
+    path: str,
+    name: str,
+    bases: tuple[type, ...],
+    kind: registry.Kind | None,
+    entry: registry.Entry | None,
 ) -> tuple[type, str]:
-    entry = registry.find_class(name)
-    if entry is not None:
+    """Return the class of an entry, or at a class path, or of a name; with its class path.
+
+    What was typed decides what it is checked against: its own entry, or what is expected here.
+    """
+    kinds = [k.name for k in map(kind_of, bases) if k is not None]
+    found = [entry] if entry else registry.find_classes(name, *kinds) if kinds else []
+    if found:
         try:
-            return registry.load_entry(entry), name
+            return registry.load_class_of(found), found[0].class_path
         except PluginError as error:
             raise PluginError(f"{path}: {error}") from error
     if "." in name:

@@ -197,13 +197,40 @@ def load_entry(entry: Entry) -> type:
     return component
 
 
-def find_class(class_path: str) -> Entry | None:
-    """Return the entry that registers the class at a dotted path, or None; imports nothing."""
-    for name in KINDS:
-        for entry in entries(name):
-            if entry.class_path == class_path:
-                return entry
-    return None
+def find_classes(class_path: str, *kind_names: str) -> list[Entry]:
+    """Return the entries that register the class at a dotted path, ours first; imports nothing.
+
+    Args:
+        class_path: The path, as an entry point spells it.
+        kind_names: Kinds to look in; none: all.
+    """
+    found = [
+        entry
+        for name in kind_names or KINDS
+        for entry in entries(name)
+        if entry.class_path == class_path
+    ]
+    return sorted(found, key=lambda entry: not entry.ours)
+
+
+def load_class_of(found: list[Entry]) -> type:
+    """Import the class that several entries register, and check it as one of them says.
+
+    Args:
+        found: What :func:`find_classes` returned, one at least. An entry that registers the class
+            as something it is not harms nobody, as long as another registers it rightly.
+
+    Raises:
+        PluginError: The import failed, or the class is what none of the entries says.
+    """
+    first: PluginError | None = None
+    for entry in found:
+        try:
+            return load_entry(entry)
+        except PluginError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def check_entry(entry: Entry, component: Any) -> None:
@@ -253,7 +280,7 @@ def _distribution(distribution: metadata.Distribution | None) -> tuple[str, str]
     if distribution is None:
         return "unknown", "0"
     found = distribution.metadata
-    return found["Name"], found["Version"]
+    return found["Name"] or "unknown", found["Version"] or "0"
 
 
 def _resolve(value: str) -> Any:

@@ -88,7 +88,7 @@ class Specified:
             "class_path": _class_path(type(self)),
             "init_args": {name: encode(value) for name, value in self.arguments().items()},
         }
-        return {**spec, **_origin(registry.find_class(spec["class_path"]))}
+        return {**spec, **_origin(spec["class_path"], *_kinds(type(self)))}
 
 
 class Component(Specified, nn.Module):
@@ -160,11 +160,11 @@ def encode(value: Any) -> Any:
         path = _import_path(value.func)
         if path is not None:
             keywords = {key: encode(item) for key, item in value.keywords.items()}
-            return {"partial": path, "keywords": keywords, **_origin(_tool(path))}
+            return {"partial": path, "keywords": keywords, **_origin(path, *TOOLS)}
     path = _import_path(value)
     if path is None:
         return {"unportable": repr(value)[:200]}
-    return {"import": path, **_origin(_tool(path))}
+    return {"import": path, **_origin(path, *TOOLS)}
 
 
 def _of_a_class(value: Any) -> Any:
@@ -187,35 +187,34 @@ def _of_a_class(value: Any) -> Any:
     return functools.partial(made, **given)
 
 
-def _origin(entry: registry.Entry | None) -> dict[str, str]:
-    """Return what a node says of the distribution that its class is from."""
-    if entry is None:
+def _origin(path: str, *kinds: str) -> dict[str, str]:
+    """Return what a node says of the distribution that registers its class as one of the kinds."""
+    found = registry.find_classes(path, *kinds) if kinds else []
+    if not found:
         return {}
-    return {"distribution": entry.distribution, "version": entry.version}
+    return {"distribution": found[0].distribution, "version": found[0].version}
 
 
-def _tool(path: str) -> registry.Entry | None:
-    """Return the entry that registers an optimizer or scheduler at a dotted path, or None."""
-    entry = registry.find_class(path)
-    return entry if entry is not None and entry.kind in TOOLS else None
+def _kinds(cls: type) -> list[str]:
+    """Return the kinds of component that a class is; others may register it by mistake."""
+    kinds = registry.KINDS.values()
+    return [kind.name for kind in kinds if issubclass(cls, kind.load_base())]
 
 
 def _class_path(cls: type) -> str:
     """Return the dotted path of a class, as its entry point spells it where it has one."""
-    path = f"{cls.__module__}.{cls.__qualname__}"
-    if registry.find_class(path) is None:
-        for name in registry.KINDS:
-            for entry in registry.entries(name):
-                if _already_imported(entry.class_path) is cls:
-                    return entry.class_path
-    return path
+    path, kinds = f"{cls.__module__}.{cls.__qualname__}", _kinds(cls)
+    if not kinds or registry.find_classes(path, *kinds):
+        return path
+    registered = (entry.class_path for name in kinds for entry in registry.entries(name))
+    return next((other for other in registered if _already_imported(other) is cls), path)
 
 
 def _import_path(value: Any) -> str | None:
     """Return the dotted path under which a function or class can be imported, or None."""
     if isinstance(value, type) and issubclass(value, (Optimizer, LRScheduler)):
         path = _class_path(value)
-        if _tool(path) is not None:
+        if registry.find_classes(path, *TOOLS):
             return path
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if module is None or name is None:
@@ -360,12 +359,12 @@ def _is_component(path: str) -> bool:
     """Whether a class path is registered, or names a component class that is imported already."""
     found = _already_imported(path)
     imported = isinstance(found, type) and issubclass(found, Specified)
-    return imported or registry.find_class(path) is not None
+    return imported or bool(registry.find_classes(path))
 
 
 def _may_be_named(path: str) -> bool:
     """Whether a path names a registered optimizer or scheduler, or something harmless of torch."""
-    return _is_harmless(path) or _tool(path) is not None
+    return _is_harmless(path) or bool(registry.find_classes(path, *TOOLS))
 
 
 def _is_harmless(path: str) -> bool:
@@ -445,9 +444,9 @@ def _construct(cls: Callable[..., Any], arguments: dict[str, Any], where: str) -
 
 def _import(spec: Mapping[str, Any], where: str) -> Any:
     path = _path(spec)
-    entry = registry.find_class(path) if "class_path" in spec else _tool(path)
-    if entry is not None:
-        return registry.load_entry(entry)
+    entries = registry.find_classes(path, *(() if "class_path" in spec else TOOLS))
+    if entries:
+        return registry.load_class_of(entries)
     found = _already_imported(path)
     if found is not None:
         return found

@@ -28,6 +28,7 @@ from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.readings import Reading, Readings, read_outputs, tell
 from lightning_gan.game.sampling import floating_dtype, repeat_labels
 from lightning_gan.game.side import Side
+from lightning_gan.game.single import check_single, of_one_sample
 from lightning_gan.game.straight import add_gradients, advance
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep, called
@@ -71,7 +72,9 @@ class Game:
         generator: The generator's side.
         discriminator: The discriminator's side.
         notes_norms: Whether gradient norms are computed for the readings.
-        gives_up: Whether ``max_skipped`` updates left out in a row end the game.
+        gives_up: Whether ``max_skipped`` updates left out in a row, or a scheduler that has come
+            to its end, end the game.
+        last_batch: Samples in the last batch of an epoch, where somebody knows.
 
     Raises:
         InputError: An optimizer or scheduler refuses its arguments.
@@ -96,6 +99,7 @@ class Game:
         self.guard = Guard()
         self.notes_norms = False
         self.gives_up = True
+        self.last_batch: int | None = None
         self.capturing = False  # as a CUDA graph
         self.graphs: GraphedSteps | None = None
         self.noise: torch.Generator | None = None
@@ -158,7 +162,7 @@ class Game:
             Detached scalars on the device.
 
         Raises:
-            InputError: The batch does not fit the networks.
+            InputError: The batch does not fit the networks, or a scheduler has come to its end.
             NotFiniteError: ``max_skipped`` updates in a row were left out.
         """
         batch, gan = Batch(real, y, extra or {}), self.gan
@@ -168,6 +172,8 @@ class Game:
             self.begin(real.device)
         if not self._checked:
             gan.check_samples(batch)
+            if self.last_batch is not None:
+                check_single(gan, batch, self.last_batch)
             self._checked = True
         else:
             check_later_labels(gan.class_network(), batch)
@@ -178,8 +184,16 @@ class Game:
             asked = [part.measures for part in observers.values()]
             self._asked = frozenset[Player]().union(*asked)
         self.guard.begin()
-        readings = (self if self.graphs is None else self.graphs).train(batch, phases)
+        try:
+            readings = (self if self.graphs is None else self.graphs).train(batch, phases)
+        except ValueError as error:
+            said = of_one_sample(error, gan, len(real))
+            if said is None:
+                raise
+            raise InputError(f"the batch is {said}") from error
         self._finish(real.shape[0], readings)
+        if self.gives_up and (self.generator.ended or self.discriminator.ended):
+            raise InputError(self.generator.ended or self.discriminator.ended)
         if self.gives_up and gan.progress.batches % LOST_EVERY == 0:
             lost = self.lost()
             if lost is not None:

@@ -346,8 +346,8 @@ class GAN(Referencing, Specified):
             labels: A class, or n classes as a sequence or int64 tensor; whatever else the
                 generator takes, N first, is passed on. None draws classes uniformly where the
                 generator has classes, and otherwise conditions of held-out samples.
-            seed: Seed of the latents and drawn classes, the same samples on every call; None for
-                other samples every time.
+            seed: Seed of the latents and drawn classes, from 0 to 2^64 - 1, the same samples on
+                every call; None for other samples every time.
             z: Latents, shape (n, Z), such as the points of an interpolation. None draws them.
             autocast: Generate in mixed precision of this type, torch.bfloat16 or torch.float16:
                 two or three times as fast on hardware that has it, and slightly other images. None
@@ -358,8 +358,8 @@ class GAN(Referencing, Specified):
             ``sample_range`` says otherwise.
 
         Raises:
-            InputError: ``n`` is negative, labels or latents are of another number or range, or
-                ``autocast`` is another type; or the generator asks for a condition and none is
+            InputError: ``n`` is negative, labels, latents or seed are of another number or range,
+                or ``autocast`` is another type; or the generator asks for a condition and none is
                 there to draw.
         """
         if not isinstance(n, int) or n < 0:

@@ -20,6 +20,9 @@ from lightning_gan.types import ParameterGroup, Player
 OptimizerCallable = Callable[[Iterable[Any]], Optimizer]
 LRSchedulerCallable = Callable[[Optimizer], LRScheduler]
 
+EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+TAKES_SPARSE = (torch.optim.SGD, torch.optim.Adagrad, torch.optim.SparseAdam)
+
 # Radford et al. 2016, section 4.
 default_optimizer = partial(torch.optim.Adam, lr=2e-4, betas=(0.5, 0.999))
 
@@ -58,7 +61,8 @@ def make_optimizer(
     if not plain:
         for group, own in zip(optimizer.param_groups, groups, strict=True):
             group["lr"] = group["lr"] * own.rate
-    _prefer_fused(optimizer)
+    if not sparse_embeddings([network, *parts]):  # of whose gradients no fused kernel is
+        _prefer_fused(optimizer)
     optimizer.register_load_state_dict_post_hook(_follow_strides)
     return optimizer
 
@@ -114,6 +118,39 @@ def check_steps(player: Player, optimizer: Optimizer | None, scheduler: Any) -> 
             f"{player.value}_lr_scheduler is ReduceLROnPlateau, which waits for a metric; use a "
             "scheduler that counts steps, such as torch.optim.lr_scheduler.CosineAnnealingLR"
         )
+
+
+def check_sparse(player: Player, optimizer: Optimizer | None, modules: Sequence[nn.Module]) -> None:
+    """Check that an optimizer of torch's takes the gradients of its parameters, sparse or dense.
+
+    Raises:
+        InputError: It does not.
+    """
+    kind: Any = type(optimizer)
+    if optimizer is None or not kind.__module__.startswith("torch.optim."):
+        return
+    sparse = sparse_embeddings(modules)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    given = [p for p in trained if id(p) in sparse]
+    says = f"{player.value}_optimizer is {kind.__name__}, which takes"
+    if issubclass(kind, torch.optim.SparseAdam) and len(given) < len(trained):
+        raise InputError(
+            f"{says} sparse gradients alone, and {len(trained) - len(given)} of the "
+            f"{len(trained)} parameters of the {player.value} have dense ones; use "
+            "torch.optim.Adam"
+        )
+    if given and not issubclass(kind, TAKES_SPARSE):
+        raise InputError(
+            f"{says} dense gradients alone, and {type(sparse[id(given[0])]).__name__}(sparse=True) "
+            f"of the {player.value} has sparse ones; make it with sparse=False, or use "
+            "torch.optim.SGD"
+        )
+
+
+def sparse_embeddings(modules: Sequence[nn.Module]) -> dict[int, nn.Module]:
+    """Return the layers whose weights get sparse gradients, by the ids of these weights."""
+    layers = [layer for module in modules for layer in module.modules()]
+    return {id(e.weight): e for e in layers if isinstance(e, EMBEDDINGS) and e.sparse}
 
 
 def _groups(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> list[ParameterGroup]:

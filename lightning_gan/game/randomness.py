@@ -6,10 +6,16 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from lightning_gan.errors import InputError
+
+LARGEST = 2**64 - 1  # seed of torch
+LARGEST_CHOSEN = 2**32 - 1  # of seed_everything, which seeds NumPy as well
 
 
 def base_seed() -> int:
@@ -19,9 +25,24 @@ def base_seed() -> int:
 
 
 def chosen_seed() -> int | None:
-    """Return the seed of ``seed_everything``, or None if it was not called."""
-    seed = os.environ.get("PL_GLOBAL_SEED")
-    return int(seed) if seed else None
+    """Return the seed of ``seed_everything``, or None if it was not called.
+
+    Raises:
+        InputError: The variable in which it stands was set to no such seed.
+    """
+    text = os.environ.get("PL_GLOBAL_SEED")
+    if not text:
+        return None
+    try:
+        seed = int(text)
+    except ValueError:
+        seed = -1
+    if not 0 <= seed <= LARGEST_CHOSEN:
+        raise InputError(
+            f"the environment variable PL_GLOBAL_SEED is {text!r}; expected a whole number from 0 "
+            f"to {LARGEST_CHOSEN}, or unset it"
+        )
+    return seed
 
 
 def derive(*parts: int) -> int:
@@ -31,8 +52,15 @@ def derive(*parts: int) -> int:
 
 
 def seeded(seed: int, device: torch.device) -> torch.Generator:
-    """Return a new generator on a device."""
-    return torch.Generator(device).manual_seed(seed)
+    """Return a new generator on a device.
+
+    Raises:
+        InputError: The seed is no whole number from 0 to 2^64 - 1.
+    """
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed <= LARGEST:
+        raise InputError(f"seed must be a whole number from 0 to {LARGEST}, got {seed!r}")
+    return torch.Generator(device).manual_seed(int(seed))
 
 
 def preserved(device: torch.device) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.game.optimization import (
     LRSchedulerCallable,
     OptimizerCallable,
+    check_sparse,
     check_steps,
     make_optimizer,
     make_scheduler,
@@ -85,6 +86,7 @@ class Side:
         optimizer: Its optimizer; None until :meth:`configure`, or where everything is frozen.
         scheduler: Its learning-rate scheduler, or None.
         skipped: How many of its updates were left out.
+        ended: What to say of a scheduler that has come to its end; None before.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Side:
         self.optimizer: Optimizer | None = None
         self.scheduler: LRScheduler | None = None
         self.skipped = Skipped()
+        self.ended: str | None = None
         self._own: list[nn.Parameter] = []
         self._others: list[nn.Parameter] = []
 
@@ -113,10 +116,20 @@ class Side:
         """Take an optimizer and a scheduler.
 
         Raises:
-            InputError: One asks for more than gradients at a step.
+            InputError: One asks for more than gradients at a step, or for gradients of another
+                layout than its parameters have.
         """
         check_steps(self.player, optimizer, scheduler)
+        check_sparse(self.player, optimizer, [self.network, *self.parts])
         self.optimizer, self.scheduler = optimizer, scheduler
+
+    def end_of_scheduler(self, error: ValueError) -> str:
+        """Return what to say where the scheduler refuses a further step."""
+        return (
+            f"{self.settings.named('lr_scheduler')} is {type(self.scheduler).__name__} and has "
+            f"come to its end before the training ({error}): give it as many steps as the "
+            f"{self.player.value} makes"
+        )
 
     def left_out(self) -> list[str]:
         """Return the names of trainable parameters that are not in the optimizer."""

@@ -70,8 +70,11 @@ def advance(
     clip(parameters, norm, settings.clip_norm, settings.clip_value)
 
     engine.step(optimizer)
-    if side.scheduler is not None:
-        side.scheduler.step()
+    if side.scheduler is not None and side.ended is None:
+        try:
+            side.scheduler.step()
+        except ValueError as error:  # of one that ends, such as OneCycleLR: the last rate stays
+            side.ended = side.end_of_scheduler(error)
     for term in terms:
         with torch.no_grad():
             term.after_update(side.player, side.network)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ from torch import Tensor
 from lightning_gan.components.spec import build, printable
 from lightning_gan.errors import InputError
 from lightning_gan.game import freezing, randomness
+from lightning_gan.game.devices import device_of
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.held_out import evaluated
 from lightning_gan.game.labels import check_before_transfer
 from lightning_gan.training import log
 from lightning_gan.training.checkpoint import KEY, description_of, read_checkpoint
+from lightning_gan.training.refused import check_offers
 from lightning_gan.training.seams.transfer import is_there
 from lightning_gan.training.session import Session
 
@@ -93,7 +96,10 @@ class GANModule(GAN, LightningModule):
     # Training -----------------------------------------------------------------------------------
 
     def configure_callbacks(self) -> list[Callback]:
-        """Bring the session along."""
+        """Bring the session along, and refuse what a Trainer offers and a GAN cannot take."""
+        randomness.chosen_seed()
+        with suppress(RuntimeError):  # asked for without a Trainer
+            check_offers(self.trainer, self)
         return [Session(self, self.latest)]
 
     def configure_optimizers(self) -> Any:
@@ -218,10 +224,11 @@ class GANModule(GAN, LightningModule):
                 alone then says what is frozen.
 
         Raises:
-            InputError: The file is missing, damaged or foreign, its weights do not fit, or an
-                argument must be passed.
+            InputError: The file is missing, damaged or foreign, its weights do not fit, an
+                argument must be passed, or there is no such device.
             PluginError: A component is not installed or not trusted.
         """
+        device = device_of(map_location)
         if not weights_only:
             raise InputError(
                 "weights_only=False is refused: a GANModule's checkpoint needs no code"
@@ -242,7 +249,7 @@ class GANModule(GAN, LightningModule):
         if "freeze" in arguments:
             checkpoint[KEY]["frozen"] = []
         module.on_load_checkpoint(checkpoint)
-        return module if map_location is None else module.to(map_location)
+        return module if device is None else module.to(device)
 
 
 Hook = Callable[..., Any]

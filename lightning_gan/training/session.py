@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from lightning_gan.errors import InputError, NotFiniteError
 from lightning_gan.game import randomness
 from lightning_gan.game.compilation import compile_networks
+from lightning_gan.game.ending import check_endings
 from lightning_gan.game.game import LOST_EVERY, Game
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.graphs.capturable import check_graph
@@ -25,10 +26,14 @@ from lightning_gan.game.ranks import gather_objects
 from lightning_gan.game.side import Side
 from lightning_gan.training import log, rank_states, resuming
 from lightning_gan.training.holding import hold_out
+from lightning_gan.training.hyperparameters import log_hyperparameters, of_module
+from lightning_gan.training.lengths import batches_ahead, last_batch
 from lightning_gan.training.lightning_engine import LightningEngine
 from lightning_gan.training.meter import Meter
+from lightning_gan.training.refused import check_synchronised
 from lightning_gan.training.seams import hooks, saving
 from lightning_gan.training.seams.clock import one_count
+from lightning_gan.training.seams.rates import name_rates
 from lightning_gan.training.seams.strategy import check_trainer, spare_buffers
 from lightning_gan.training.seams.transfer import moves_nothing_else
 from lightning_gan.training.seams.unsaid import Unsaid
@@ -44,13 +49,14 @@ class Session(Callback):
         latest: Where the latest logged values are kept.
 
     Attributes:
+        acts_for: The GANModule: its settings are meant where the session refuses something.
         game: The game in play; it is there from the start of the fit.
         device: Where the module is trained.
         hands_over: Whether batches that are on the device need nothing done.
     """
 
     def __init__(self, gan: GAN, latest: log.Latest) -> None:
-        self._gan = gan
+        self._gan = self.acts_for = gan
         self._latest = latest
         self._trainer: Trainer | None = None
         self.game: Game | None = None
@@ -93,6 +99,8 @@ class Session(Callback):
                 self._log(step)
             if step % (every or LOST_EVERY) == 0:
                 self._stop_if_lost(game)
+            if game.generator.ended or game.discriminator.ended:
+                trainer.should_stop = True  # why is said in on_fit_end
         if self._validates:  # with a loader that may draw from torch's global state
             self._global_random = randomness.get_states(self.device)
 
@@ -115,6 +123,7 @@ class Session(Callback):
         if not self._trains(pl_module):
             return
         check_trainer(trainer)
+        check_synchronised(pl_module, trainer.world_size)
         spare_buffers(trainer)
         if gan.graph:
             self._check_graph(trainer, pl_module)
@@ -127,6 +136,9 @@ class Session(Callback):
             gan, sides=adopted(gan, strategy.optimizers, strategy.lr_scheduler_configs)
         )
         game.gives_up = False  # at a log
+        name_rates(trainer, game.sides)
+        if not any(getattr(each, "logs_hyperparameters", False) for each in trainer.callbacks):  # type: ignore[attr-defined]
+            log_hyperparameters(trainer, of_module(gan))
         self._configured = resuming.configured(game.sides)
         if self._saved.get("configured"):
             resuming.check_same_kinds(game.sides, self._saved["configured"], self._configured)
@@ -166,6 +178,10 @@ class Session(Callback):
         game.engine = LightningEngine(trainer, pl_module)
         game.begin(self.device)
         self._take_up(trainer, game)
+        game.last_batch = last_batch(trainer)
+        ahead = batches_ahead(trainer)
+        if ahead is not None:
+            check_endings(gan, game.sides, ahead)
         self._validates = trainer.enable_validation
         self.hands_over, self.device = moves_nothing_else(trainer), pl_module.device
         hooks.pass_over_empty(trainer)
@@ -212,6 +228,7 @@ class Session(Callback):
 
         Raises:
             NotFiniteError: ``max_skipped`` updates in a row were left out.
+            InputError: A scheduler came to its end.
         """
         game = self.game
         if game is None or not self._trains(pl_module):
@@ -220,8 +237,11 @@ class Session(Callback):
         if lost is not None:
             raise NotFiniteError(
                 f"NaN or infinite losses or gradients: {lost} were left out, and the weights are "
-                f"as before them; {self._advice(game)}"
+                f"as before them; {self._where()}; {_rates_to_lower(game)}"
             )
+        for side in game.sides:
+            if side.ended is not None:
+                raise InputError(f"{side.ended}; {self._where()}")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Let go of what only batches need; the states stay, for a checkpoint after the fit."""
@@ -263,22 +283,14 @@ class Session(Callback):
         self._latest.step = step
         log.send(self.trainer, self._latest.metrics, step)
 
-    def _advice(self, game: Game) -> str:
-        """Return where training ends, the checkpoint to go on from, and what to change."""
+    def _where(self) -> str:
+        """Return where training ends, and the checkpoint to go on from."""
         saving_callback = self.trainer.checkpoint_callback
         names = ("last_model_path", "best_model_path")
         paths = [getattr(saving_callback, name, "") for name in names]
         kept = next((path for path in paths if path), None)
-        rates = " and ".join(
-            f"the {side.player.value}'s, {side.optimizer.param_groups[0]['lr']:.2g}"
-            for side in game.sides
-            if side.optimizer is not None
-        )
-        return (
-            f"training ends at step {self.trainer.global_step:,}"
-            f"{f' and the last checkpoint is {kept}' if kept else ''}; lower a learning rate "
-            f"({rates}), or set generator_clip_norm=1 and discriminator_clip_norm=1"
-        )
+        at = f"training ends at step {self.trainer.global_step:,}"
+        return f"{at} and the last checkpoint is {kept}" if kept else at
 
     # Checkpoints --------------------------------------------------------------------------------
 
@@ -337,6 +349,19 @@ def check_loaders(gan: GAN, trainer: Trainer) -> None:
             f"{len(loaders)}, and a pair is taken for samples and their condition: say what each "
             "is, prepare_batch=BatchKeys(real=0, y=1), or pass one loader"
         )
+
+
+def _rates_to_lower(game: Game) -> str:
+    """Return what to change where updates are not finite."""
+    rates = " and ".join(
+        f"the {side.player.value}'s, {side.optimizer.param_groups[0]['lr']:.2g}"
+        for side in game.sides
+        if side.optimizer is not None
+    )
+    return (
+        f"lower a learning rate ({rates}), or set generator_clip_norm=1 and "
+        "discriminator_clip_norm=1"
+    )
 
 
 def adopted(gan: GAN, optimizers: Sequence[Any], schedulers: Sequence[Any]) -> tuple[Side, Side]:

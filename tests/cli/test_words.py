@@ -19,6 +19,16 @@ class Data:
         raise InputError(f"root {self.root} is empty: set root to a folder, or batch_size to 1")
 
 
+class Deputy:
+    """Acts for another, whose arguments are meant."""
+
+    def __init__(self, owner):
+        self.acts_for = owner
+
+    def act(self):
+        raise InputError("root is not here")
+
+
 class Model:
     def __init__(self, data):
         self.data = data
@@ -72,6 +82,7 @@ def test_who_raised_an_error_is_found_on_its_way():
     assert explained(model.fit, {"model": model, "data": data}) == spoken
     assert explained(model.fail, {"data": data}) == "root of nothing"
     assert explained(model.fail, {"data": None}) == "root of nothing"
+    assert explained(Deputy(data).act, {"data": data}) == "data.root is not here"
 
 
 def test_files_that_are_absent_when_training_starts(command, tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -48,3 +52,24 @@ def test_one_process_averages_with_itself():
     assert torch.equal(tensor, torch.ones(3))
     assert ranks.gather_objects("x") == ["x"]
     assert (ranks.rank(), ranks.world_size()) == (0, 1)
+
+
+@pytest.mark.parametrize(("interactive", "method"), [(True, "fork"), (False, "popen")])
+def test_processes_begin_as_fits_the_place(monkeypatch, interactive, method):
+    if interactive:
+        monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    if "fork" in multiprocessing.get_all_start_methods() or not interactive:
+        assert GANDDPStrategy()._start_method == method
+    assert GANDDPStrategy(start_method="spawn")._start_method == "spawn"
+    assert GANDDPStrategy(process_group_backend="gloo").process_group_backend == "gloo"
+
+
+def test_two_processes_from_a_prompt(tmp_path):
+    """Lightning refuses strategies that start scripts where there is none; ours forks there."""
+    job = [sys.executable, "-i", Path(__file__).with_name("prompt_job.py"), tmp_path]
+    done = subprocess.run(
+        job, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("found", "said"))]
+    assert lines[:1] == ["found 2 32 True (2, 1, 4, 4)"], done.stderr
+    assert lines[1].endswith("never give; use strategy=gan_ddp")

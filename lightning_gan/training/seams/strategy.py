@@ -7,8 +7,10 @@ are averaged over all ranks in one flat all-reduce.
 
 from __future__ import annotations
 
+import multiprocessing
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.strategies import (
@@ -24,15 +26,28 @@ from torch.optim import Optimizer
 from lightning_gan.errors import InputError
 from lightning_gan.game.ranks import average, broadcast
 
+StartMethod = Literal["popen", "spawn", "fork", "forkserver"]
+
 
 class GANDDPStrategy(DDPStrategy):
     """DDP that synchronises the gradients of the player that steps, when it steps.
 
     Registered as ``strategy="gan_ddp"``. Clipping and gradient norms see the averaged gradient.
     All ranks must have gradients for the same parameters.
+
+    In a notebook the processes are forks of its own, since there is no script that others could
+    run; a GPU must not have been used there before.
+
+    Args:
+        start_method: How the other processes begin, as DDPStrategy's; None: as fits the place.
+        **options: Those of DDPStrategy.
     """
 
     strategy_name = "gan_ddp"
+
+    def __init__(self, *, start_method: StartMethod | None = None, **options: Any) -> None:
+        forks = is_interactive() and "fork" in multiprocessing.get_all_start_methods()
+        super().__init__(start_method=start_method or ("fork" if forks else "popen"), **options)
 
     def configure_ddp(self) -> None:
         """Give all ranks the parameters and buffers of rank 0; wrap nothing."""
@@ -50,6 +65,11 @@ class GANDDPStrategy(DDPStrategy):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         average([p.grad for p in parameters if p.grad is not None])
         return super().optimizer_step(optimizer, closure, model, **kwargs)
+
+
+def is_interactive() -> bool:
+    """Whether this is a notebook or a prompt, as Lightning asks when it starts processes."""
+    return hasattr(sys, "ps1") or bool(sys.flags.interactive)
 
 
 if "gan_ddp" not in StrategyRegistry:
