@@ -117,12 +117,8 @@ def _read(path: str) -> Any:
             inside = sorted(str(other) for other in file.glob("*.y*ml"))
             hint = f"; it holds {', '.join(inside[:3])}" if inside else ""
             raise InputError(f"--config: {path} is a folder, expected a YAML file{hint}")
-        found = (
-            [str(other) for other in file.parent.glob("*.y*ml")]
-            if os.path.isdir(file.parent)
-            else []
-        )
-        raise InputError(f"--config: no file at {path}{nearest(path, found)}")
+        beside = file.parent.glob("*.y*ml") if os.path.isdir(file.parent) else ()
+        raise InputError(f"--config: no file at {path}{nearest(path, map(str, beside))}")
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), Loader)
     except OSError as error:

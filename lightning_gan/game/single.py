@@ -17,7 +17,7 @@ from lightning_gan.types import Batch, rows
 REFUSED = "Expected more than 1 value per channel when training"  # as torch says it
 
 
-def sizes(n: int, count: int) -> list[int]:
+def piece_sizes(n: int, count: int) -> list[int]:
     """Return how many of n samples are in each of ``count`` nearly equal pieces."""
     size = -(-n // count)
     return [min(size, n - start) for start in range(0, n, size)]
@@ -37,7 +37,7 @@ def check_single(gan: GAN, batch: Batch, last: int) -> None:
         InputError: A network's batch norm needs two.
     """
     networks = (gan.generator, gan.discriminator)
-    if 1 not in sizes(last, gan.micro_batches) or not any(map(_norm_of, networks)):
+    if 1 not in piece_sizes(last, gan.micro_batches) or not any(map(_norm_of, networks)):
         return
     real, y = batch.real[:1], rows(batch.y, slice(0, 1))
     z = torch.zeros(1, gan.generator.latent_dim, device=real.device, dtype=real.dtype)

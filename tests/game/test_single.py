@@ -8,7 +8,7 @@ import toys
 from torch import nn
 
 from lightning_gan import Game, InputError
-from lightning_gan.game.single import sizes
+from lightning_gan.game.single import piece_sizes
 
 NEEDS = r"one sample, of which BatchNorm1d of the %s cannot take a mean and a variance: leave such"
 CUT = (
@@ -98,9 +98,9 @@ def test_a_piece_of_one(tmp_path):
     message = (CUT % (3, 2, 1)).replace("the batch", "the last batch of an epoch")
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, gan, steps=9, data=toys.loader(toys.images(11)))
-    assert sizes(3, 2) == [2, 1]
-    assert sizes(8, 8) == [1] * 8
-    assert sizes(7, 3) == [3, 3, 1]
+    assert piece_sizes(3, 2) == [2, 1]
+    assert piece_sizes(8, 8) == [1] * 8
+    assert piece_sizes(7, 3) == [3, 3, 1]
 
 
 def test_other_errors_pass_through(tmp_path):
