@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
+from rich.errors import LiveError
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column
 
@@ -152,10 +154,12 @@ class ProgressMeter:
         self._task = TaskID(0)
         self.due = self._began + FIRST_LINE_S
         if self._console.is_terminal and not self._console.is_dumb_terminal:
-            self.bar = _bar(self._console)
-            self._task = self.bar.add_task(what, total=total, completed=start, left="", more="")
-            self.bar.start()
-            self.due = self._began
+            bar = _bar(self._console)
+            self._task = bar.add_task(what, total=total, completed=start, left="", more="")
+            with suppress(LiveError):  # another bar is there: this one has lines
+                bar.start()
+                self.bar = bar
+                self.due = self._began
 
     def show(self, step: int, images: int, values: Mapping[str, Any]) -> None:
         """Show a state.

@@ -10,6 +10,7 @@ from pytorch_lightning import Callback, LightningDataModule, seed_everything
 from pytorch_lightning.loggers import Logger
 
 from lightning_gan.cli.resolve import FROM_DATA, PLAYERS
+from lightning_gan.cli.watching import shown
 from lightning_gan.cli.words import in_settings, short
 from lightning_gan.components.locating import load_class
 from lightning_gan.components.nodes import Node, build_node
@@ -46,7 +47,8 @@ def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
         InputError: It refuses its arguments.
     """
     seed(settings["seed_everything"], verbose=False)
-    data: LightningDataModule = build_node("data", settings["data"], in_words)
+    with shown():
+        data: LightningDataModule = build_node("data", settings["data"], in_words)
     return data
 
 

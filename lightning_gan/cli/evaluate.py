@@ -62,6 +62,7 @@ def _evaluate(words: Sequence[str]) -> None:
     from lightning_gan.callbacks.sink import shown_path
     from lightning_gan.cli.building import build_data
     from lightning_gan.cli.resolve import resolve
+    from lightning_gan.cli.watching import shown
     from lightning_gan.evaluation.evaluator import evaluate
     from lightning_gan.training.checkpoint import read_checkpoint
     from lightning_gan.training.module import GANModule
@@ -75,7 +76,8 @@ def _evaluate(words: Sequence[str]) -> None:
     data = build_data(settings)
     print(f"evaluating {shown_path(path)} on {device}", flush=True)
     wanted = {name: getattr(plan, name) for name in PLANNED}
-    card = evaluate(gan, data, **wanted)
+    with shown():
+        card = evaluate(gan, data, **wanted)
     about = {"path": str(shown_path(path)), "step": step, **card.checkpoint}
     card = dataclasses.replace(card, checkpoint=about)
     output = write_first_free(output.parent, numbered_names(output.name), card.text())

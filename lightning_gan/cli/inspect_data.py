@@ -25,9 +25,10 @@ def run(request: Request) -> int:
             f"{' '.join(words) or 'nothing'}: "
             "lightning-gan data inspect my_images"
         )
+    from lightning_gan.cli.watching import shown
     from lightning_gan.data.folder_page import folder_page
 
-    with quiet():
+    with quiet(), shown():
         page = folder_page(Path(words[1]).expanduser())
     print(page.text().encode("utf-8", "backslashreplace").decode())
     return 1 if page.broken else 0

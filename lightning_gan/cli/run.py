@@ -25,6 +25,7 @@ from lightning_gan.cli.building import build_data, fitted, in_words, seed
 from lightning_gan.cli.quiet import quiet
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.cli.short_names import CALLBACKS
+from lightning_gan.cli.watching import shown
 from lightning_gan.cli.words import explained_by, short
 from lightning_gan.cli.written import configuration_text
 from lightning_gan.components.nodes import build_arguments, build_node
@@ -105,7 +106,8 @@ def _attempt_in(
         launching.ended_together(trainer),
     ):
         try:
-            _start(command, cli, settings["ckpt_path"])
+            with shown():
+                _start(command, cli, settings["ckpt_path"])
         except NotFiniteError as error:
             failed = True
             if trainer.is_global_zero:

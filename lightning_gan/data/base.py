@@ -29,6 +29,7 @@ from lightning_gan.data.memory import (
 from lightning_gan.data.source_loader import ImageSource, SourceLoader
 from lightning_gan.data.window import EIGHT_BITS, PixelType, Window, looks_dark
 from lightning_gan.errors import InputError
+from lightning_gan.tracking import tracked
 from lightning_gan.types import SampleRange
 
 Split = Literal["train", "test"]
@@ -333,7 +334,8 @@ class ImageData(LightningDataModule, ABC):
             images[place] = source[index]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for _ in pool.map(fill, range(len(chosen)), chosen):
+            filled = pool.map(fill, range(len(chosen)), chosen)
+            for _ in tracked(filled, "reading images", len(chosen)):
                 pass  # the first error, in order, is raised here
         return images
 

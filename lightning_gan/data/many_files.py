@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lightning_gan.data.file_listing import FileTree
 from lightning_gan.metrics.cache import kept
+from lightning_gan.tracking import tracked
 
 MANY = 10_000  # files from which on results are kept: reading so many headers takes seconds
 _THREADS = 8  # hide how long a disk or network takes; the rest is Python's, one at a time
@@ -45,7 +46,9 @@ def in_threads(function: Callable[[str], T], names: Sequence[str]) -> list[T]:
         return [function(name) for name in names[first : first + _AT_ONCE]]
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [each for part in pool.map(some, range(0, len(names), _AT_ONCE)) for each in part]
+        starts = range(0, len(names), _AT_ONCE)
+        parts = tracked(pool.map(some, starts), "looking through files", len(starts))
+        return [each for part in parts for each in part]
 
 
 def outcome(function: Callable[[str], T], name: str) -> T | Exception:

@@ -33,6 +33,7 @@ from lightning_gan.game.ranks import rank, world_size
 from lightning_gan.metrics.cache import kept
 from lightning_gan.metrics.features import SYMMETRIC, Bounds, Features, extract
 from lightning_gan.metrics.row_statistics import let_last
+from lightning_gan.tracking import tracked
 from lightning_gan.types import map_tensors, range_bounds
 
 CHUNK = 500  # samples; each chunk has latents of its own, whoever draws it
@@ -171,7 +172,7 @@ class Evaluator:
             return samples
 
         with self._asked.held_by(gan, self._bounds):
-            fake = made_together(lambda: self._features(len(index), draw, bounds))
+            fake = made_together(lambda: self._features("sampling", len(index), draw, bounds))
         classes = self._asked.classes(torch.cat([index[c] for c in _share(len(index))]))
         inputs = Inputs(fake, classes, self._real, self._train)
         scores: dict[str, float] = {}
@@ -205,7 +206,7 @@ class Evaluator:
         """
 
         def make() -> Features:
-            return self._features(len(images), images.__getitem__)
+            return self._features("looking at real images", len(images), images.__getitem__)
 
         if not isinstance(self.plan.features, str):
             return made_together(make)
@@ -228,16 +229,18 @@ class Evaluator:
         return features
 
     def _features(
-        self, n: int, images: Callable[[slice], Tensor], bounds: Bounds = SYMMETRIC
+        self, what: str, n: int, images: Callable[[slice], Tensor], bounds: Bounds = SYMMETRIC
     ) -> Features:
         """Extract the features of this process's share of n images.
 
         Args:
+            what: What is done, for whoever watches.
             n: Number of images.
             images: Returns those of one chunk, shape (CHUNK or fewer, C, H, W).
             bounds: Range of float images.
         """
-        found = [extract(self.extractor, images(c), CHUNK, bounds) for c in _share(n)]
+        chunks = tracked(_share(n), what, len(_share(n)))
+        found = [extract(self.extractor, images(c), CHUNK, bounds) for c in chunks]
         # More processes than chunks: one without samples has none to add, but takes part.
         none = torch.empty(0, self.facts.feature_dim, device=self._device)
         features = torch.cat([none, *(chunk.features.to(none) for chunk in found)])

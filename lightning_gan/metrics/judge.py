@@ -19,6 +19,7 @@ from lightning_gan.files.fingerprint import fingerprint, fingerprint_of_weights
 from lightning_gan.metrics.cache import cache_folder, load_tensors, save_tensors
 from lightning_gan.metrics.features import extract
 from lightning_gan.metrics.judge_network import Judge
+from lightning_gan.tracking import tracked
 
 # Counts up with every change of network or training, so that no old judge is taken for a new one.
 _VERSION = 2
@@ -122,7 +123,8 @@ def _train(
             optimizer, _LEARNING_RATE, total_steps=steps, pct_start=0.2
         )
         began = time.monotonic()
-        for step, (x, y) in enumerate(islice(_endless(loader), steps)):
+        batches = tracked(islice(_endless(loader), steps), "training the judge", steps)
+        for step, (x, y) in enumerate(batches):
             if step == _TIMED_STEPS:
                 _announce(path, len(images), steps * (time.monotonic() - began) / step)
             loss = F.cross_entropy(judge.head(judge.body(_distort(x))), y)

@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 from lightning_gan.__main__ import main
+from lightning_gan.callbacks import run_bar
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.metrics import judge
 from lightning_gan.metrics.features import FeatureExtractor, Features
@@ -68,6 +69,14 @@ def run(command, trained, monkeypatch):
 
 
 # evaluate ---------------------------------------------------------------------------------------
+
+
+def test_it_says_how_far_it_is(run, monkeypatch):
+    monkeypatch.setattr(run_bar, "FIRST_LINE_S", 0.0)
+    monkeypatch.setattr(run_bar, "LINE_S", 0.0)
+    result = run(f"evaluate {LAST} n_fake=600 n_real=16 metrics=[fid]")
+    lines = [line.split(",")[0] for line in result.out.splitlines() if ": step" in line]
+    assert lines[-2:] == ["sampling: step 1 of 2", "sampling: step 2 of 2"]
 
 
 def test_a_card_beside_the_run(run):
