@@ -94,6 +94,7 @@ def _attempt_in(
     if restarts and command == "fit":
         _check_repeatable(trainer)
     make_folder(root)
+    _open_loggers(trainer)
     stop = GracefulStop()
     # After the others have seen the batch, before it is saved.
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
@@ -120,6 +121,23 @@ def _attempt_in(
         if isinstance(logger, WandbLogger):  # the next attempt would go on with the same run
             logger.experiment.finish()
     return launching.leave(trainer, UNHEALTHY), restarts
+
+
+def _open_loggers(trainer: Trainer) -> None:
+    """Let the user's loggers begin, which may ask for a key, before anything is trained.
+
+    Raises:
+        InputError: One cannot.
+    """
+    for logger in trainer.loggers:
+        if isinstance(logger, (CSVLogger, TensorBoardLogger)) or not launching.is_first_process():
+            continue
+        try:
+            _ = logger.experiment  # type: ignore[attr-defined]
+        except Exception as error:
+            raise InputError(
+                f"trainer.logger: {type(logger).__name__} does not start: {short(error)}"
+            ) from error
 
 
 def _check_repeatable(trainer: Trainer) -> None:

@@ -75,7 +75,7 @@ class NumberedFolders:
     A context manager: at its end the folders that nothing was written to are removed.
 
     Attributes:
-        made: Those that were made, with the folder around them where it was missing.
+        made: Those that were made, with the folders around them that were missing.
     """
 
     def __init__(self) -> None:
@@ -90,9 +90,9 @@ class NumberedFolders:
         Raises:
             OSError: It cannot be made.
         """
-        if not root.exists():
-            root.mkdir(parents=True, exist_ok=True)
-            self.made.append(root)
+        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+        root.mkdir(parents=True, exist_ok=True)
+        self.made += reversed(missing)
         found = (re.fullmatch(r"version_(\d+)", name) for name in os.listdir(root))
         number = max((int(match[1]) for match in found if match), default=-1) + 1
         while True:

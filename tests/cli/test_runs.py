@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.loggers.logger import DummyLogger
 
 from lightning_gan import GANModule, Generator, InputError
 from lightning_gan.cli import compose, launching, sweep
@@ -158,6 +159,22 @@ def test_a_logger_of_the_user_joins_ours(command, small, tmp_path):
     assert (tmp_path / "runs" / "version_0" / "config.yaml").is_file()
     assert (tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt").is_file()
     assert list((tmp_path / "elsewhere").rglob("events.out.tfevents*"))
+
+
+class Keyless(DummyLogger):
+    """A logger that asks for a key that is not there."""
+
+    @property
+    def experiment(self):
+        raise RuntimeError("No API key configured.")
+
+
+def test_a_logger_that_does_not_start_ends_in_a_sentence(command, small, tmp_path):
+    result = command(f"fit {small} trainer.logger={__name__}.Keyless")
+    assert result.code == 2
+    message = "trainer.logger: Keyless does not start: No API key configured."
+    assert result.err.splitlines()[-1] == f"error: {message}"
+    assert not (tmp_path / "runs").exists()
 
 
 def test_callbacks_of_the_user_join_ours(command, small):
