@@ -13,6 +13,8 @@ from lightning_gan.data import Digits, save_arrays
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 QUICK = ["trainer.max_steps=2", "trainer.enable_progress_bar=false", "data.batch_size=4"]
+# What costs most of two steps, and has tests of its own.
+PLAIN = ["samples=false", "curves=false", "health=false"]
 # Where a data set is not at hand, random images of its shape stand in for it.
 SHAPES = {"mnist": [1, 28, 28], "fashion_mnist": [1, 28, 28], "cifar10": [3, 32, 32]}
 
@@ -46,12 +48,13 @@ def test_every_group_is_tested_here():
 @pytest.mark.parametrize("name", files("experiment"))
 def test_experiments_train(tmp_path, name):
     data = data_of(name)
-    fit(tmp_path, f"experiment={name}", *(random_images(SHAPES[data]) if data in SHAPES else []))
+    images = random_images(SHAPES[data]) if data in SHAPES else []
+    fit(tmp_path, f"experiment={name}", *images, *PLAIN)
 
 
 @pytest.mark.parametrize("name", [n for n in files("experiment") if n.startswith("mnist_")])
 def test_experiments_on_mnist_train_on_the_embedded_digits(tmp_path, name):
-    fit(tmp_path, f"experiment={name}", "data=digits")
+    fit(tmp_path, f"experiment={name}", "data=digits", *PLAIN)
 
 
 @pytest.mark.parametrize("name", files("data"))
