@@ -80,7 +80,8 @@ def _attempt(settings: dict[str, Any], command: str) -> tuple[int, int]:
         launching.check_strategy(settings["trainer"].get("strategy"))
         launching.check_precision(settings["trainer"].get("precision"))
         launching.check_machines(settings["trainer"])
-    with NumberedFolders() as folders:
+    root = settings["trainer"]["default_root_dir"]
+    with ckpt_path.disk_explained(root), NumberedFolders() as folders:
         return _attempt_in(folders, settings, command)
 
 
@@ -103,7 +104,6 @@ def _attempt_in(
     failed = False
     with (
         explained(cli.owners),
-        ckpt_path.disk_explained(root),
         launching.ended_together(trainer),
     ):
         try:
@@ -296,6 +296,8 @@ def _loggers(trainer: Mapping[str, Any], folders: NumberedFolders) -> Any:
         try:
             number = folders.take(Path(root))
         except OSError as error:
+            if error.errno in ckpt_path.DISK:  # said with the way on
+                raise
             reason = error.strerror or error
             raise InputError(f"trainer.default_root_dir: got {root}; {reason}") from error
     csv = CSVLogger(root, name="", version=number)

@@ -53,16 +53,17 @@ def explained_by(error: InputError, owners: Mapping[str, object]) -> InputError:
     Args:
         error: What was raised, with its traceback.
         owners: Objects by their keys; who raised it is the innermost of them on the way there, or
-            what acts for one of them (``acts_for``).
+            what acts for one of them (``acts_for``), that has an argument it speaks of.
     """
     step, spoken = error.__traceback__, str(error)
-    key = ""
+    keys: list[str] = []
     while step is not None:
         actor = step.tb_frame.f_locals.get("self")
         actor = vars(actor).get("acts_for", actor) if hasattr(actor, "__dict__") else actor
-        key = next((k for k, owner in owners.items() if owner is actor), key)
+        keys += [k for k, owner in owners.items() if owner is actor and owner is not None]
         step = step.tb_next
-    if not key or owners[key] is None:
-        return error
-    said = in_settings(spoken, key, type(owners[key]))
-    return error if said == f"{key}: {spoken}" else InputError(said)
+    for key in reversed(keys):  # the innermost that has such an argument
+        said = in_settings(spoken, key, type(owners[key]))
+        if said != f"{key}: {spoken}":
+            return InputError(said)
+    return error

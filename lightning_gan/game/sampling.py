@@ -86,7 +86,9 @@ def draw_inputs(
     generator: nn.Module, prior: Prior, conditions: Conditions, n: int, source: torch.Generator
 ) -> tuple[Tensor, Any]:
     """Draw n latents (n, Z) and n conditions, on the CPU; fewer are the beginning of more."""
-    of_conditions = randomness.seeded(int(torch.randint(2**62, (), generator=source)), CPU)
+    # Of their own, and without a draw: conditions do not depend on the number of latents.
+    ahead = torch.Generator().set_state(source.get_state())
+    of_conditions = randomness.seeded(int(torch.randint(2**62, (), generator=ahead)), CPU)
     size: int = generator.latent_dim  # type: ignore[assignment]
     # In whole blocks: what torch draws for 5 is not the beginning of what it draws for 16.
     blocks = range(0, max(n, 1), BATCH)
