@@ -20,6 +20,8 @@ from lightning_gan.components import registry
 from lightning_gan.metrics import judge
 from lightning_gan.metrics.features import FeatureExtractor, Features
 
+pytestmark = pytest.mark.xdist_group("docs")  # what is made for all is made once
+
 DOCS = pages.ROOT / "docs"
 # Read by tests of their own.
 ELSEWHERE = {

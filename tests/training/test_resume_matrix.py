@@ -12,6 +12,8 @@ import pytest
 import resume_matrix
 import torch
 
+pytestmark = pytest.mark.xdist_group("resume_matrix")  # what is made for all is made once
+
 ROWS = range(len(resume_matrix.ROWS))
 
 
