@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class Forgiving:
-    """Standard output or error that ends no run: what a full disk does not take is left out.
+    """Standard output or error that ends no run: what nobody takes any longer is left out.
 
     Args:
         stream: The stream.
@@ -69,8 +69,6 @@ class Forgiving:
         """Write what can be written."""
         try:
             self._stream.write(text)
-        except BrokenPipeError:
-            raise
         except OSError:
             self._to_nowhere()
         return len(text)
@@ -79,8 +77,6 @@ class Forgiving:
         """Write what can be written."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            raise
         except OSError:
             self._to_nowhere()
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
-from rich.errors import LiveError
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column
 
@@ -138,6 +136,8 @@ class ProgressMeter:
         done: Steps shown last.
     """
 
+    _open = False
+
     def __init__(
         self,
         what: str,
@@ -153,13 +153,13 @@ class ProgressMeter:
         self.bar: Progress | None = None
         self._task = TaskID(0)
         self.due = self._began + FIRST_LINE_S
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
-            bar = _bar(self._console)
-            self._task = bar.add_task(what, total=total, completed=start, left="", more="")
-            with suppress(LiveError):  # another bar is there: this one has lines
-                bar.start()
-                self.bar = bar
-                self.due = self._began
+        terminal = self._console.is_terminal and not self._console.is_dumb_terminal
+        if terminal and not ProgressMeter._open:  # beside another bar this one has lines
+            self.bar = _bar(self._console)
+            self._task = self.bar.add_task(what, total=total, completed=start, left="", more="")
+            self.bar.start()
+            self.due = self._began
+            ProgressMeter._open = True
 
     def show(self, step: int, images: int, values: Mapping[str, Any]) -> None:
         """Show a state.
@@ -194,8 +194,11 @@ class ProgressMeter:
     def close(self) -> None:
         """Leave the last state standing."""
         if self.bar is not None:
+            self.bar.update(self._task, completed=self.done)
+            self.bar.refresh()
             self.bar.stop()
             self.bar = None
+            ProgressMeter._open = False
 
 
 class _Steps(TextColumn):

@@ -54,7 +54,7 @@ EMPTY = (
     "{0}= has no value, as if a variable were not set; write {0}=null for none, or {0}=\"''\" for "
     "an empty text"
 )
-PLAIN_TEXT = r"[^\[{'\"\n$][^'\n$]*"  # what is no list, no dict, no interpolation and not quoted
+PLAIN_TEXT = r"[^\[{'\"\n$,][^'\n$,]*"  # what is no list, no dict, no interpolation and not quoted
 SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
 
 

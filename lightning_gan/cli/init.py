@@ -160,7 +160,7 @@ def _given(words: Sequence[str]) -> dict[str, str]:
 
 def _ask(key: str) -> str:
     question, default = QUESTIONS[key]
-    if not sys.stdin.isatty():  # nobody to ask
+    if sys.stdin is None or not sys.stdin.isatty():  # nobody to ask
         print(f"{key}={default}")
         return default
     try:
@@ -192,7 +192,7 @@ def _data(data: str, side: int) -> str:
 
 def _limits(time: str) -> tuple[int, str]:
     """Return ``max_steps`` and ``max_time``."""
-    if re.fullmatch(r"[\d_]+", time) and int(time) > 0:
+    if re.fullmatch(r"[0-9]+(_[0-9]+)*", time) and int(time) > 0:
         return int(time), "null"
     if re.fullmatch(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?", time):
         return -1, time
@@ -202,6 +202,6 @@ def _limits(time: str) -> tuple[int, str]:
 def _machine(machine: str) -> tuple[str, int]:
     if machine in ("auto", "cpu", "gpu"):
         return machine, 1
-    if machine.isdigit() and int(machine) > 0:
+    if machine.isdecimal() and int(machine) > 0:
         return "gpu", int(machine)
     raise InputError(f"machine: got {machine!r}; expected auto, cpu, gpu or a number of GPUs")

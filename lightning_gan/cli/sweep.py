@@ -98,7 +98,12 @@ def expand(words: Sequence[str]) -> Iterator[dict[str, str]]:
         for text in texts:
             compose.check_override(compose.parse(text))
         alternatives.append(texts)
-    keys = [override.get_key_element() for override in overrides]
+    keys = [
+        f"{number} {override.key_or_group}"  # each item that is appended or taken out by itself
+        if override.key_or_group.endswith(("+", "-"))
+        else override.get_key_element()
+        for number, override in enumerate(overrides)
+    ]
     for combination in itertools.product(*alternatives):
         job = dict(zip(keys, combination, strict=True))
         if FOLDER_KEY in job:

@@ -128,7 +128,8 @@ class Checker:
                 )
         for name, argument in known.items():
             key = f"{path}.{name}"
-            if argument.required and given.get(name) is None and key not in self.later:
+            null = type(None) in members(argument.hint) and name in given
+            if argument.required and given.get(name) is None and not null and key not in self.later:
                 bases = tuple(base for base, _ in _classes(argument.hint))
                 wanted = choices_for(bases) if bases else describe_hint(argument.hint)
                 raise InputError(f"{key} is missing; expected {wanted}")

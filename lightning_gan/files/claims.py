@@ -69,6 +69,23 @@ def numbered_names(name: str) -> Iterator[str]:
     yield from (f"{stem}-{number}{suffix}" for number in range(1, 10**6))
 
 
+def _names(root: Path) -> list[str]:
+    try:
+        return os.listdir(root)
+    except FileNotFoundError:  # removed since
+        return []
+
+
+def _make(root: Path) -> None:
+    """Make a folder that others may make and remove at the same moment."""
+    while not root.is_dir():
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError):
+            if root.exists() and not root.is_dir():
+                raise
+
+
 class NumberedFolders:
     """Folders ``version_0``, ``version_1``, ..., each taken by making it.
 
@@ -91,9 +108,9 @@ class NumberedFolders:
             OSError: It cannot be made.
         """
         missing = [folder for folder in (root, *root.parents) if not folder.exists()]
-        root.mkdir(parents=True, exist_ok=True)
+        _make(root)
         self.made += reversed(missing)
-        found = (re.fullmatch(r"version_(\d+)", name) for name in os.listdir(root))
+        found = (re.fullmatch(r"version_(\d+)", name) for name in _names(root))
         number = max((int(match[1]) for match in found if match), default=-1) + 1
         while True:
             folder = root / f"version_{number}"
@@ -101,6 +118,9 @@ class NumberedFolders:
                 folder.mkdir()
             except FileExistsError:
                 number += 1
+                continue
+            except FileNotFoundError:  # somebody else has removed the folder around it
+                _make(root)
                 continue
             self.made.append(folder)
             return number

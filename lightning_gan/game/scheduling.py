@@ -62,7 +62,7 @@ def _is_whole(owner: Any, name: str) -> bool:
     """Whether a number is whole whatever it is set to; 1 for a float in between is a float."""
     cls: type = type(owner)
     known = arguments_of(cls).get(name)
-    if known is None:  # nothing says what it is but its value
+    if known is None or known.hint is Any:  # nothing says what it is but its value
         return isinstance(getattr(owner, name), int)
     return int in members(known.hint) and float not in members(known.hint)
 

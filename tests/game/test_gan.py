@@ -550,5 +550,5 @@ def test_schedules_keep_floats_and_whole_numbers_as_they_are_declared():
     gan.progress = dataclasses.replace(gan.progress, images=25)
     gan.follow_schedules()
     term = gan.regularizers["term"]
-    assert [getattr(term, name) for name in names] == [0.75, 1, 0.75, 1]
+    assert [getattr(term, name) for name in names] == [0.75, 1, 1, 1]
     assert type(term.rounds) is int
