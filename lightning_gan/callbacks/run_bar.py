@@ -134,9 +134,10 @@ class ProgressMeter:
         bar: On a terminal.
         due: When to show it next, by ``time.perf_counter``.
         done: Steps shown last.
+        is_drawing: Whether one of them has a bar on the terminal now.
     """
 
-    _open = False
+    is_drawing = False
 
     def __init__(
         self,
@@ -154,12 +155,12 @@ class ProgressMeter:
         self._task = TaskID(0)
         self.due = self._began + FIRST_LINE_S
         terminal = self._console.is_terminal and not self._console.is_dumb_terminal
-        if terminal and not ProgressMeter._open:  # beside another bar this one has lines
+        if terminal and not ProgressMeter.is_drawing:  # beside another bar this one has lines
             self.bar = _bar(self._console)
             self._task = self.bar.add_task(what, total=total, completed=start, left="", more="")
             self.bar.start()
             self.due = self._began
-            ProgressMeter._open = True
+            ProgressMeter.is_drawing = True
 
     def show(self, step: int, images: int, values: Mapping[str, Any]) -> None:
         """Show a state.
@@ -198,7 +199,7 @@ class ProgressMeter:
             self.bar.refresh()
             self.bar.stop()
             self.bar = None
-            ProgressMeter._open = False
+            ProgressMeter.is_drawing = False
 
 
 class _Steps(TextColumn):
