@@ -13,12 +13,12 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from pixel_judge import Pixels
 
 from lightning_gan.__main__ import main
 from lightning_gan.callbacks.health.rules import RULES
 from lightning_gan.components import registry
 from lightning_gan.metrics import judge
-from lightning_gan.metrics.features import FeatureExtractor, Features
 
 pytestmark = pytest.mark.xdist_group("docs")  # what is made for all is made once
 
@@ -29,24 +29,6 @@ ELSEWHERE = {
     "components.md": "tests/test_docs_components.py",
 }
 PAGES = [path for path in pages.pages() if path.parent != DOCS or path.name not in ELSEWHERE]
-
-
-class Pixels(FeatureExtractor):
-    """A judge that needs no training: the brightest of the first pixels is the class."""
-
-    name = "judge"
-    feature_dim = 64
-
-    def __init__(self, num_classes):
-        super().__init__()
-        self.num_classes = num_classes
-        self.threads = torch.get_num_threads()
-
-    def forward(self, images):
-        return Features(images.flatten(1)[:, :64], images.flatten(1)[:, : self.num_classes])
-
-    def protocol(self):
-        return {**super().protocol(), "test_accuracy": 0.5}
 
 
 def write_idx(path, array):

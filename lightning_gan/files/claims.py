@@ -11,6 +11,8 @@ from types import TracebackType
 
 from lightning_gan.files.whole import unfinished_name
 
+TRIES = 100  # others come and go in microseconds
+
 
 def write_new(path: Path, content: str) -> None:
     """Write a file as a whole where none is.
@@ -77,13 +79,16 @@ def _names(root: Path) -> list[str]:
 
 
 def _make(root: Path) -> None:
-    """Make a folder that others may make and remove at the same moment."""
-    while not root.is_dir():
-        try:
+    """Make a folder that others may make and remove at the same moment.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    for _ in range(TRIES):
+        with suppress(FileExistsError, FileNotFoundError):
             root.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, FileNotFoundError):
-            if root.exists() and not root.is_dir():
-                raise
+            return
+    root.mkdir(parents=True, exist_ok=True)
 
 
 class NumberedFolders:

@@ -106,3 +106,16 @@ def test_nothing_on_other_processes_and_after_an_error(tmp_path, monkeypatch, ca
     bar._begin("training", 3)
     bar.on_exception(trainer, toys.gan(), RuntimeError())
     assert bar._meter is None
+
+
+def test_one_bar_at_a_time():
+    outer = run_bar.ProgressMeter("training", 5, 0, 0, console(True))
+    inner = run_bar.ProgressMeter("drawing", 5, 0, 0, console(True))
+    assert outer.bar is not None
+    assert inner.bar is None
+    inner.close()
+    outer.close()
+    later = run_bar.ProgressMeter("drawing", 5, 0, 0, screen := console(True))
+    later.done = 5
+    later.close()
+    assert "5/5" in shown(screen)[-1]

@@ -16,7 +16,7 @@ from torch import nn
 
 from lightning_gan import Discriminator, InputError
 from lightning_gan.cli import compose, trees
-from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.resolve import CHECK, resolve
 from lightning_gan.cli.short_names import normalise
 from lightning_gan.cli.written import configuration_text
 from lightning_gan.components.nodes import build_node
@@ -154,3 +154,16 @@ def test_classes_of_lightning_go_by_their_names_and_come_back_from_the_file(word
     text = configuration_text(resolved)
     assert configuration_text(again(text)) == text
     assert "SUPPRESS" not in text
+
+
+class Nullable(Callback):
+    def __init__(self, most: int | None): ...
+
+
+def test_null_is_given_where_a_type_allows_it():
+    path = f"{__name__}.Nullable"
+    assert CHECK.node("x", {"class_path": path, "most": None}, Callback)["init_args"] == {
+        "most": None
+    }
+    with pytest.raises(InputError, match="x.most is missing; expected int or null"):
+        CHECK.node("x", path, Callback)

@@ -9,37 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from PIL import Image
+from pixel_judge import Pixels
 
 from lightning_gan.__main__ import main
 from lightning_gan.callbacks import run_bar
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.metrics import judge
-from lightning_gan.metrics.features import FeatureExtractor, Features
 
 LAST = Path("runs/version_0/checkpoints/last.ckpt")
 CARDS = Path("runs/version_0/scorecards")
 FEW = "n_fake=24 n_real=16 kid_subsets=2 score_splits=2"
-
-
-class Pixels(FeatureExtractor):
-    """A judge that needs no training: the brightest of the first pixels is the class."""
-
-    name = "judge"
-    feature_dim = 64
-
-    def __init__(self, num_classes):
-        super().__init__()
-        self.num_classes = num_classes
-        self.threads = torch.get_num_threads()
-
-    def forward(self, images):
-        return Features(images.flatten(1), images.flatten(1)[:, : self.num_classes])
-
-    def protocol(self):
-        return {**super().protocol(), "test_accuracy": 0.5}
 
 
 EVIL = """

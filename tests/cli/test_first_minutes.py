@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from lightning_gan.cli import init, options
+from lightning_gan.cli.arguments import COMMANDS
 from lightning_gan.cli.resolve import resolve
 
 
@@ -18,7 +19,9 @@ def test_the_bare_command_says_what_there_is_to_do(command):
     assert len(result.out.splitlines()) <= 10
     assert all(len(line) <= 96 for line in result.out.splitlines())
     for line in result.out.splitlines()[2:]:  # each is a command that exists
-        assert line.split()[0] == "lightning-gan"
+        name, word, *_ = line.split()
+        assert name == "lightning-gan"
+        assert word in (*COMMANDS, "--help")
 
 
 def settings(folder, *words):

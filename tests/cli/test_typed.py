@@ -245,3 +245,24 @@ def test_a_terminal_without_our_letters(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.startswith(rb"error: '\xfcber' is not a setting")
+
+
+def test_a_sweep_keeps_every_item_that_is_appended(command, small):
+    names = ["LearningRateMonitor", "TQDMProgressBar"]
+    words = " ".join(f"trainer.callbacks+={name}" for name in names)
+    result = command(f"fit -m {small} {words} loss=minimax,wasserstein --print_config")
+    for made in yaml.load_all(result.out, options.Loader):
+        assert callbacks(made) == names
+
+
+@pytest.mark.parametrize("text", ["müll,haus", "photos (1),photos (2)", "a=b,c"])
+def test_several_values_are_never_one_text(text):
+    with pytest.raises(InputError, match="is not understood; expected key=value; quote a value"):
+        compose.parse(f"data.root={text}")
+
+
+@pytest.mark.parametrize("where", ["| head -1", "| true"])
+def test_a_reader_that_leaves_ends_no_command(where):
+    line = f"set -o pipefail; {sys.executable} -m lightning_gan --help {where}"
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -72,3 +72,26 @@ def test_names_that_end(tmp_path):
         write_first_free(tmp_path, ["a"], "")
     with pytest.raises(FileExistsError, match="no name is left"):
         make_first_free(tmp_path, ["a"])
+
+
+def test_neighbors_that_leave_take_nothing_along(tmp_path):
+    def claim(number):
+        root = tmp_path / f"runs{number // 8}"
+        with NumberedFolders() as folders:
+            taken = root / f"version_{folders.take(root)}"
+            if number % 2:
+                (taken / "metrics.csv").touch()
+                return taken
+        return None
+
+    kept = [taken for _ in range(20) for taken in at_once(claim) if taken is not None]
+    assert len(set(kept)) == len(kept) == 20 * len(MANY) / 2
+    assert all((taken / "metrics.csv").is_file() for taken in kept)
+
+
+@pytest.mark.parametrize("kind", ["file", "link to nothing"])
+def test_what_is_no_folder_is_said_at_once(kind, tmp_path):
+    root = tmp_path / "runs"
+    root.touch() if kind == "file" else root.symlink_to("nowhere")
+    with NumberedFolders() as folders, pytest.raises(OSError, match="runs"):
+        folders.take(root)
