@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lightning_gan.files import claims
 from lightning_gan.files.claims import (
     NumberedFolders,
     make_first_free,
@@ -95,3 +96,17 @@ def test_what_is_no_folder_is_said_at_once(kind, tmp_path):
     root.touch() if kind == "file" else root.symlink_to("nowhere")
     with NumberedFolders() as folders, pytest.raises(OSError, match="runs"):
         folders.take(root)
+
+
+def test_a_folder_around_that_goes_in_between_is_made_again(tmp_path, monkeypatch):
+    root, look = tmp_path / "runs", claims._names
+
+    def gone_after_a_look(folder):
+        found = look(folder)
+        folder.rmdir()
+        return found
+
+    monkeypatch.setattr(claims, "_names", gone_after_a_look)
+    with NumberedFolders() as folders:
+        assert folders.take(root) == 0
+        assert (root / "version_0").is_dir()
