@@ -20,8 +20,6 @@ from lightning_gan.callbacks.health.rules import RULES
 from lightning_gan.components import registry
 from lightning_gan.metrics import judge
 
-pytestmark = pytest.mark.xdist_group("docs")  # what is made for all is made once
-
 DOCS = pages.ROOT / "docs"
 # Read by tests of their own.
 ELSEWHERE = {

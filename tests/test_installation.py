@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("installation")  # what is made for all is made once
-
 ROOT = Path(__file__).parents[1]
 
 

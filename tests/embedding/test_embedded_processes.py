@@ -10,8 +10,6 @@ import process_job
 import pytest
 import torch
 
-pytestmark = pytest.mark.xdist_group("embedded_processes")  # what is made for all is made once
-
 JOB = Path(__file__).with_name("process_job.py")
 
 

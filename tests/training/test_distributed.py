@@ -12,8 +12,6 @@ import ddp_matrix
 import pytest
 import torch
 
-pytestmark = pytest.mark.xdist_group("distributed")  # what is made for all is made once
-
 
 def launch(job, *words):
     """Run a job in two processes."""

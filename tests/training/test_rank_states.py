@@ -7,8 +7,6 @@ import torch
 from ddp_rank_states import STRATEGIES
 from test_distributed import launch
 
-pytestmark = pytest.mark.xdist_group("rank_states")  # what is made for all is made once
-
 OWN = ("loss.pool", "loss.shown", "regularizers.distance.mean", "below")
 
 

@@ -12,8 +12,6 @@ import pytest
 import resume_matrix
 import torch
 
-pytestmark = pytest.mark.xdist_group("resume_matrix")  # what is made for all is made once
-
 ROWS = range(len(resume_matrix.ROWS))
 
 
