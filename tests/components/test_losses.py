@@ -7,6 +7,7 @@ import torch
 from lightning_gan.errors import InputError
 from lightning_gan.losses.minimax import MinimaxLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.losses.relativistic_paired import RelativisticPairedLoss
 
 REAL = np.array([-100.0, -3.0, -0.5, 0.0, 0.25, 2.0, 100.0])
 FAKE = np.array([100.0, 1.5, -0.75, 0.0, 3.0, -2.0, -100.0])
@@ -46,6 +47,14 @@ def test_non_saturating_at_zero_logits_is_two_logarithms_of_two():
     torch.testing.assert_close(
         NonSaturatingLoss().discriminator(zeros, zeros), torch.full((3,), 2 * np.log(2.0)).float()
     )
+
+
+def test_relativistic_paired():
+    loss, real, fake = RelativisticPairedLoss(), torch.tensor(REAL), torch.tensor(FAKE)
+    assert_equals(loss.discriminator(real, fake), minus_log_sigmoid(REAL - FAKE))
+    assert_equals(loss.generator(fake, real), minus_log_sigmoid(FAKE - REAL))
+    with pytest.raises(InputError, match="needs real_logits in the generator's half too"):
+        loss.generator(fake)
 
 
 def test_the_losses_differ_in_the_gradient_of_a_rejected_fake():
