@@ -27,7 +27,7 @@ def watched_by(watcher: Watcher) -> Iterator[None]:
 
 
 def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """Yield items, and tell whoever watches after each of them.
+    """Yield items, and tell whoever watches after each of them; what is done inside is not told.
 
     Args:
         items: The pieces of the work.
@@ -42,9 +42,18 @@ def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
         3
     """
     watcher = _WATCHER.get()
-    if watcher is None:
+    if watcher in (None, _nobody):
         yield from items
         return
-    for done, item in enumerate(items, 1):
-        yield item
-        watcher(what, done, total)
+    _WATCHER.set(_nobody)
+    try:
+        for done, item in enumerate(items, 1):
+            yield item
+            watcher(what, done, total)
+    finally:
+        if _WATCHER.get() is _nobody:  # not where the watching ended before the work did
+            _WATCHER.set(watcher)
+
+
+def _nobody(what: str, done: int, total: int) -> None:
+    """Watch what is done inside other work that is watched."""

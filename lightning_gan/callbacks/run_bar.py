@@ -76,6 +76,15 @@ class RunBar(ProgressBar):
         if trainer.state.fn == "validate":
             self._begin("validating", _total(trainer.num_val_batches))
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """End the bar, before the table of results."""
+        if trainer.state.fn == "validate":
+            self._end()
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """End the bar, before the table of results."""
+        self._end()
+
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the bar."""
         self._begin("testing", _total(trainer.num_test_batches))

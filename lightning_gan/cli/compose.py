@@ -54,7 +54,8 @@ EMPTY = (
     "{0}= has no value, as if a variable were not set; write {0}=null for none, or {0}=\"''\" for "
     "an empty text"
 )
-PLAIN_TEXT = r"[^\[{'\"\n$,][^'\n$,]*"  # what is no list, no dict, no interpolation and not quoted
+SHOWN = r"[^'\"\\$`!]{1,60}"  # text that an error repeats in quotes of the shell and of Hydra
+PLAIN_TEXT = r"[^\[{'\"\n$,][^\n$,]*"  # what is no list, no dict, no interpolation and not quoted
 SPECIAL = r"[^\[\]{}'\"(),$]*"  # what Hydra reads as plain text, once quoted
 
 
@@ -133,7 +134,7 @@ def parse(text: str) -> Override:
     key, equals, value = text.partition("=")
     if equals and key.endswith(("+", "-")):  # += and -= for one item of a list
         override = parse(f"{key[:-1]}={value}")
-        override.key_or_group, override.input_line = key, text
+        override.key_or_group, override.input_line = key.lstrip("+"), text
         return override
     if equals and not value.strip() and not key.startswith("~"):
         raise InputError(EMPTY.format(key))
@@ -144,8 +145,9 @@ def parse(text: str) -> Override:
     except (HydraException, ValueError, RecursionError) as error:  # numbers or brackets without end
         if equals and re.fullmatch(PLAIN_TEXT, value):
             with suppress(HydraException, ValueError, RecursionError):
-                return _parsed(f"{key}='{value}'")
-        hint = f"; quote a value with special characters: \"{key}='...'\"" if equals else ""
+                return _parsed(f"{key}={in_quotes(value)}")
+        text_of = f"'{value}'" if re.fullmatch(SHOWN, value) else "'...'"
+        hint = f'; quote a value with special characters: "{key}={text_of}"' if equals else ""
         raise InputError(f"{text!r} is not understood; expected key=value{hint}") from error
 
 
@@ -305,8 +307,23 @@ def _placed(group: str, name: str, content: Any) -> dict[str, Any]:
     return placed
 
 
+def in_quotes(text: str) -> str:
+    """Return text as Hydra takes it, whatever is in it.
+
+    Example:
+        >>> print(in_quotes("O'Brien"), in_quotes("[2020] photos"), in_quotes("plain"))
+        "O'Brien" '[2020] photos' 'plain'
+    """
+    quote = '"' if "'" in text and '"' not in text else "'"
+
+    def escaped(found: re.Match[str]) -> str:  # a backslash counts before a quote alone
+        return found[1] * 2 + (f"\\{quote}" if found[2] else "")
+
+    return quote + re.sub(rf"(\\*)({quote}|$)", escaped, text) + quote
+
+
 def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w.]+", name) else f"'{name}'"
+    return name if re.fullmatch(r"[\w.]+", name) else in_quotes(name)
 
 
 def _with_experiment(fresh: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
@@ -355,7 +372,7 @@ def apply(content: dict[str, Any], override: Override) -> dict[str, Any]:
 
 
 def resolve_references(content: dict[str, Any]) -> dict[str, Any]:
-    """Return settings (short form) with every ``${...}`` and every ``~/`` at a beginning resolved.
+    """Return settings (short form) with every ``${...}`` and every ``~`` at a beginning resolved.
 
     Raises:
         InputError: One leads nowhere.
@@ -375,12 +392,12 @@ def resolve_references(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _at_home(value: Any) -> Any:
-    """Return settings in which ``~/`` at the beginning of a text is the user's home folder."""
+    """Return settings in which ``~`` or ``~name`` before a slash is the home folder of a user."""
     if isinstance(value, dict):
         return {key: _at_home(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_at_home(item) for item in value]
-    home = isinstance(value, str) and value.startswith("~/")
+    home = isinstance(value, str) and re.match(r"~[\w.-]*(/|$)", value)
     return os.path.expanduser(value) if home else value
 
 

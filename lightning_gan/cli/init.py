@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ SETS = ("digits", "mnist", "fashion_mnist", "cifar10")
 WIDTHS = {8: 64, 28: 16, 32: 32, 64: 32}
 SIDES = {"digits": 8, "mnist": 28, "fashion_mnist": 28, "cifar10": 32}
 FOLDER_SIDE = 64
+LONGEST = 60  # characters of a folder that is named after the data
 TEMPLATE = """\
 # Written by lightning-gan init. To train:
 #   lightning-gan fit --config {out}
@@ -109,7 +111,7 @@ def run(request: Request) -> int:
     if out.exists():
         raise InputError(f"out: {out} exists already; choose another name, out=NAME.yaml")
     answers = {key: given.get(key) or _ask(key) for key in QUESTIONS}
-    text = configuration(out.name, **answers)
+    text = configuration(str(out), **answers)
     try:
         write_new(out, text)
     except FileExistsError as error:
@@ -140,7 +142,7 @@ def configuration(out: str, data: str, time: str, machine: str) -> str:
         max_steps=steps,
         max_time=duration,
         validate=500,
-        name=re.sub(r"\W+", "_", Path(data).stem) or "gan",
+        name=re.sub(r"\W+", "_", Path(data).stem)[:LONGEST] or "gan",
     )
 
 
@@ -177,7 +179,7 @@ def _data(data: str, side: int) -> str:
         cls = node["class_path"]
         rows = {"batch_size": 64} if data == "digits" else {"root": "data", "batch_size": 64}
     else:
-        if not Path(data).expanduser().exists():
+        if not Path(os.path.expanduser(data)).exists():
             raise InputError(
                 f"data: there is no folder or zip at {data}{nearest(data, SETS)}; expected one of "
                 f"{', '.join(SETS)}, or a folder or zip of images"
@@ -194,7 +196,7 @@ def _limits(time: str) -> tuple[int, str]:
     """Return ``max_steps`` and ``max_time``."""
     if re.fullmatch(r"[0-9]+(_[0-9]+)*", time) and int(time) > 0:
         return int(time), "null"
-    if re.fullmatch(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?", time):
+    if re.fullmatch(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?", time) and re.search("[1-9]", time):
         return -1, time
     raise InputError(f"time: got {time!r}; expected 30s, 10m, 2h, 1h30m, or a number of steps")
 

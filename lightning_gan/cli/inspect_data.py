@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from lightning_gan.cli.arguments import Request
@@ -29,6 +30,6 @@ def run(request: Request) -> int:
     from lightning_gan.data.folder_page import folder_page
 
     with quiet(), shown():
-        page = folder_page(Path(words[1]).expanduser())
+        page = folder_page(Path(os.path.expanduser(words[1])))
     print(page.text().encode("utf-8", "backslashreplace").decode())
     return 1 if page.broken else 0

@@ -81,6 +81,8 @@ def _set(base: dict[str, Any], name: str, text: str) -> dict[str, Any]:
     except Exception as error:  # what does not fit its tag fails in any way
         raise InputError(f"{path}: got {text!r}; {where(error)}") from error
     trees.check_size(value, path)
+    if text.strip() == "~":
+        value = "~"  # the home folder, and not YAML's second word for null
     if path == "data" and isinstance(value, str):
         value = compose.choice("data", value)
     if name.endswith("-"):

@@ -257,9 +257,13 @@ def check_root(root: Any) -> None:
     if "://" in root:
         return
     there = Path(root).absolute()
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir():
+    try:
+        while not there.exists():
+            there = there.parent
+        is_folder = there.is_dir()
+    except OSError as error:  # names that are too long, folders that may not be entered
+        raise InputError(f"trainer.default_root_dir: {short(error)}") from error
+    if not is_folder:
         raise InputError(f"trainer.default_root_dir: got {root}; {there} is a file, not a folder")
 
 

@@ -52,7 +52,7 @@ def run(request: Request) -> int:
     for number, job in enumerate(jobs):
         words = [text for key, text in job.items() if key != FOLDER_KEY]
         print(f"job {number + 1} of {len(jobs)}: {' '.join(words)}", flush=True)
-        words.append(f"{FOLDER_KEY}='{folder / str(number)}'")
+        words.append(f"{FOLDER_KEY}={compose.in_quotes(str(folder / str(number)))}")
         command = [sys.executable, "-m", "lightning_gan", request.command, *words]
         code, received = _run(command)
         if received is not None:

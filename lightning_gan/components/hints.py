@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import collections.abc
+import dataclasses
 import functools
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser, Namespace
 
-from lightning_gan.errors import InputError
+from lightning_gan.errors import InputError, nearest
 
 AS_WRITTEN = (bool, int, float, str, types.NoneType)
 
@@ -21,12 +22,15 @@ def parsed(hint: Any, value: Any) -> Any:
     Raises:
         InputError: "got ...; expected ...", without the key.
     """
-    if type(value) in AS_WRITTEN and type(value) in map(_as_class, members(hint)):
+    kinds = list(map(_as_class, members(hint)))
+    if type(value) in AS_WRITTEN and (type(value) in kinds or Any in kinds):
         return value
     try:
-        return _parser(hint).parse_object({"value": _long(value)}, defaults=False).value
+        return _parse(hint, value, defaults=False).value
     except Exception as error:
-        raise InputError(f"got {value!r}; expected {describe_hint(hint)}") from error
+        unknown = _unknown_field(kinds, value)
+        expected = f"got {value!r}; expected {describe_hint(hint)}"
+        raise InputError(unknown or expected) from error
 
 
 def built(hint: Any, value: Any) -> Any:
@@ -34,8 +38,83 @@ def built(hint: Any, value: Any) -> Any:
     found = parsed(hint, value)
     if not _is_described(found):
         return found
-    parser = _parser(hint)
-    return parser.instantiate_classes(parser.parse_object({"value": _long(value)})).value
+    return _parser(hint).instantiate_classes(_parse(hint, value)).value
+
+
+def whole(hint: Any, value: Any) -> Any:
+    """Return a value with whole numbers where whole numbers are asked for, as 1e4 is one.
+
+    Example:
+        >>> whole(list[int], [1e4, 0.5]), whole(float, 1e4), whole(int | float, 2.0)
+        ([10000, 0.5], 10000.0, 2.0)
+    """
+
+    def as_int(kinds: list[Any], item: Any) -> Any:
+        is_whole = type(item) is float and item.is_integer()
+        return int(item) if is_whole and int in kinds and not {float, Any} & {*kinds} else item
+
+    return _with_types(hint, value, as_int)
+
+
+def _parse(hint: Any, value: Any, **options: Any) -> Namespace:
+    """Parse a value; text stays text where any type will do, and a parser would read it."""
+    texts: dict[str, str] = {}
+
+    def hidden(kinds: list[Any], item: Any) -> Any:
+        if type(item) is not str or Any not in kinds:
+            return item
+        name = f"text-{len(texts)}"
+        texts[name] = item
+        return name
+
+    ready = _long(_with_types(hint, value, hidden))
+    found: Namespace = _parser(hint).parse_object({"value": ready}, **options)
+    if texts:
+        found.value = _shown(found.value, texts)
+    return found
+
+
+def _shown(value: Any, texts: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return texts.get(value, value)
+    if isinstance(value, dict):
+        return {key: _shown(item, texts) for key, item in value.items()}
+    if isinstance(value, Namespace):
+        return Namespace({key: _shown(item, texts) for key, item in vars(value).items()})
+    if isinstance(value, (list, tuple, set)):
+        return type(value)(_shown(item, texts) for item in value)
+    return value
+
+
+def _with_types(hint: Any, value: Any, change: Callable[[list[Any], Any], Any]) -> Any:
+    """Return a value, each plain item of which was changed by its types."""
+    kinds = list(members(hint))
+    for kind in kinds:
+        origin, inner = get_origin(kind), get_args(kind)
+        if not isinstance(origin, type) or not inner:
+            continue
+        if isinstance(value, dict) and issubclass(origin, collections.abc.Mapping):
+            return {key: _with_types(inner[1], item, change) for key, item in value.items()}
+        if isinstance(value, (list, tuple)) and issubclass(origin, collections.abc.Iterable):
+            each = inner if origin is tuple and Ellipsis not in inner else inner[:1] * len(value)
+            if len(each) == len(value):
+                return [_with_types(*pair, change) for pair in zip(each, value, strict=True)]
+    return change(kinds, value)
+
+
+def _unknown_field(kinds: list[Any], value: Any) -> str | None:
+    """Return a sentence about a name that is no field of the dataclass that is asked for."""
+    found = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if not found or not isinstance(value, dict) or "class_path" in value:
+        return None
+    names = [field.name for field in dataclasses.fields(found[0])]
+    for name in value:
+        if name not in names:
+            return (
+                f"{found[0].__name__} has no field {name!r}{nearest(str(name), names) or '.'} "
+                f"Its fields: {', '.join(names)}"
+            )
+    return None
 
 
 @functools.lru_cache(maxsize=512)

@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args, get_origin
 
-from lightning_gan.components.hints import built, describe_hint, members, parsed
+from lightning_gan.components.hints import built, describe_hint, members, parsed, whole
 from lightning_gan.components.locating import (
     FUNCTION,
     RESERVED,
@@ -106,6 +106,11 @@ class Checker:
             more = node["dict_kwargs"] = value["dict_kwargs"]
             if not isinstance(more, Mapping):
                 raise InputError(f"{path}.dict_kwargs: got {more!r}; expected key: value")
+            for key in arguments_of(cls, skip or 0).keys() & more.keys():
+                raise InputError(
+                    f"{path}.dict_kwargs.{key}: {cls.__name__} has a setting of this name; write "
+                    f"{path}.{key}"
+                )
         return node
 
     def arguments(
@@ -138,9 +143,7 @@ class Checker:
     def _value(self, path: str, value: Any, argument: Argument) -> Any:
         if argument.name == "betas" and isinstance(value, list):
             value = [float(x) if isinstance(x, int) else x for x in value]  # Adam wants one type
-        kinds = list(members(argument.hint))
-        if type(value) is float and value.is_integer() and int in kinds and float not in kinds:
-            value = int(value)  # 1e4 for a whole number
+        value = whole(argument.hint, value)
         nested = self._nested(path, value, argument.hint)
         if nested is not None:
             return nested
@@ -159,6 +162,8 @@ class Checker:
         others = [m for m in members(hint) if m is not type(None) and not _classes(m)]
         text = isinstance(value, str) and any(m in others for m in (str, Any, None))
         plain = value is None or text
+        if isinstance(value, Mapping) and "class_path" not in value:
+            plain = plain or any(map(dataclasses.is_dataclass, others))
         if bases and not plain and (isinstance(value, (str, Mapping)) or not others):
             return self.node(path, value, *bases, skip=classes[0][1])
         for member in members(hint):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class ArrayImages(ImageData):
     ) -> None:
         super().__init__(**options)
         Holdout.check(holdout)
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         rows = image_rows(self.root)
         check_window(black, white, rows.pixel_type)
         asked = (black, white) != (None, None)
@@ -209,7 +210,7 @@ def save_arrays(data: ImageData, folder: str | Path, split: Split = "train") -> 
         InputError: The samples are not images, cannot be read, or the folder has such files already
             or cannot be written to.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     shape = data.sample_shape
     if len(shape) != 3:
         raise InputError(

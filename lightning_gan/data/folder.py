@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ class ImageFolder(ImageData):
                 "in_memory must be false or null with crop 'random', which cuts images anew in "
                 "every epoch, got true"
             )
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self._in_memory = False if self.crop == "random" else in_memory
         self._may_leave = self._in_memory is None
         self.num_workers = num_workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ class TorchvisionSet(ImageData):
 
     def __init__(self, root: str = "data", download: bool = True, **options: Any) -> None:
         super().__init__(**options)
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         self.download = download
 
     @abstractmethod

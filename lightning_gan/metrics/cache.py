@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     chosen = os.environ.get(_VARIABLE)
     try:
         if chosen:
-            return Path(chosen).expanduser()
+            return Path(os.path.expanduser(chosen))
         return _platform_folder() / "lightning_gan"
     except RuntimeError as error:
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class InceptionFeatures(FeatureExtractor):
             ) from error
         url = inception.URL_INCEPTION_V3
         kept = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
-        path = Path(weights).expanduser() if weights is not None else kept
+        path = Path(os.path.expanduser(weights)) if weights is not None else kept
         if weights is not None or kept.is_file():
             _check_weights(path, url)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import chain, islice, repeat
@@ -93,7 +94,7 @@ def judge_for(
         "batch_size": batch_size,
         "learning_rate": _LEARNING_RATE,
     }
-    folder = cache_folder() if cache_dir is None else Path(cache_dir).expanduser()
+    folder = cache_folder() if cache_dir is None else Path(os.path.expanduser(cache_dir))
     path = folder / f"judge-v{_VERSION}-{data[:16]}-{steps}-{seed}.safetensors"
     judge = _load(path, tuple(images.shape[1:]), num_classes, recipe)
     if judge is None:

@@ -59,6 +59,9 @@ class Taking(Callback):
         functions: list[Callable] | None = None,
         places: list[Path] | None = None,
         made: Callable[[int], Inner] | None = None,
+        anything: dict[str, Any] | None = None,
+        sizes: list[int] | None = None,
+        either: Inner | Opt | None = None,
         **more: int,
     ):
         given = dict(locals())
@@ -85,6 +88,14 @@ CASES = {
     "functions": ({"functions": ["torch.relu"]}, {"functions": [torch.relu]}),
     "paths": ({"places": ["a/b"]}, {"places": [Path("a/b")]}),
     "further": ({"dict_kwargs": {"x": 3}}, {"x": 3}),
+    "text of any type": ({"free": "1e5"}, {"free": "1e5"}),
+    "text among values of any type": (
+        {"anything": {"a": "null", "b": "[1,2]", "c": 3, "d": 1.5}},
+        {"anything": {"a": "null", "b": "[1,2]", "c": 3, "d": 1.5}},
+    ),
+    "whole numbers": ({"sizes": [1e4, 2]}, {"sizes": [10_000, 2]}),
+    "a class or a dataclass": ({"either": {"b": 5.0}}, {"either": Opt(1, 5.0)}),
+    "the class of them": ({"either": INNER}, {"either": Inner(4)}),
 }
 
 
@@ -120,6 +131,18 @@ def test_what_is_made_later_gets_its_first_argument_then():
 def test_further_arguments_have_names():
     with pytest.raises(InputError, match="callbacks.0.dict_kwargs: got 5; expected key: value"):
         settings({"dict_kwargs": 5})
+
+
+def test_further_arguments_are_none_that_are_known_and_would_not_be_checked():
+    with pytest.raises(
+        InputError, match="callbacks.0.dict_kwargs.sizes: .* write .*callbacks.0.sizes"
+    ):
+        settings({"sizes": [1], "dict_kwargs": {"sizes": ["x"]}})
+
+
+def test_an_unknown_field_is_named_beside_the_known_ones():
+    with pytest.raises(InputError, match=r"0\.opt: Opt has no field 'c'.* Its fields: a, b"):
+        settings({"opt": {"c": 3}})
 
 
 class Plain(Discriminator):

@@ -36,7 +36,7 @@ WRONG = {
     "--json, --check",
     # Groups and choices.
     "fit generator=dcgam": "generator: unknown generator 'dcgam', did you mean 'dcgan'? *",
-    "fit regularizers=[r1,r9]": "regularizers: unknown regularizer 'r9', did you mean 'r1'? *",
+    "fit regularizers=[r1,wgan_gpp]": "regularizers: unknown regularizer 'wgan_gpp', did you mean 'wgan_gp'? *",
     "fit experiment=mnist_dcgn": "experiment: unknown choice 'mnist_dcgn', did you mean "
     "'mnist_dcgan'? Available: *",
     "fit data=cifar": "data: unknown choice 'cifar', did you mean 'cifar10'? Available: *",
@@ -52,7 +52,7 @@ WRONG = {
     "fit -m loss=glob(q*)": "loss: no choice fits glob(q*)",
     # Hydra's grammar.
     "fit trainer.max_steps=[1": "'trainer.max_steps=[1' is not understood; expected key=value; "
-    "quote a value with special characters: \"trainer.max_steps='...'\"",
+    "quote a value with special characters: \"trainer.max_steps='[1'\"",
     "fit trainer.max_steps=1,2": "trainer.max_steps: got several values, '1,2'; add -m to run them "
     "one after the other, or write a list as [a,b]",
     "fit trainer.default_root_dir=${now:%Y}": "${now:...} is not supported: every process of a run "
@@ -101,6 +101,8 @@ WRONG = {
     "float",
     "fit trainer.precision=16-mixed": "trainer.precision=16-mixed needs one loss scale for each of "
     "two players, which Lightning cannot give; use trainer.precision=bf16-mixed",
+    f"fit trainer.default_root_dir={'a' * 300}": "trainer.default_root_dir: *File name too long*",
+    "fit data=folder data.root=~nobody_of_this_name/x": "data.root ~nobody_of_this_name/x does not*",
     "fit trainer.default_root_dir=5": "trainer.default_root_dir: got 5; expected str or Path*",
     "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str*",
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "

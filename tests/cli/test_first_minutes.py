@@ -98,6 +98,11 @@ def test_what_is_written_trains(command, tmp_path):
     [
         ("data=photo", "data: there is no folder or zip at photo; expected one of digits, mnist, "),
         ("data=mnits", "data: there is no folder or zip at mnits, did you mean 'mnist'?; expected"),
+        (
+            "data=~nobody_of_this_name/x",
+            "data: there is no folder or zip at ~nobody_of_this_name/x",
+        ),
+        ("time=0m", "time: got '0m'; expected 30s, 10m, 2h, 1h30m, or a number of steps"),
         ("time=3x", "time: got '3x'; expected 30s, 10m, 2h, 1h30m, or a number of steps"),
         ("machine=tpu", "machine: got 'tpu'; expected auto, cpu, gpu or a number of GPUs"),
         ("dta=mnist", "init: 'dta=mnist' is not understood, did you mean 'data'? It takes data="),

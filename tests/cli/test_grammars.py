@@ -39,6 +39,7 @@ def model(settings):
         ("model.generator_optimizer=SGD model.generator_optimizer.lr=1e-3",
          "--model.generator_optimizer=SGD --model.generator_optimizer.lr=1e-3"),
         ("trainer.callbacks=[EarlyStopping]", "--trainer.callbacks+=EarlyStopping"),
+        ("++trainer.callbacks+=EarlyStopping", "--trainer.callbacks+=EarlyStopping"),
         ("samples=false", "--samples=false"),
         ("data=mnist data.root=here", "--data=mnist --data.root=here"),
     ],

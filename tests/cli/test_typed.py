@@ -33,6 +33,11 @@ def as_options(*words):
     ("text", "folder"),
     [
         ("~/runs", os.path.expanduser("~/runs")),
+        ("~", os.path.expanduser("~")),
+        ("~root/runs", os.path.expanduser("~root/runs")),
+        ("~nobody_of_this_name/x", "~nobody_of_this_name/x"),
+        ("O'Brien", "O'Brien"),
+        ("it's 5 o'clock", "it's 5 o'clock"),
         ("${oc.env:LOGS}/x", "/logs/x"),
         ("my runs", "my runs"),
         ("übung (1) & 2", "übung (1) & 2"),

@@ -42,6 +42,26 @@ def test_one_work_after_another(capsys):
     assert counted(out, "reading") == ["1 of 2", "2 of 2"]
 
 
+def test_work_inside_work_is_not_told(capsys):
+    with shown():
+        for _ in tracked("ab", "spelling", 2):
+            list(tracked("xyz", "reading", 3))
+        list(tracked("z", "reading", 1))
+    out = capsys.readouterr().out
+    assert counted(out, "spelling") == ["1 of 2", "2 of 2"]
+    assert counted(out, "reading") == ["1 of 1"]
+
+
+def test_work_that_is_left_before_its_end():
+    seen = []
+    with watched_by(lambda *state: seen.append(state)):
+        left = tracked("abc", "spelling", 3)
+        next(left)
+    left.close()
+    list(tracked("ab", "reading", 2))
+    assert seen == []
+
+
 def test_work_that_fails(capsys):
     def broken():
         yield 1
