@@ -37,7 +37,7 @@ def slopes(output: DiscriminatorOutput, x: Tensor) -> Tensor:
     return norms
 
 
-def excess(slope: Tensor, center: float, one_sided: bool) -> Tensor:
+def slope_excess(slope: Tensor, center: float, one_sided: bool) -> Tensor:
     """Return how far slopes are from ``center``, or above it alone, shape (N,)."""
     return (slope - center).relu() if one_sided else slope - center
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lightning_gan.errors import InputError
-from lightning_gan.layers.input_gradients import excess, slopes
+from lightning_gan.layers.input_gradients import slope_excess, slopes
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import finite
@@ -53,4 +53,4 @@ class DRAGANRegularizer(Regularizer):
         shift = alpha * self.scale * real.std(correction=0) * torch.rand_like(real)
         around = (real + shift).requires_grad_()
         slope = slopes(step.discriminate(around, step.y), around)
-        return excess(slope, self.slope, one_sided=False).square()
+        return slope_excess(slope, self.slope, one_sided=False).square()

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor
 
 from lightning_gan.errors import InputError
-from lightning_gan.layers.input_gradients import excess, points_between, slopes, squared_slopes
+from lightning_gan.layers.input_gradients import (
+    points_between,
+    slope_excess,
+    slopes,
+    squared_slopes,
+)
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import DiscriminatorOutput, finite
@@ -88,7 +93,7 @@ class GradientPenaltyRegularizer(Regularizer):
         output, x = self._points(step)
         if self.center == 0 and self.power == 2:  # smooth where the gradient is zero
             return squared_slopes(output, x)
-        distance = excess(slopes(output, x), self.center, self.one_sided)
+        distance = slope_excess(slopes(output, x), self.center, self.one_sided)
         return distance.square() if self.power == 2 else distance.abs().pow(self.power)
 
     def _points(self, step: AdversarialStep) -> tuple[DiscriminatorOutput, Tensor]:

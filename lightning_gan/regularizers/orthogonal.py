@@ -8,13 +8,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvTransposeNd
 
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import Player, widened
 
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 FORMS = ("off_diagonal", "full")
 PLAYERS = ("generator", "discriminator", "both")
 
@@ -92,7 +92,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def _weights(self, network: nn.Module) -> Iterator[Tensor]:
         """Yield weights as matrices with a row for each output."""
-        layers = [layer for layer in network.modules() if isinstance(layer, _ConvTransposeNd)]
+        layers = [layer for layer in network.modules() if isinstance(layer, TRANSPOSED)]
         transposed = {id(parameter) for layer in layers for parameter in layer.parameters()}
         for name, parameter in network.named_parameters():
             if parameter.dim() < 2 or not parameter.requires_grad:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lightning_gan.layers.input_gradients import excess, points_between, slopes
+from lightning_gan.layers.input_gradients import points_between, slope_excess, slopes
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 
@@ -38,4 +38,4 @@ class WGANGPRegularizer(Regularizer):
         """Return the squared distance of each gradient norm from 1, shape (N,)."""
         between = points_between(step.real, step.fake)
         slope = slopes(step.discriminate(between, step.y), between)
-        return excess(slope, 1.0, self.one_sided).square()
+        return slope_excess(slope, 1.0, self.one_sided).square()
