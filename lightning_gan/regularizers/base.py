@@ -24,6 +24,10 @@ class Regularizer(Part):
     2020, appendix B: a term used every k-th update counts k-fold). At a weight of 0 the term is not
     computed.
 
+    A lazy term is added to the loss of the updates in which it is due, and makes no step of its
+    own. So Adam's rate and betas stay as they are. StyleGAN2 corrects them because it steps k + 1
+    times for k batches, once for the term alone: the rate by c = k / (k + 1), betas to the power c.
+
     Args:
         weight: Factor of the term; schedules reach it.
         interval: Use the term in every ``interval``-th update of its player, beginning with the

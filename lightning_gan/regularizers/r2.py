@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from lightning_gan.layers.input_gradients import squared_slopes
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 
@@ -28,7 +28,4 @@ class R2Regularizer(Regularizer):
 
     def discriminator(self, step: AdversarialStep) -> Tensor:
         """Return half the squared gradient norm of each fake, shape (N,)."""
-        total = step.fake_output.total()
-        (gradient,) = torch.autograd.grad(total, step.fake, create_graph=True)
-        penalty: Tensor = 0.5 * gradient.square().flatten(1).sum(1)
-        return penalty
+        return 0.5 * squared_slopes(step.fake_output, step.fake)

@@ -77,6 +77,15 @@ def test_a_critic_of_slope_one_costs_nothing():
     torch.testing.assert_close(found, torch.zeros(3))
 
 
+@pytest.mark.parametrize(("w", "found"), [((3.0, -4.0), 16.0), ((0.3, -0.4), 0.0)])
+def test_one_sided_it_leaves_flat_critics_alone(w, found):
+    critic, options = Linear(w), {"real": torch.randn(3, 2), "fake": torch.randn(3, 2)}
+    one_sided = WGANGPRegularizer(one_sided=True).discriminator(step(critic, **options))
+    torch.testing.assert_close(one_sided, torch.full((3,), found))
+    if found == 0:
+        torch.testing.assert_close(term(critic, **options), torch.full((3,), 0.25))
+
+
 def test_points_lie_between_each_real_sample_and_its_fake():
     critic, n = HalfSquare(), 1000
     real, fake = torch.randn(n, 2) + 5, torch.randn(n, 2) - 5

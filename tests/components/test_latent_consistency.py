@@ -1,0 +1,97 @@
+"""Consistency of latents against numbers by hand."""
+
+import pytest
+import torch
+import toys
+from critics import Heads, Linear, double, noise, update
+from torch import nn
+
+from lightning_gan import Game
+from lightning_gan.errors import InputError
+from lightning_gan.regularizers.latent_consistency import LatentConsistencyRegularizer
+from lightning_gan.types import Player
+
+
+class Doubling(nn.Module):
+    """G(z, y) = a z + y with a = 2; it keeps what it saw."""
+
+    latent_dim = 2
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(double(2.0))
+        self.seen = []
+
+    def forward(self, z, y=None):
+        self.seen.append(z)
+        return self.a * z + (0 if y is None else y)
+
+
+def played(player, critic, n=3, y=None, **arguments):
+    """A term of zCR, the generator, and how far the latents moved."""
+    generator, z = Doubling(), noise(n, 2)
+    regularizer = LatentConsistencyRegularizer(sigma=0.3, **arguments)
+    fake = generator(z, y)
+    step = update(regularizer, critic, fake.detach(), fake, fake_y=y, z=z, player=player)
+    step.generator = generator
+    found = regularizer.term(step)
+    return found, generator, generator.seen[-1] - z
+
+
+def test_the_critics_part_by_hand():
+    critic = Linear()
+    found, generator, moved = played(Player.DISCRIMINATOR, critic)
+    expected = (2 * moved @ double([3.0, -4.0])).square().mean()
+    torch.testing.assert_close(found, 5 * expected)
+    found.backward()
+    slope = 2 * (2 * moved @ double([3.0, -4.0]))[:, None] * 2 * moved
+    torch.testing.assert_close(critic.w.grad, 5 * slope.mean(0))
+    assert generator.a.grad is None
+    assert len(critic.seen) == 2
+
+
+def test_the_generators_part_by_hand():
+    critic = Linear()
+    found, generator, moved = played(Player.GENERATOR, critic)
+    torch.testing.assert_close(found, -0.5 * (2 * moved).square().mean(1))
+    found.mean().backward()
+    torch.testing.assert_close(generator.a.grad, -0.5 * 4 * moved.square().mean())
+    assert critic.seen == []
+
+
+def test_latents_move_by_sigma_and_conditions_stay():
+    y = torch.full((4000, 1), 5.0, dtype=torch.float64)
+    found, _, moved = played(Player.GENERATOR, Linear(), 4000, y)
+    assert abs(moved.mean()) < 5 * 0.3 / 8000**0.5
+    assert abs(moved.std() - 0.3) < 5 * 0.3 / 16000**0.5
+    torch.testing.assert_close(found, -0.5 * (2 * moved).square().mean(1))
+
+
+def test_heads_are_joined():
+    found, _, moved = played(Player.DISCRIMINATOR, Heads(), discriminator_weight=1.0)
+    rise = (2 * moved @ double([3.0, -4.0])).square().mean()
+    torch.testing.assert_close(found, rise * (1 + 9) / 2)
+
+
+def test_a_part_without_weight_is_not_computed():
+    for player in Player:
+        weight = {f"{player.value}_weight": 0.0}
+        found, generator, _ = played(player, Linear(), **weight)
+        assert found is None
+        assert len(generator.seen) == 1
+
+
+def test_both_parts_are_in_the_log():
+    game = Game(toys.gan(regularizers={"zcr": LatentConsistencyRegularizer()}), seed=0)
+    readings = game.play(toys.images(8))
+    assert readings.discriminator.terms["zcr/discriminator"] > 0
+    assert readings.generator.terms["zcr/generator"] < 0
+
+
+def test_wrong_arguments():
+    with pytest.raises(InputError, match="sigma must be positive, got 0.0"):
+        LatentConsistencyRegularizer(sigma=0.0)
+    generator = Doubling()
+    generator.latent_dim = 0
+    with pytest.raises(InputError, match="changes latents, and the generator's latent_dim is 0"):
+        LatentConsistencyRegularizer().bind(generator, Linear())
