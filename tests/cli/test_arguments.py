@@ -134,9 +134,7 @@ def test_further_arguments_have_names():
 
 
 def test_further_arguments_are_none_that_are_known_and_would_not_be_checked():
-    with pytest.raises(
-        InputError, match="callbacks.0.dict_kwargs.sizes: .* write .*callbacks.0.sizes"
-    ):
+    with pytest.raises(InputError, match=r"0.dict_kwargs.sizes: .* write .*callbacks.0.sizes"):
         settings({"sizes": [1], "dict_kwargs": {"sizes": ["x"]}})
 
 

@@ -36,7 +36,8 @@ WRONG = {
     "--json, --check",
     # Groups and choices.
     "fit generator=dcgam": "generator: unknown generator 'dcgam', did you mean 'dcgan'? *",
-    "fit regularizers=[r1,wgan_gpp]": "regularizers: unknown regularizer 'wgan_gpp', did you mean 'wgan_gp'? *",
+    "fit regularizers=[r1,wgan_gpp]": "regularizers: unknown regularizer 'wgan_gpp', did you mean "
+    "'wgan_gp'? *",
     "fit experiment=mnist_dcgn": "experiment: unknown choice 'mnist_dcgn', did you mean "
     "'mnist_dcgan'? Available: *",
     "fit data=cifar": "data: unknown choice 'cifar', did you mean 'cifar10'? Available: *",
@@ -102,7 +103,7 @@ WRONG = {
     "fit trainer.precision=16-mixed": "trainer.precision=16-mixed needs one loss scale for each of "
     "two players, which Lightning cannot give; use trainer.precision=bf16-mixed",
     f"fit trainer.default_root_dir={'a' * 300}": "trainer.default_root_dir: *File name too long*",
-    "fit data=folder data.root=~nobody_of_this_name/x": "data.root ~nobody_of_this_name/x does not*",
+    "fit data=folder data.root=~nobody_of_this_name/x": "data.root ~nobody_of_this_name/x *",
     "fit trainer.default_root_dir=5": "trainer.default_root_dir: got 5; expected str or Path*",
     "fit trainer.default_root_dir=[a]": "trainer.default_root_dir: got ['a']; expected str*",
     "fit trainer.default_root_dir=/dev/null": "trainer.default_root_dir: got /dev/null; "
