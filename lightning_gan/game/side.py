@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,7 +207,8 @@ class Side:
                     f"parameters (a number for each group), and {now} are trained now: freeze what "
                     "was frozen then, and nothing else"
                 )
-            self.optimizer.load_state_dict(optimizer)
+            # torch takes over tensors that fit: two optimizers would share moments and counts.
+            self.optimizer.load_state_dict(copy.deepcopy(optimizer))
         if self.scheduler is not None and scheduler is not None:
             self.scheduler.load_state_dict(scheduler)
         self.skipped.load_state_dict(state["skipped"])

@@ -288,3 +288,20 @@ def test_weights_that_come_from_a_file_are_left_out_and_compared():
     adversary().load_state_dict(state)
     with pytest.raises(InputError, match="regularizer/p .Perceptual. was saved with weights from"):
         adversary(seed=1).load_state_dict(state)
+
+
+def test_two_games_share_nothing_that_one_saved_and_the_other_loaded():
+    first, second = [
+        Game(GAN(*by_hand.networks(1, seed), loss=NonSaturatingLoss())) for seed in (0, 1)
+    ]
+    first.play(DATA[0][0])
+    second.load_state_dict(first.state_dict())
+    for one, other in zip(first.sides, second.sides, strict=True):
+        state = one.optimizer.state_dict()["state"]
+        before = {key: {k: v.clone() for k, v in entry.items()} for key, entry in state.items()}
+        assert before
+        for entry in other.optimizer.state_dict()["state"].values():
+            for value in entry.values():
+                value.add_(1)
+        for key, entry in one.optimizer.state_dict()["state"].items():
+            assert all(torch.equal(entry[k], v) for k, v in before[key].items())
