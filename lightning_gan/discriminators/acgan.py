@@ -84,7 +84,7 @@ class ACGANDiscriminator(Discriminator):
             further heads say.
         """
         features, maps = activations(self.layers, x, self.return_features)
-        said = self.others(features)
+        said = self.others(features) if len(self.others) else {}
         if self.class_head is not None:
             said["class_logits"] = self.class_head(features)
         class_logits = said.pop("class_logits", None)
