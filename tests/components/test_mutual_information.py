@@ -55,6 +55,7 @@ def test_codes_of_one_kind():
     assert only.generator(step(torch.randn(N, 4), latents([4], 0, 6))).keys() == {"discrete"}
 
 
+@pytest.mark.slow
 def test_q_recovers_a_code_that_chooses_the_mode():
     """Four modes, one code of four values: each value ends with a mode, and Q knows which."""
     torch.manual_seed(1)
