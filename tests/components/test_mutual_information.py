@@ -70,7 +70,7 @@ def test_q_recovers_a_code_that_chooses_the_mode():
         discriminator_optimizer=adam,
     )
     game = Game(gan)
-    for _ in range(500):
+    for _ in range(300):
         modes = torch.randint(4, (64,))
         readings = game.play(corners[modes] + 0.05 * torch.randn(64, 2))
     assert set(readings.generator.terms) == {"codes/generator/discrete"}
