@@ -18,6 +18,7 @@ from lightning_gan.types import (
     DiscriminatorOutput,
     GeneratorOutput,
     Player,
+    SampleRange,
     as_discriminator_output,
     as_generator_output,
     describe,
@@ -52,6 +53,7 @@ class AdversarialStep:
         full_precision: The players whose networks run without autocast in this update, because a
             term asks for it.
         head_weights: A factor for each head, or None.
+        sample_range: Where samples lie, as generator or data declare; None where neither does.
         reports: What was reported so far, by ``part/name``.
     """
 
@@ -74,8 +76,10 @@ class AdversarialStep:
         full_precision: frozenset[Player] = frozenset(),
         join: Join = "mean",
         head_weights: Sequence[float] | None = None,
+        sample_range: SampleRange = None,
     ) -> None:
         self.player = player
+        self.sample_range = sample_range
         self.differentiates = differentiates
         self.full_precision = full_precision
         output = as_generator_output(fake)
@@ -326,6 +330,7 @@ class AdversarialStep:
             full_precision=self.full_precision,
             join=self._join,
             head_weights=self.head_weights,
+            sample_range=self.sample_range,
         )
         if outputs:
             other._real_output, other._fake_output = self._real_output, part(self._fake_output)

@@ -17,6 +17,10 @@ from lightning_gan import (
     Game,
     GeneratorOutput,
     Regularizer,
+    create_discriminator,
+    create_generator,
+    create_prior,
+    create_regularizer,
     create_schedule,
 )
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
@@ -93,9 +97,32 @@ class L1(Regularizer):
         return (step.fake - step.real).abs()
 
 
+def model_of(word):
+    """The settings of the one YAML block that has a word."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.M | re.S)
+    (text,) = [block for block in blocks if word in block]
+    return yaml.safe_load(text)["model"]
+
+
+def test_codes_without_labels_in_yaml():
+    model, sizes = model_of("codes"), {"sample_shape": (1, 8, 8), "base_channels": 4}
+
+    def made(create, node, **more):
+        return create(node["class_path"], **{**node["init_args"], **more})
+
+    gan = toys.gan(
+        prior=made(create_prior, model["prior"]),
+        generator=made(create_generator, model["generator"], **sizes),
+        discriminator=made(create_discriminator, model["discriminator"], **sizes),
+        regularizers={"info": made(create_regularizer, model["regularizers"]["info"])},
+    )
+    readings = Game(gan).play(toys.images(4, (1, 8, 8)))
+    terms = {"info/generator/discrete", "info/generator/continuous"}
+    assert set(readings.generator.terms) == terms
+
+
 def test_three_phases_in_one_yaml():
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.M | re.S)
-    model = yaml.safe_load(text)["model"]
+    model = model_of("burn_in")
     schedules = {
         path: create_schedule(each["class_path"], **each["init_args"])
         for path, each in model.pop("schedules").items()

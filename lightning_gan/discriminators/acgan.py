@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
+from lightning_gan.layers.heads import LinearHeads, activations
 from lightning_gan.layers.initialization import initialize
 from lightning_gan.layers.quarter import quarter
 from lightning_gan.layers.same_padding import SameConv2d
@@ -30,6 +31,9 @@ class ACGANDiscriminator(Discriminator):
         num_classes: K; None for a discriminator without the class head.
         dropout: Probability of zeroing a value while training.
         slope: Slope of LeakyReLU for negative inputs.
+        heads: Further linear heads on the last features, name and width: {"twin_class_logits": 10}
+            for the regularizer ``twin_auxiliary_classifier``.
+        return_features: Whether the output holds the features of all layers, for terms of them.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``dropout`` lies outside [0, 1).
@@ -42,6 +46,8 @@ class ACGANDiscriminator(Discriminator):
         num_classes: int | None = None,
         dropout: float = 0.3,
         slope: float = 0.2,
+        heads: dict[str, int] | None = None,
+        return_features: bool = False,
     ) -> None:
         super().__init__()
         height, width = quarter(sample_shape, base_channels)
@@ -60,6 +66,10 @@ class ACGANDiscriminator(Discriminator):
         features = widths[-1] * height * width
         self.head = nn.Linear(features, 1)
         self.class_head = None if num_classes is None else nn.Linear(features, num_classes)
+        self.return_features = return_features
+        if num_classes is not None and "class_logits" in (heads or {}):
+            raise InputError("acgan has class_logits of its own with num_classes: leave one out")
+        self.others = LinearHeads(features, heads)
         initialize(self, "glorot_uniform")
 
     def forward(self, x: Tensor, y: Any = None) -> DiscriminatorOutput:
@@ -70,8 +80,12 @@ class ACGANDiscriminator(Discriminator):
             y: Ignored.
 
         Returns:
-            Logits, shape (N,), and class logits, shape (N, K), where ``num_classes`` is set.
+            Logits, shape (N,), class logits, shape (N, K), where ``num_classes`` is set, and what
+            further heads say.
         """
-        features = self.layers(x)
-        class_logits = None if self.class_head is None else self.class_head(features)
-        return DiscriminatorOutput(self.head(features).squeeze(1), class_logits)
+        features, maps = activations(self.layers, x, self.return_features)
+        said = self.others(features) if len(self.others) else {}
+        if self.class_head is not None:
+            said["class_logits"] = self.class_head(features)
+        class_logits = said.pop("class_logits", None)
+        return DiscriminatorOutput(self.head(features).squeeze(1), class_logits, maps, said)

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.heads import LinearHeads, activations
 from lightning_gan.layers.pyramid import pyramid
+from lightning_gan.types import DiscriminatorOutput
 
 
 class DCGANDiscriminator(Discriminator):
@@ -32,6 +34,9 @@ class DCGANDiscriminator(Discriminator):
         norm: "batch" is the paper's batch norm on all but the first convolution. "none" suits
             gradient penalties, whose gradients batch norm would mix between samples.
         slope: Slope of LeakyReLU for negative inputs.
+        heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
+            name by which a term asks for it, such as {"codes": 12}.
+        return_features: Whether the output holds the features of all layers, for terms of them.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
@@ -44,6 +49,8 @@ class DCGANDiscriminator(Discriminator):
         num_classes: int | None = None,
         norm: Literal["batch", "none"] = "batch",
         slope: float = 0.2,
+        heads: dict[str, int] | None = None,
+        return_features: bool = False,
     ) -> None:
         super().__init__()
         if norm not in ("batch", "none"):
@@ -73,9 +80,11 @@ class DCGANDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, std=std)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
+        self.return_features = return_features
+        self.others = LinearHeads(sizes.features, heads)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge images.
 
         Args:
@@ -83,10 +92,11 @@ class DCGANDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,); with ``heads`` or ``return_features`` a DiscriminatorOutput of them.
         """
-        features = self.layers(x).flatten(1)
+        features, maps = activations(self.layers, x, self.return_features)
+        features = features.flatten(1)
         logits: Tensor = self.head(features).squeeze(1)
         if self.num_classes is not None:
             logits = logits + (features * self.classes(y)).sum(1)
-        return logits
+        return self.others.joined(logits, features, maps)

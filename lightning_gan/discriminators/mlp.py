@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.heads import LinearHeads, activations
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.types import DiscriminatorOutput
 
 
 class MLPDiscriminator(Discriminator):
@@ -30,6 +32,9 @@ class MLPDiscriminator(Discriminator):
         slope: Slope of LeakyReLU for negative inputs.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
+        heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
+            name by which a term asks for it, such as {"codes": 12}.
+        return_features: Whether the output holds the features of all layers, for terms of them.
 
     Raises:
         InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
@@ -43,6 +48,8 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.2,
         slope: float = 0.2,
         init: Init = "torch",
+        heads: dict[str, int] | None = None,
+        return_features: bool = False,
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -62,11 +69,13 @@ class MLPDiscriminator(Discriminator):
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 1)
+        self.return_features = return_features
+        self.others = LinearHeads(widths[-1], heads)
         initialize(self, init)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge samples.
 
         Args:
@@ -74,10 +83,10 @@ class MLPDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,); with ``heads`` or ``return_features`` a DiscriminatorOutput of them.
         """
-        features = self.layers(x.flatten(1))
+        features, maps = activations(self.layers, x.flatten(1), self.return_features)
         logits: Tensor = self.head(features).squeeze(1)
         if self.num_classes is not None:
             logits = logits + (features * self.classes(y)).sum(1)
-        return logits
+        return self.others.joined(logits, features, maps)

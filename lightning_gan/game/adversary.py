@@ -45,6 +45,7 @@ from lightning_gan.types import (
     GeneratorOutput,
     Player,
     Progress,
+    SampleRange,
     as_generator_output,
     map_tensors,
 )
@@ -189,6 +190,11 @@ class Adversary(Referencing):
         """The generator, where it was given; no part of this module."""
         found: nn.Module | None = self.__dict__["_generator"]
         return found
+
+    @property
+    def sample_range(self) -> SampleRange:
+        """Where samples lie, as the generator declares; None where it is unknown."""
+        return getattr(self.generator, "sample_range", None)
 
     @property
     def optimizer(self) -> Optimizer:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_gan.game.objective import Due
 from lightning_gan.step import AdversarialStep, Join
-from lightning_gan.types import Batch, GeneratorOutput, Player
+from lightning_gan.types import Batch, GeneratorOutput, Player, SampleRange
 
 
 class Members(Protocol):
@@ -34,6 +34,10 @@ class Members(Protocol):
     @property
     def head_weights(self) -> Sequence[float] | None:
         """A factor for each head, or None."""
+
+    @property
+    def sample_range(self) -> SampleRange:
+        """Where samples lie, as far as it is declared."""
 
 
 class Fakes(NamedTuple):
@@ -81,6 +85,7 @@ def assemble(
         full_precision=uncast_players(due),
         join=members.heads,
         head_weights=members.head_weights,
+        sample_range=members.sample_range,
     )
 
 

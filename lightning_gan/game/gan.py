@@ -492,7 +492,7 @@ class GAN(Referencing, Specified):
                 f"be 1, got {self.generator_batch}"
             )
         self.check_compiled()
-        parts = (self.generator, self.discriminator, self.loss)
+        parts = (self.generator, self.discriminator, self.loss, *self.terms().values())
         coupled = [type(part).__name__ for part in parts if getattr(part, "couples_samples", False)]
         if self.micro_batches > 1 and coupled:
             warnings.warn(

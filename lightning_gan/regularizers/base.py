@@ -1,9 +1,12 @@
-"""The contract of regularizers."""
+"""The contract of regularizers, and what those share that compare pairs or need classes."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from lightning_gan.components.part import Part
@@ -11,7 +14,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import Player, finite
+from lightning_gan.types import Player, SampleRange, describe, finite, range_bounds, widened
 
 Term = Tensor | Mapping[str, Tensor] | None
 
@@ -40,6 +43,7 @@ class Regularizer(Part):
             (interpolates) names both.
         full_precision: The players whose networks run without autocast in the updates in which the
             term is due. None: the discriminator where ``differentiates`` is not empty.
+        couples_samples: Whether one sample's term depends on the others of the batch.
         requires: Names the term needs: fields that the discriminator's output must fill
             ("class_logits", "features"), names of its ``extra`` or of the generator's, or methods
             of the generator ("mapping").
@@ -50,6 +54,7 @@ class Regularizer(Part):
 
     differentiates: frozenset[str] = frozenset()
     full_precision: frozenset[Player] | None = None
+    couples_samples: bool = False
     requires: frozenset[str] = frozenset()
 
     def __init__(self, weight: float = 1.0, interval: int = 1) -> None:
@@ -97,3 +102,109 @@ class Regularizer(Part):
         if self.full_precision is not None:
             return self.full_precision
         return frozenset({Player.DISCRIMINATOR} if self.differentiates else ())
+
+
+class ReconstructionRegularizer(Regularizer, ABC):
+    """A distance between each fake and its target, in the generator's objective.
+
+    Args:
+        weight: Factor of the term.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
+    """
+
+    def __init__(self, weight: float = 1.0, interval: int = 1, target: str | None = None) -> None:
+        super().__init__(weight, interval)
+        self.target = target
+
+    @abstractmethod
+    def distance(self, fake: Tensor, target: Tensor, step: AdversarialStep) -> Tensor:
+        """Return the distance of each pair, shape (N,).
+
+        Args:
+            fake: Generated samples, float32 or wider, shape (N, *sample_shape).
+            target: What they should be, the same shape and type, without a graph.
+            step: The update.
+        """
+
+    def generator(self, step: AdversarialStep) -> Tensor:
+        """Return the distance of each fake from its target, shape (N,).
+
+        Raises:
+            InputError: There is no such target, or it has another shape.
+        """
+        name = type(self).__name__
+        target = step.real
+        if self.target is not None:
+            if not isinstance(step.extra.get(self.target), Tensor):
+                raise InputError(
+                    f"{name} compares fakes with the entry {self.target!r} of the batch's extra, "
+                    f"which holds {', '.join(step.extra) or 'nothing'}: name it in "
+                    "BatchKeys(extra=[...])"
+                )
+            target = step.extra[self.target]
+        fake, target = widened(step.fake), target.detach()
+        if fake.shape != target.shape:
+            raise InputError(
+                f"{name} compares each fake with its target, got fakes of shape "
+                f"{tuple(fake.shape)} and targets of shape {tuple(target.shape)}: generator_batch "
+                "must be 1, and targets of the generator's sample_shape"
+            )
+        return self.distance(fake, target.to(fake.dtype), step)
+
+
+def bounds_of(part: Regularizer, given: SampleRange, step: AdversarialStep) -> tuple[float, float]:
+    """Return the least and the largest value of samples, for a term that needs them.
+
+    Args:
+        part: The term.
+        given: Its own ``sample_range``, which counts first; then the declared one; else [-1, 1].
+        step: The update.
+
+    Raises:
+        InputError: The range is declared free.
+    """
+    declared = step.sample_range if given is None else given
+    found = (-1.0, 1.0) if declared is None else range_bounds(declared)
+    if found is None:
+        raise InputError(
+            f"{type(part).__name__} needs to know between which values samples lie, and their "
+            "range is declared 'free': give it sample_range=(low, high)"
+        )
+    return found
+
+
+def check_images(part: Regularizer, x: Tensor, smallest: int) -> None:
+    """Refuse samples that are no images, or too small ones.
+
+    Args:
+        part: The term.
+        x: Samples.
+        smallest: Pixels on a side that it needs.
+
+    Raises:
+        InputError: They are so.
+    """
+    if x.dim() != 4 or min(x.shape[2:]) < smallest:
+        raise InputError(
+            f"{type(part).__name__} takes images of shape (N, C, H, W) with {smallest} or more "
+            f"pixels on a side, got {tuple(x.shape)}"
+        )
+
+
+def labels_of(part: Regularizer, y: Any) -> Tensor:
+    """Return a condition that is class labels.
+
+    Args:
+        part: Who asks for them.
+        y: The condition.
+
+    Raises:
+        InputError: It is no int64 tensor of one dimension.
+    """
+    if not (isinstance(y, Tensor) and y.dtype == torch.int64 and y.dim() == 1):
+        raise InputError(
+            f"{type(part).__name__} needs class labels, int64 of shape (N,), got "
+            f"{'none' if y is None else describe(y)}: let data and generator have classes"
+        )
+    return y

@@ -121,6 +121,7 @@ class Scene:
             extra=self.extra,
             images_seen=self.images_seen,
             differentiates=getattr(part, "differentiates", frozenset()),
+            sample_range=self.sample_range,
         )
         step.part = name
         return step

@@ -16,7 +16,7 @@ CLASSES = 3
 
 
 class TinyGenerator(Generator):
-    """Two linear layers, with a mapping of latents; it takes classes and any other condition.
+    """Two linear layers, ``mapping`` and ``synthesis``; it takes classes and any other condition.
 
     Args:
         sample_shape: Shape of one sample.
@@ -40,13 +40,17 @@ class TinyGenerator(Generator):
         hidden: Tensor = self.map(z).tanh()
         return hidden
 
-    def forward(self, z: Tensor, y: Any = None) -> Tensor:
-        """Return samples in the range."""
-        x: Tensor = self.draw(self.mapping(z, y)).reshape(-1, *self.sample_shape)
+    def synthesis(self, w: Tensor) -> Tensor:
+        """Return samples in the range, of intermediate latents."""
+        x: Tensor = self.draw(w).reshape(-1, *self.sample_shape)
         if self.sample_range == "free":
             return x
         low, high = range_bounds(self.sample_range) or (-1.0, 1.0)
         return low + (high - low) * (x.tanh() + 1) / 2
+
+    def forward(self, z: Tensor, y: Any = None) -> Tensor:
+        """Return samples in the range."""
+        return self.synthesis(self.mapping(z, y))
 
 
 class TinyDiscriminator(Discriminator):

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import pytest
+import term_networks
 import torch
 from torch import nn
 
@@ -50,6 +51,7 @@ OWN = {
     "adaptive_weight": {"layer": "draw"},
     "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}},
     "gradnorm": {"terms": ["adversarial", "reconstruction", "penalty"]},
+    **term_networks.ARGUMENTS,
 }
 
 
@@ -58,12 +60,14 @@ OWN = {
     [entry for entry in OURS if registry.KINDS[entry.kind].home is None],
     ids=lambda entry: f"{entry.kind}-{entry.name}",
 )
-def test_registered_component_conforms(entry):
+def test_registered_component_conforms(entry, tmp_path):
     component = registry.load_entry(entry)
     accepted = inspect.signature(component).parameters
     arguments = {name: CONVENTIONAL[name] for name in CONVENTIONAL.keys() & accepted.keys()}
-    arguments = {**OWN.get(entry.name, {}), **arguments}
-    check_component(entry.kind, component, arguments=arguments)
+    own = OWN.get(entry.name, {})
+    arguments = {**(own(tmp_path) if callable(own) else own), **arguments}
+    told = term_networks.KEYWORDS.get(entry.name, dict)()
+    check_component(entry.kind, component, arguments=arguments, **told)
     if "num_classes" in arguments:
         check_component(entry.kind, component, **{**arguments, "num_classes": None})
 

@@ -7,6 +7,7 @@ import torch
 
 from lightning_gan.errors import InputError
 from lightning_gan.priors.base import Prior
+from lightning_gan.priors.codes import CodesPrior
 from lightning_gan.priors.normal import NormalPrior
 from lightning_gan.priors.uniform import UniformPrior
 
@@ -64,3 +65,42 @@ def test_wrong_arguments():
         NormalPrior(std=-1)
     with pytest.raises(InputError, match=r"low must be below high, got 1\.0 and 1\.0"):
         UniformPrior(low=1.0, high=1.0)
+
+
+def drawn_codes(**arguments):
+    source = torch.Generator().manual_seed(0)
+    return CodesPrior(**arguments).sample(4000, 9, generator=source, device="cpu")
+
+
+def test_codes_at_the_end_of_latents():
+    z = drawn_codes(discrete=[4, 2], continuous=1)
+    noise, first, second, continuous = z.split([2, 4, 2, 1], 1)
+    for code in (first, second):
+        assert set(code.unique().tolist()) == {0.0, 1.0}
+        assert (code.sum(1) == 1).all()
+        share = 1 / code.shape[1]
+        torch.testing.assert_close(code.mean(0), torch.full_like(code[0], share), atol=0.03, rtol=0)
+    # They do not depend on one another: the chance of both is the product.
+    both = (first[:, 0] * second[:, 0]).mean().item()
+    assert both == pytest.approx(1 / 8, abs=0.02)
+    assert continuous.abs().max() <= 1
+    assert continuous.var().item() == pytest.approx(1 / 3, abs=0.02)
+    assert noise.std().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_uniform_noise_before_codes():
+    noise = drawn_codes(discrete=[], continuous=0, noise="uniform")
+    assert noise.shape == (4000, 9)
+    assert noise.abs().max() <= 1
+    assert noise.var().item() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_wrong_codes():
+    with pytest.raises(InputError, match=r"discrete must be whole numbers from 2, got \[1\]"):
+        CodesPrior(discrete=[1])
+    with pytest.raises(InputError, match="continuous must be a whole number from 0, got -1"):
+        CodesPrior(continuous=-1)
+    with pytest.raises(InputError, match="noise must be 'normal' or 'uniform', got 'flat'"):
+        CodesPrior(noise="flat")
+    with pytest.raises(InputError, match="latents of size 9 are too short for codes of 12 numbers"):
+        drawn_codes()

@@ -5,12 +5,22 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+import term_networks
 import torch
 from torch import nn
 
-from lightning_gan import GAN, Adversary, DiscriminatorOutput, Game, Prior, Regularizer
+from lightning_gan import (
+    GAN,
+    Adversary,
+    DiscriminatorOutput,
+    Game,
+    GeneratorOutput,
+    Prior,
+    Regularizer,
+)
 from lightning_gan.components import registry
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.priors.codes import CodesPrior
 from lightning_gan.regularizers.r1 import R1Regularizer
 
 SHAPE, LATENT, CLASSES, N, STEPS = (1, 8, 8), 5, 3, 6, 4
@@ -23,7 +33,10 @@ OWN = {
     "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
     "gradnorm": {"terms": ["adversarial", "near"]},
     "inverse_time_decay": {"decay": 0.1},
+    **{name: own for name, own in term_networks.ARGUMENTS.items() if not callable(own)},
 }
+# Draws latents, which an Adversary does not have; has arguments of its own in a test of its own.
+APART = {"diversity_sensitive", "perceptual"}
 adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999), fused=True)
 
 
@@ -31,12 +44,12 @@ def made(kind):
     return [
         pytest.param(partial(registry.load_entry(entry), **OWN.get(entry.name, {})), id=entry.name)
         for entry in registry.entries(kind)
-        if entry.ours
+        if entry.ours and entry.name not in APART
     ]
 
 
 class Generator(nn.Module):
-    """With a mapping and with classes, for terms that ask for them."""
+    """With a mapping, classes and by-products, for terms that ask for them."""
 
     latent_dim, sample_shape, num_classes = LATENT, SHAPE, CLASSES
 
@@ -48,25 +61,33 @@ class Generator(nn.Module):
     def mapping(self, z, y=None):
         return self.map(z).tanh() + self.classes(y)
 
+    def synthesis(self, w):
+        return self.draw(w).tanh().unflatten(1, SHAPE)
+
     def forward(self, z, y=None):
-        return self.draw(self.mapping(z, y)).tanh().unflatten(1, SHAPE)
+        w = self.mapping(z, y)
+        said = {"mean": w, "log_variance": w, "encoded": w, "quantized": 2 * w}
+        return GeneratorOutput(self.synthesis(w), said)
 
 
 class Discriminator(nn.Module):
-    """With class logits and features, and as many heads as are asked for."""
+    """With class logits, features and more, and as many heads as are asked for."""
 
     sample_shape, num_classes = SHAPE, CLASSES
 
     def __init__(self, heads):
         super().__init__()
         self.look, self.tell = nn.Linear(64, 6), nn.Linear(6, CLASSES)
+        self.more = nn.Linear(6, 4)
         self.heads = nn.ModuleList(nn.Linear(6, 1 + index) for index in range(heads))
 
     def forward(self, x, y=None):
         features = self.look(x.flatten(1)).tanh()
         logits = [head(features) for head in self.heads]
         logits = logits[0] if len(logits) == 1 else logits
-        return DiscriminatorOutput(logits, self.tell(features), features)
+        names = ("codes", "embedding", "twin_class_logits")
+        said = dict.fromkeys(names, self.more(features))
+        return DiscriminatorOutput(logits, self.tell(features), features, said)
 
 
 class Near(Regularizer):
@@ -89,8 +110,9 @@ def scene(heads=1):
     torch.manual_seed(0)
     networks = Generator(), Discriminator(heads)
     y = torch.arange(N) % CLASSES
-    data = [(torch.rand(N, *SHAPE) * 2 - 1, y, torch.randn(N, LATENT)) for _ in range(STEPS)]
-    return networks, data
+    prior = CodesPrior([3], 1)
+    z = [prior.sample(N, LATENT, generator=None, device="cpu") for _ in range(STEPS)]
+    return networks, [(torch.rand(N, *SHAPE) * 2 - 1, y, each) for each in z]
 
 
 def played(parts, heads):
@@ -119,8 +141,8 @@ def embedded(parts, heads):
     for index, (real, y, z) in enumerate(data):
         torch.manual_seed(index)
         fake = generator(z, y)
-        readings = adversary.step(real, fake, y)
-        loss = adversary.generator_loss(fake, real, y)
+        readings = adversary.step(real, fake, y, z=z)
+        loss = adversary.generator_loss(fake, real, y, z=z)
         assert loss.isfinite()
         assert readings.discriminator.loss.isfinite()
         optimizer.zero_grad()
