@@ -179,7 +179,7 @@ class Adversary(Referencing):
         check_apart([*others, *self._theirs.side.parts], [discriminator, *self._ours.side.parts])
         named = {f"regularizer/{name}": term for name, term in terms.items()}
         self._referenced = Referenced({"loss": loss, "augment": augment, **named, **balances})
-        self._scheduled = Scheduled(self, schedules, ours, theirs)
+        self._scheduled = Scheduled(self, schedules, (self._ours.side, self._theirs.side))
         self._scheduled.apply(images=0)
         self._engine = Engine() if engine is None else engine
         self._latest: Reading | None = None  # of the generator
@@ -336,7 +336,7 @@ class Adversary(Referencing):
                 shares = self if self.progress.batches == 0 else self.discriminator
                 ranks.broadcast([*self.parameters(), *shares.buffers()])
                 self._begun = True
-        self._scheduled.apply(self.progress.images)
+        self._scheduled.apply(self.progress.images, [self._ours.side])
 
     def _assemble(self, player: Player, due: Due, batch: Batch, fakes: Fakes) -> AdversarialStep:
         torch.clear_autocast_cache()  # weights have changed
@@ -402,7 +402,7 @@ class Adversary(Referencing):
         self._ours.side.load_state_dict(state["side"])
         self._latest = None if state["latest"] is None else Reading(**state["latest"])
         self._ours, self._theirs = self._ours.next(), self._theirs.next()
-        self._scheduled.apply(self.progress.images)
+        self._scheduled.apply(self.progress.images, [self._ours.side])
         self._follow()
 
     def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

@@ -177,7 +177,7 @@ class Game:
             self._checked = True
         else:
             check_later_labels(gan.class_network(), batch)
-        gan.follow_schedules()
+        gan.follow_schedules(self.sides)
         phases = self._phases()
         self._observers = observers = {n: p for n, p in self._may_observe.items() if p.observes}
         if observers:

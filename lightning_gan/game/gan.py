@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Literal, TypeVar, cast
 
@@ -87,7 +88,8 @@ class GAN(Referencing, Specified):
         freeze: Parameters that are not trained, by name or pattern: ``"discriminator.blocks.0"``
             is all below it, ``"generator.*.bias"`` a pattern.
         schedules: Numbers that change with the images seen, by path:
-            ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``.
+            ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``. Those of optimizers are
+            ``generator_optimizer.lr``, ``generator_optimizer.betas.1`` and so on.
         max_skipped: Updates with NaN or infinite losses or gradients are left out, on all ranks
             alike, and counted as ``skipped/<player>``. This many of one player in a row end
             training with NotFiniteError, at the next log (every 50 batches where there is none);
@@ -224,8 +226,7 @@ class GAN(Referencing, Specified):
         check_apart(*([side.network, *side.parts] for side in sides))
         for side in sides:  # a wrong learning rate fails here
             side.configure()
-        settings = (self.generator_settings, self.discriminator_settings)
-        self._scheduled = Scheduled(self, self.schedules, *settings)
+        self._scheduled = Scheduled(self, self.schedules, sides)
         self._scheduled.apply(images=0)
 
         self.generator_ema: nn.Module | None = None
@@ -424,9 +425,9 @@ class GAN(Referencing, Specified):
         if self.generator_ema is not None and self.progress.batches == 0:
             self.generator_ema.load_state_dict(self.generator.state_dict())
 
-    def follow_schedules(self) -> None:
-        """Set every scheduled number to its value at the images seen."""
-        self._scheduled.apply(self.progress.images)
+    def follow_schedules(self, sides: Iterable[Side] = ()) -> None:
+        """Set every scheduled number, those of these sides' optimizers too, as images were seen."""
+        self._scheduled.apply(self.progress.images, sides)
 
     def weights_changed(self) -> None:
         """Note that statistics of the averaged generator are to be re-estimated at the next use."""

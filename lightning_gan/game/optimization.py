@@ -67,6 +67,11 @@ def make_optimizer(
     return optimizer
 
 
+def group_rates(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> list[float]:
+    """Return the factor of the learning rate of each group that :func:`make_optimizer` makes."""
+    return [group.rate for group in _groups(player, network, parts)]
+
+
 def make_scheduler(
     player: Player, optimizer: Optimizer | None, make: LRSchedulerCallable | None
 ) -> LRScheduler | None:

@@ -19,6 +19,7 @@ from lightning_gan.game.optimization import (
     OptimizerCallable,
     check_sparse,
     check_steps,
+    group_rates,
     make_optimizer,
     make_scheduler,
 )
@@ -98,6 +99,7 @@ class Side:
         self.scheduler: LRScheduler | None = None
         self.skipped = Skipped()
         self.ended: str | None = None
+        self._rates: list[float] | None = None
         self._own: list[nn.Parameter] = []
         self._others: list[nn.Parameter] = []
 
@@ -122,7 +124,7 @@ class Side:
         """
         check_steps(self.player, optimizer, scheduler)
         check_sparse(self.player, optimizer, [self.network, *self.parts])
-        self.optimizer, self.scheduler = optimizer, scheduler
+        self.optimizer, self.scheduler, self._rates = optimizer, scheduler, None
 
     def end_of_scheduler(self, error: ValueError) -> str:
         """Return what to say where the scheduler refuses a further step."""
@@ -131,6 +133,15 @@ class Side:
             f"come to its end before the training ({error}): give it as many steps as the "
             f"{self.player.value} makes"
         )
+
+    def rates(self) -> list[float]:
+        """Return the factor of the learning rate of each group of the optimizer's parameters."""
+        groups = [] if self.optimizer is None else self.optimizer.param_groups
+        if self._rates is None:
+            declared = group_rates(self.player, self.network, self.parts)
+            ours = len(declared) == len(groups)  # else somebody else made them
+            self._rates = declared if ours else [1.0] * len(groups)
+        return self._rates
 
     def left_out(self) -> list[str]:
         """Return the names of trainable parameters that are not in the optimizer."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lightning_gan.schedules.cosine import Cosine
     from lightning_gan.schedules.linear import Linear
     from lightning_gan.schedules.piecewise import Piecewise
+    from lightning_gan.schedules.step import Step
 
 _HOMES = {
     "BurnIn": "burn_in",
@@ -21,9 +22,10 @@ _HOMES = {
     "Piecewise": "piecewise",
     "Ramp": "base",
     "Schedule": "base",
+    "Step": "step",
 }
 
-__all__ = ["BurnIn", "Constant", "Cosine", "Linear", "Piecewise", "Ramp", "Schedule"]
+__all__ = ["BurnIn", "Constant", "Cosine", "Linear", "Piecewise", "Ramp", "Schedule", "Step"]
 
 
 def __getattr__(name: str) -> Any:

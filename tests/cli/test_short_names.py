@@ -102,7 +102,7 @@ def test_those_of_a_plugin(command, install):
         ("model.generator_optimizer=gan-tools:fast", "unknown optimizer 'gan-tools:fast'"),
         ("model.schedules={prior.std:{class_path:cosin}}", "did you mean 'cosine'?"),
         ("model.schedules={prior.std:{start:1}}", "class_path is missing; expected a Schedule "
-         "(burn_in, constant, cosine, linear, piecewise, or a class path)"),
+         "(burn_in, constant, cosine, linear, piecewise, step, or a class path)"),
         ("balance=gradnrm", "unknown balance 'gradnrm', did you mean 'gradnorm'?"),
     ],
 )  # fmt: skip

@@ -12,7 +12,10 @@ import torch
 from torch import nn
 
 from lightning_gan.alternations.base import Alternation
+from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.augments.base import Augment
+from lightning_gan.augments.identity import IdentityAugment
+from lightning_gan.augments.instance_noise import InstanceNoiseAugment
 from lightning_gan.averages.base import Average
 from lightning_gan.averages.ema import EMA
 from lightning_gan.balances.base import Balance
@@ -52,7 +55,23 @@ OWN = {
     "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}},
     "gradnorm": {"terms": ["adversarial", "reconstruction", "penalty"]},
     **term_networks.ARGUMENTS,
+    "ada": {"p": 0.7, "interval": 1},
+    "apa": {"p": 0.5, "interval": 1},
+    "step": {"start": 1.0, "factor": 0.5, "kimg": 2},
+    "sequence": {"augments": [IdentityAugment(), InstanceNoiseAugment()]},
+    "warm_up": {"kimg": 0.04, "then": LossThreshold()},
+    "multi_period": {"sample_shape": (1, None), "base_channels": 2},
+    "multi_scale_wave": {"sample_shape": (2, None), "base_channels": 2},
+    "multi_resolution": {
+        "sample_shape": (1, None),
+        "base_channels": 4,
+        "resolutions": [[16, 4, 12], [8, 2, 8]],
+    },
+    "multi_resolution_stft": {"resolutions": [[16, 4, 12], [8, 2, 8]]},
+    "log_mel": {"fft": 16, "hop": 4, "window": 16, "mels": 4, "sample_rate": 16},
 }
+# Samples of another kind than images, for parts that are tried on samples.
+SAMPLES = {"multi_resolution_stft": (1, 64), "log_mel": (1, 64)}
 
 
 @pytest.mark.parametrize(
@@ -65,9 +84,10 @@ def test_registered_component_conforms(entry, tmp_path):
     accepted = inspect.signature(component).parameters
     arguments = {name: CONVENTIONAL[name] for name in CONVENTIONAL.keys() & accepted.keys()}
     own = OWN.get(entry.name, {})
-    arguments = {**(own(tmp_path) if callable(own) else own), **arguments}
-    told = term_networks.KEYWORDS.get(entry.name, dict)()
-    check_component(entry.kind, component, arguments=arguments, **told)
+    arguments = {**arguments, **(own(tmp_path) if callable(own) else own)}
+    options = {"sample_shape": SAMPLES[entry.name]} if entry.name in SAMPLES else {}
+    options.update(term_networks.KEYWORDS.get(entry.name, dict)())
+    check_component(entry.kind, component, arguments=arguments, **options)
     if "num_classes" in arguments:
         check_component(entry.kind, component, **{**arguments, "num_classes": None})
 

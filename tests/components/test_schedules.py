@@ -9,7 +9,7 @@ import pytest
 import lightning_gan.schedules
 from lightning_gan import InputError, create_schedule
 from lightning_gan.components.spec import build
-from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear, Piecewise
+from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear, Piecewise, Step
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,8 @@ from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear, Piecewise
         (Linear(4.0, 0.0, kimg=1, begin_kimg=3), {0: 4.0, 3000: 4.0, 3500: 2.0, 4000: 0.0}),
         (Cosine(0.0, 1.0, kimg=1), {0: 0.0, 250: (1 - math.sqrt(0.5)) / 2, 500: 0.5, 1000: 1.0}),
         (BurnIn(9.0, 1.0, kimg=2), {0: 9.0, 1999: 9.0, 2000: 1.0, 2001: 1.0}),
+        (Step(8.0, 0.5, kimg=0.1), {0: 8.0, 99: 8.0, 100: 4.0, 300: 1.0, 10**9: 0.0}),
+        (Step(1.0, 10.0, kimg=1, most=2), {999: 1.0, 1000: 10.0, 2000: 100.0, 9000: 100.0}),
         (Piecewise([[0.5, 4.0]]), {0: 4.0, 500: 4.0, 10**6: 4.0}),
         (
             Piecewise([[0, 0], [2, 1.0], [3, 0.25]]),
@@ -42,6 +44,22 @@ def test_values(schedule, values):
 def test_bad_spans_are_refused(arguments):
     with pytest.raises(InputError, match="kimg must be positive and begin_kimg 0 or more"):
         Linear(0.0, 1.0, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"factor": 0.5, "kimg": 0}, "kimg must be positive, got 0"),
+        ({"factor": 2.0, "kimg": 1}, r"factor must lie in \[0, 1\] where steps never end, got 2.0"),
+        (
+            {"factor": 2.0, "kimg": 1, "most": -1},
+            "most must be a whole number from 0, or null",
+        ),
+    ],
+)
+def test_bad_steps_are_refused(arguments, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Step(1.0, **arguments)
 
 
 PAIRS = r"knots must be a list of pairs of finite numbers \[kimg, value\], such as "

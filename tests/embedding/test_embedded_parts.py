@@ -18,6 +18,8 @@ from lightning_gan import (
     Prior,
     Regularizer,
 )
+from lightning_gan.augments.identity import IdentityAugment
+from lightning_gan.augments.instance_noise import InstanceNoiseAugment
 from lightning_gan.components import registry
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.priors.codes import CodesPrior
@@ -34,9 +36,12 @@ OWN = {
     "gradnorm": {"terms": ["adversarial", "near"]},
     "inverse_time_decay": {"decay": 0.1},
     **{name: own for name, own in term_networks.ARGUMENTS.items() if not callable(own)},
+    "step": {"start": 3.0, "factor": 0.5, "kimg": 0.012},
+    "sequence": {"augments": [IdentityAugment(), InstanceNoiseAugment()]},
 }
-# Draws latents, which an Adversary does not have; has arguments of its own in a test of its own.
-APART = {"diversity_sensitive", "perceptual"}
+# Draws latents, which an Adversary does not have; has arguments of its own; take waves: in tests of
+# their own.
+APART = {"diversity_sensitive", "perceptual", "log_mel", "multi_resolution_stft"}
 adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999), fused=True)
 
 

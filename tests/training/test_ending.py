@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import OneCycleLR, SequentialLR
 
 from lightning_gan import Game, GANModule, InputError
 from lightning_gan.alternations.alternating import Alternating
+from lightning_gan.alternations.warm_up import WarmUp
 from lightning_gan.callbacks import RoundLimit, RunCheckpoint
 from lightning_gan.schedules import BurnIn
 
@@ -71,6 +72,7 @@ def test_it_is_known_before_training(tmp_path, options, trainer, message):
         ({"generator_lr_scheduler": one_cycle(6)}, []),
         ({"generator_lr_scheduler": one_cycle(2), "alternation": Alternating(d_steps=3)}, []),
         ({"generator_lr_scheduler": one_cycle(3)}, [RoundLimit(max_rounds=3)]),
+        ({"generator_lr_scheduler": one_cycle(3), "alternation": WarmUp(kimg=0.024)}, []),
         (
             {
                 "generator_lr_scheduler": one_cycle(3),
