@@ -13,6 +13,8 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.pyramid import pyramid
+from lightning_gan.layers.sliced_linear import SlicedLinear
+from lightning_gan.types import DiscriminatorOutput
 
 
 class DCGANDiscriminator(Discriminator):
@@ -32,6 +34,9 @@ class DCGANDiscriminator(Discriminator):
         norm: "batch" is the paper's batch norm on all but the first convolution. "none" suits
             gradient penalties, whose gradients batch norm would mix between samples.
         slope: Slope of LeakyReLU for negative inputs.
+        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
+            the class where there are classes.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
@@ -44,10 +49,14 @@ class DCGANDiscriminator(Discriminator):
         num_classes: int | None = None,
         norm: Literal["batch", "none"] = "batch",
         slope: float = 0.2,
+        outputs: int = 1,
+        sliced: bool = False,
     ) -> None:
         super().__init__()
         if norm not in ("batch", "none"):
             raise InputError(f"norm must be 'batch' or 'none', got {norm!r}")
+        if outputs < 1:
+            raise InputError(f"outputs must be at least 1, got {outputs}")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
@@ -62,7 +71,8 @@ class DCGANDiscriminator(Discriminator):
             layers.append(nn.LeakyReLU(slope, inplace=True))
         self.layers = nn.Sequential(*layers)
         # The paper's last convolution covers the whole map: a linear layer.
-        self.head = nn.Linear(sizes.features, 1)
+        head = SlicedLinear if sliced else nn.Linear
+        self.head = head(sizes.features, outputs)
         for module in self.layers:
             if isinstance(module, nn.Conv2d):
                 if norm == "batch":
@@ -71,11 +81,13 @@ class DCGANDiscriminator(Discriminator):
                     nn.init.kaiming_normal_(module.weight, a=slope)
         std = 0.02 if norm == "batch" else sizes.features**-0.5
         nn.init.normal_(self.head.weight, std=std)
+        if isinstance(self.head, SlicedLinear):
+            self.head.rescale()
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge images.
 
         Args:
@@ -83,10 +95,13 @@ class DCGANDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,), or (N, outputs) of several; with their slices where ``sliced``.
         """
         features = self.layers(x).flatten(1)
-        logits: Tensor = self.head(features).squeeze(1)
-        if self.num_classes is not None:
-            logits = logits + (features * self.classes(y)).sum(1)
-        return logits
+        classes = self.classes(y) if self.num_classes is not None else None
+        if isinstance(self.head, SlicedLinear):
+            return self.head.judge(features, classes)
+        logits: Tensor = self.head(features)
+        if classes is not None:
+            logits = logits + (features * classes).sum(1, keepdim=True)
+        return logits.squeeze(1) if logits.shape[1] == 1 else logits

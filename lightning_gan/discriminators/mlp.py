@@ -13,6 +13,8 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.layers.sliced_linear import SlicedLinear
+from lightning_gan.types import DiscriminatorOutput
 
 
 class MLPDiscriminator(Discriminator):
@@ -30,6 +32,9 @@ class MLPDiscriminator(Discriminator):
         slope: Slope of LeakyReLU for negative inputs.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
+        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
+            the class where there are classes.
 
     Raises:
         InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
@@ -43,6 +48,8 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.2,
         slope: float = 0.2,
         init: Init = "torch",
+        outputs: int = 1,
+        sliced: bool = False,
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -52,6 +59,8 @@ class MLPDiscriminator(Discriminator):
                 f"sample_shape and hidden must be positive, got "
                 f"sample_shape={self.sample_shape}, hidden={tuple(hidden)}"
             )
+        if outputs < 1:
+            raise InputError(f"outputs must be at least 1, got {outputs}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
         widths = [math.prod(self.sample_shape), *hidden]
@@ -61,12 +70,12 @@ class MLPDiscriminator(Discriminator):
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], 1)
+        self.head = SlicedLinear(widths[-1], outputs) if sliced else nn.Linear(widths[-1], outputs)
         initialize(self, init)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge samples.
 
         Args:
@@ -74,10 +83,13 @@ class MLPDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,), or (N, outputs) of several; with their slices where ``sliced``.
         """
         features = self.layers(x.flatten(1))
-        logits: Tensor = self.head(features).squeeze(1)
-        if self.num_classes is not None:
-            logits = logits + (features * self.classes(y)).sum(1)
-        return logits
+        classes = self.classes(y) if self.num_classes is not None else None
+        if isinstance(self.head, SlicedLinear):
+            return self.head.judge(features, classes)
+        logits: Tensor = self.head(features)
+        if classes is not None:
+            logits = logits + (features * classes).sum(1, keepdim=True)
+        return logits.squeeze(1) if logits.shape[1] == 1 else logits

@@ -23,6 +23,7 @@ from lightning_gan.errors import InputError, PluginError
 from lightning_gan.generators.base import Generator
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.losses.hinge import HingeLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
@@ -50,7 +51,12 @@ OWN = {
     "adaptive_weight": {"layer": "draw"},
     "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}},
     "gradnorm": {"terms": ["adversarial", "reconstruction", "penalty"]},
+    "top_k": {"loss": HingeLoss()},
+    "slicing": {"loss": HingeLoss()},
 }
+SLICED = MLPGenerator((2,), 3, (4,)), MLPDiscriminator((2,), (4,), dropout=0.0, sliced=True)
+# Networks of those that need more of them than the tiny ones have.
+NETWORKS = {"slicing": SLICED}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +69,8 @@ def test_registered_component_conforms(entry):
     accepted = inspect.signature(component).parameters
     arguments = {name: CONVENTIONAL[name] for name in CONVENTIONAL.keys() & accepted.keys()}
     arguments = {**OWN.get(entry.name, {}), **arguments}
-    check_component(entry.kind, component, arguments=arguments)
+    given = {"networks": NETWORKS[entry.name]} if entry.name in NETWORKS else {}
+    check_component(entry.kind, component, arguments=arguments, **given)
     if "num_classes" in arguments:
         check_component(entry.kind, component, **{**arguments, "num_classes": None})
 
