@@ -31,6 +31,9 @@ class AutoencoderDiscriminator(Discriminator):
         code_dim: Length of the code.
         power: p, 1 or 2.
 
+    Example:
+        lightning-gan fit loss=boundary_equilibrium discriminator=autoencoder
+
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``power`` is neither 1 nor 2.
     """

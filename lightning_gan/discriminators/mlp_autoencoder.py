@@ -31,6 +31,9 @@ class MLPAutoencoderDiscriminator(Discriminator):
         power: p, 1 or 2.
         slope: Slope of LeakyReLU for negative inputs.
 
+    Example:
+        lightning-gan fit loss=energy_based discriminator=mlp_autoencoder
+
     Raises:
         InputError: A size is below 1, or ``power`` is neither 1 nor 2.
     """

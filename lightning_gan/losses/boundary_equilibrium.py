@@ -36,6 +36,9 @@ class BoundaryEquilibriumLoss(AdversarialLoss):
             varied ones.
         rate: Step of the controller, :math:`\lambda_k`, above 0.
 
+    Example:
+        lightning-gan fit loss=boundary_equilibrium discriminator=autoencoder
+
     Raises:
         InputError: ``gamma`` lies outside [0, 1], or ``rate`` is not above 0.
     """

@@ -22,6 +22,9 @@ class EnergyBasedLoss(AdversarialLoss):
     Args:
         margin: m, above 0: the energy from which on fakes no longer train the discriminator.
 
+    Example:
+        lightning-gan fit loss=energy_based discriminator=autoencoder
+
     Raises:
         InputError: ``margin`` is not above 0.
     """

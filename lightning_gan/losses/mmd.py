@@ -42,6 +42,9 @@ class MMDLoss(AdversarialLoss):
             2, 5, 10, 20, 40, 80.
         repulsive: Whether the discriminator minimises the repulsive loss.
 
+    Example:
+        lightning-gan fit loss=mmd model.discriminator.outputs=16
+
     Raises:
         InputError: ``kernel`` is unknown, or a scale is not above 0, or there is none.
     """

@@ -36,6 +36,10 @@ class SlicingLoss(LossWrapper):
     Args:
         loss: The other loss, one that looks at one logit at a time.
 
+    Example:
+        lightning-gan fit loss=slicing model.loss.loss=hinge \
+            model.discriminator.sliced=true
+
     Raises:
         InputError: ``loss`` compares samples, has no direction, or plays by itself.
     """

@@ -30,6 +30,9 @@ class TopKLoss(LossWrapper):
         loss: The other loss, one whose high logits mean real.
         fraction: k / N, in (0, 1]; k is rounded and at least 1.
 
+    Example:
+        lightning-gan fit loss=top_k model.loss.loss=hinge
+
     Raises:
         InputError: ``fraction`` lies outside (0, 1], or the logits of ``loss`` have no direction.
     """
