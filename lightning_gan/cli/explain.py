@@ -193,7 +193,7 @@ def _overview(command: str) -> Iterator[str]:
     )
     defaults = compose.settings([])
     yield "settings, with their defaults:\n" + _table(
-        (f"{path}={shown(get(defaults, path))}", doc) for path, doc in COMMON.items()
+        (f"{path}={as_setting(get(defaults, path))}", doc) for path, doc in COMMON.items()
     )
     yield f"examples:\n{textwrap.indent(EXAMPLES.get(command, MEASURE).format(command), '  ')}"
     yield "more:\n" + _table(
@@ -213,7 +213,7 @@ def _evaluation() -> Iterator[tuple[str, str]]:
 
     for argument in arguments_of(Plan).values():
         doc = argument.doc.replace("METRICS", ", ".join(METRICS)).replace("None", "null")
-        yield f"{argument.name}={shown(argument.default)}", doc
+        yield f"{argument.name}={as_setting(argument.default)}", doc
     yield from ((f"{name}=", doc) for name, doc in evaluate.OWN.items())
 
 
@@ -256,7 +256,7 @@ def _options(group: str, name: str) -> str:
     for argument in arguments_of(cls, 1 if group == "optimizer" else 0).values():
         by_data = group in ("generator", "discriminator") and argument.name in FROM_DATA
         value = content.get(argument.name, argument.default)
-        default = "required" if argument.required else shown(value)
+        default = "required" if argument.required else as_setting(value)
         kind = describe_hint(argument.hint)
         setting = f"{path}.{argument.name}: {kind} = {'from the data' if by_data else default}"
         rows.append((setting, argument.doc.replace("``", "`")))
@@ -274,14 +274,14 @@ def get(settings: dict[str, Any], path: str) -> Any:
     return node
 
 
-def shown(value: Any) -> str:
+def as_setting(value: Any) -> str:
     """Return a value as one writes it in a setting."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(as_setting, value))}]"
     return str(value)
 
 

@@ -47,7 +47,7 @@ INDICES = dict(zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True))
 
 
 @dataclass
-class Node:
+class Piece:
     """A part of a formula.
 
     Attributes:
@@ -59,7 +59,7 @@ class Node:
 
     kind: str
     text: str = ""
-    parts: list[Node] = field(default_factory=list)
+    parts: list[Piece] = field(default_factory=list)
 
 
 class _Reader:
@@ -71,20 +71,20 @@ class _Reader:
         self.words = re.findall(rf"\\(?:{'|'.join(WORDS)})\s*\{{([^{{}}]*)\}}", latex)
         self.place = 0
 
-    def row(self, end: str) -> Node:
-        parts: list[Node] = []
+    def row(self, end: str) -> Piece:
+        parts: list[Piece] = []
         while (token := self._next()) not in (end, ""):
             if token in ("^", "_"):
                 self._attach(parts, token)
             elif (node := self._node(token)) is not None:
                 parts.append(node)
-        return parts[0] if len(parts) == 1 else Node("row", parts=parts)
+        return parts[0] if len(parts) == 1 else Piece("row", parts=parts)
 
     def _next(self) -> str:
         self.place += 1
         return self.tokens[self.place - 1] if self.place <= len(self.tokens) else ""
 
-    def _argument(self) -> Node:
+    def _argument(self) -> Piece:
         token = self._next()
         while token[1:] in IGNORED:
             token = self._next()
@@ -92,41 +92,41 @@ class _Reader:
             self.place -= 1
             self.tokens[self.place : self.place + 1] = list(token)
             token = self._next()
-        return self._node(token) or Node("row")
+        return self._node(token) or Piece("row")
 
-    def _attach(self, parts: list[Node], sign: str) -> None:
-        base = parts.pop() if parts else Node("row")
+    def _attach(self, parts: list[Piece], sign: str) -> None:
+        base = parts.pop() if parts else Piece("row")
         if base.kind != "script":
-            base = Node("script", parts=[base, Node("row"), Node("row")])
+            base = Piece("script", parts=[base, Piece("row"), Piece("row")])
         base.parts[1 if sign == "_" else 2] = self._argument()
         parts.append(base)
 
-    def _node(self, token: str) -> Node | None:
+    def _node(self, token: str) -> Piece | None:
         if token == "{":
             return self.row("}")
         if token[0:1] != "\\":
             kind = "number" if token[:1].isdigit() else "letter" if token.isalpha() else "sign"
-            return Node(kind, {"'": "′", "-": "−", "*": "∗"}.get(token, token))
+            return Piece(kind, {"'": "′", "-": "−", "*": "∗"}.get(token, token))
         name = token[1:]
         if name in IGNORED:
             return None
         if name == "frac":
-            return Node("fraction", parts=[self._argument(), self._argument()])
+            return Piece("fraction", parts=[self._argument(), self._argument()])
         if name == "sqrt":
-            return Node("root", parts=[self._argument()])
+            return Piece("root", parts=[self._argument()])
         if name in ACCENTS:
-            return Node("accent", name, [self._argument()])
+            return Piece("accent", name, [self._argument()])
         if name in WORDS:
             self._argument()
-            return Node("word", self.words.pop(0).replace("\\_", "_") if self.words else "")
+            return Piece("word", self.words.pop(0).replace("\\_", "_") if self.words else "")
         if name in SPACES:
-            return Node("space", SPACES[name])
+            return Piece("space", SPACES[name])
         if name in SIGNS:
-            return Node("sign", SIGNS[name])
-        return Node("letter", LETTERS[name]) if name in LETTERS else Node("word", name)
+            return Piece("sign", SIGNS[name])
+        return Piece("letter", LETTERS[name]) if name in LETTERS else Piece("word", name)
 
 
-def parse(latex: str) -> Node:
+def tree_of(latex: str) -> Piece:
     """Return a formula as a tree."""
     return _Reader(latex).row("\0")
 
@@ -138,7 +138,7 @@ def plain(latex: str) -> str:
         >>> plain(r"\frac{1}{2} \lVert \nabla_x D(x) \rVert^2, k_{t+1} = \bar x_0")
         '1/2 ‖∇_x D(x)‖², k_(t + 1) = x̄₀'
     """
-    return re.sub(r" {2,}", "  ", _text(parse(latex))).strip()
+    return re.sub(r" {2,}", "  ", _text(tree_of(latex))).strip()
 
 
 def mathml(latex: str, *, display: bool = False) -> str:
@@ -149,7 +149,7 @@ def mathml(latex: str, *, display: bool = False) -> str:
         '<math><msup><mi>σ</mi><mn>2</mn></msup></math>'
     """
     block = ' display="block"' if display else ""
-    return f"<math{block}>{_markup(parse(latex))}</math>"
+    return f"<math{block}>{_markup(tree_of(latex))}</math>"
 
 
 def rewritten(text: str, inline: Callable[[str], str], display: Callable[[str], str]) -> str:
@@ -167,7 +167,7 @@ def rewritten(text: str, inline: Callable[[str], str], display: Callable[[str], 
 # As text ----------------------------------------------------------------------------------------
 
 
-def _text(node: Node) -> str:
+def _text(node: Piece) -> str:
     texts = [_text(part) for part in node.parts]
     if node.kind == "row":
         return _joined(node.parts, texts)
@@ -183,7 +183,7 @@ def _text(node: Node) -> str:
     return node.text
 
 
-def _joined(parts: list[Node], texts: list[str]) -> str:
+def _joined(parts: list[Piece], texts: list[str]) -> str:
     """Return a row, with spaces where people write them."""
     line = ""
     for index, (node, text) in enumerate(zip(parts, texts, strict=True)):
@@ -206,7 +206,7 @@ def _joined(parts: list[Node], texts: list[str]) -> str:
     return line.strip()
 
 
-def _ends_in_word(before: Node | None, node: Node) -> bool:
+def _ends_in_word(before: Piece | None, node: Piece) -> bool:
     """Whether a space is needed after a function's name, or a big sign."""
     if before is None or (node.kind == "sign" and node.text in ")]},(["):
         return False
@@ -216,7 +216,7 @@ def _ends_in_word(before: Node | None, node: Node) -> bool:
     return core.kind == "word" or gap or node.kind == "fraction" or before.kind == "fraction"
 
 
-def _grouped(node: Node) -> str:
+def _grouped(node: Piece) -> str:
     text = _text(node)
     simple = node.kind in ("letter", "number", "accent", "word") or (
         node.kind == "script" and node.parts[0].kind in ("letter", "number")
@@ -241,7 +241,7 @@ def _script(text: str, sign: str, characters: dict[str, str]) -> str:
 TAGS = {"letter": "mi", "number": "mn", "sign": "mo", "row": "mrow"}
 
 
-def _markup(node: Node) -> str:
+def _markup(node: Piece) -> str:
     inner = [_markup(part) for part in node.parts]
     if node.kind == "row":
         inner = [text + _gap(part) for part, text in zip(node.parts, inner, strict=True)]
@@ -271,7 +271,7 @@ def _markup(node: Node) -> str:
     return f"<{TAGS[node.kind]}>{text or ''.join(inner)}</{TAGS[node.kind]}>"
 
 
-def _gap(node: Node) -> str:
+def _gap(node: Piece) -> str:
     """Return the space after the name of a function."""
     core = node.parts[0] if node.kind == "script" else node
     return '<mspace width="0.15em"/>' if core.text in FUNCTIONS else ""

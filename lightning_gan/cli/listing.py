@@ -28,7 +28,7 @@ def show(words: Sequence[str]) -> int:
     if words and words[0] == "show":
         from lightning_gan.cli import showing  # which needs torch
 
-        return showing.show(words[1:])
+        return showing.show_one(words[1:])
     if not words or words[0] != "list":
         raise InputError(
             "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] NAME"

@@ -37,7 +37,7 @@ PLACES = {
 VALUES = {float: "1.0", int: "1", bool: "true"}  # of arguments that must be given
 
 
-def show(words: Sequence[str]) -> int:
+def show_one(words: Sequence[str]) -> int:
     """Print what there is to know of a component and return the exit code, 0.
 
     Args:
@@ -173,7 +173,7 @@ def _jsonable(value: Any) -> Any:
 
 def _page(found: Mapping[str, Any]) -> list[str]:
     """Return the paragraphs of a component's page."""
-    from lightning_gan.cli.explain import shown, stacked
+    from lightning_gan.cli.explain import as_setting, stacked
 
     paragraphs = [
         f"{found['kind']} {found['name']}\n"
@@ -185,14 +185,14 @@ def _page(found: Mapping[str, Any]) -> list[str]:
     rows = [
         (
             f"{each['name']}: {each['type']} = "
-            f"{'required' if each['required'] else shown(each['default'])}",
+            f"{'required' if each['required'] else as_setting(each['default'])}",
             each["text"],
         )
         for each in found["arguments"]
     ]
     paragraphs.append(f"arguments:\n{stacked(rows)}" if rows else "It takes no arguments.")
     if found["declares"]:
-        lines = [f"  {name} = {shown(value)}" for name, value in found["declares"].items()]
+        lines = [f"  {name} = {as_setting(value)}" for name, value in found["declares"].items()]
         paragraphs.append("\n".join(["declares:", *lines]))
     return [*paragraphs, f"example:\n  {found['example']}"]
 
