@@ -105,7 +105,7 @@ def check_plugins(reading):
 def check_readme(reading):
     assert reading.names["images"].shape == (16, 1, 8, 8)
     runs = (reading.folder / "runs").rglob("config.yaml")
-    assert any("hinge_plugin.HingeLoss" in path.read_text() for path in runs)
+    assert any("hinge_plugin.SquaredHingeLoss" in path.read_text() for path in runs)
     assert next((reading.folder / "runs").rglob("report.html"))
 
 

@@ -43,6 +43,9 @@ class AdaptiveWeight(Balance):
         largest: Largest :math:`\lambda`.
         delta: :math:`\delta`, which keeps the denominator from 0.
 
+    Example:
+        lightning-gan fit model.balance=adaptive_weight model.balance.layer=layers.2
+
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no
             such parameter; in training, a term does not depend on it.

@@ -34,6 +34,10 @@ class GradientBalance(Balance):
         beta: Decay of the moving average of the norms.
         largest: Largest factor.
 
+    Example:
+        lightning-gan fit model.balance=gradient_balance \
+            model.balance.shares.adversarial=1.0
+
     Raises:
         InputError: A number is out of range; in training, a named term does not depend on the
             samples.

@@ -48,6 +48,9 @@ class GradNorm(Balance):
         lr: Learning rate of the weights.
         alpha: How strongly terms that train slowly are favoured; 0: not at all.
 
+    Example:
+        lightning-gan fit model.balance=gradnorm model.balance.terms=[adversarial,l1]
+
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no
             such layer; in training, a named term does not depend on it.

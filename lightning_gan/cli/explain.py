@@ -128,10 +128,19 @@ examples:
   lightning-gan data inspect my_images.zip"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
+       lightning-gan plugins show [KIND] NAME [--json]
 
 List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
-  --check   import each one and say which are broken (exit code 1)"""
+  --check   import each one and say which are broken (exit code 1)
+
+Or show one: its formula and source, its arguments with their ranges, what it declares, and a line
+that uses it. The kind is needed where two kinds share a name; distribution:name is understood.
+  --json    as JSON
+
+examples:
+  lightning-gan plugins show wgan_gp
+  lightning-gan plugins show generator dcgan"""
 
 TEXTS = {
     "plugins": PLUGINS,
@@ -165,7 +174,12 @@ def _overview(command: str) -> Iterator[str]:
         f"       lightning-gan {command} [--config FILE] [--key=value ...]"
     )
     yield "commands:\n" + _table(
-        {**RUNS, **TOOLS, "plugins list": "list the installed components"}.items()
+        {
+            **RUNS,
+            **TOOLS,
+            "plugins list": "list the installed components",
+            "plugins show": "show one",
+        }.items()
     )
     yield textwrap.fill(
         "A config group is a choice of a named part: group=name. An experiment is a file that "
@@ -179,7 +193,7 @@ def _overview(command: str) -> Iterator[str]:
     )
     defaults = compose.settings([])
     yield "settings, with their defaults:\n" + _table(
-        (f"{path}={_shown(get(defaults, path))}", doc) for path, doc in COMMON.items()
+        (f"{path}={as_setting(get(defaults, path))}", doc) for path, doc in COMMON.items()
     )
     yield f"examples:\n{textwrap.indent(EXAMPLES.get(command, MEASURE).format(command), '  ')}"
     yield "more:\n" + _table(
@@ -199,7 +213,7 @@ def _evaluation() -> Iterator[tuple[str, str]]:
 
     for argument in arguments_of(Plan).values():
         doc = argument.doc.replace("METRICS", ", ".join(METRICS)).replace("None", "null")
-        yield f"{argument.name}={_shown(argument.default)}", doc
+        yield f"{argument.name}={as_setting(argument.default)}", doc
     yield from ((f"{name}=", doc) for name, doc in evaluate.OWN.items())
 
 
@@ -242,12 +256,12 @@ def _options(group: str, name: str) -> str:
     for argument in arguments_of(cls, 1 if group == "optimizer" else 0).values():
         by_data = group in ("generator", "discriminator") and argument.name in FROM_DATA
         value = content.get(argument.name, argument.default)
-        default = "required" if argument.required else _shown(value)
+        default = "required" if argument.required else as_setting(value)
         kind = describe_hint(argument.hint)
         setting = f"{path}.{argument.name}: {kind} = {'from the data' if by_data else default}"
         rows.append((setting, argument.doc.replace("``", "`")))
     header = f"{group}={name}: {' '.join(first.split())}\n({content['class_path']}, at {places})"
-    return header + "\n" + (_stacked(rows) or "  no settings")
+    return header + "\n" + (stacked(rows) or "  no settings")
 
 
 def get(settings: dict[str, Any], path: str) -> Any:
@@ -260,13 +274,14 @@ def get(settings: dict[str, Any], path: str) -> Any:
     return node
 
 
-def _shown(value: Any) -> str:
+def as_setting(value: Any) -> str:
+    """Return a value as one writes it in a setting."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(as_setting, value))}]"
     return str(value)
 
 
@@ -282,7 +297,7 @@ def _table(rows: Any) -> str:
     return "\n".join(lines)
 
 
-def _stacked(rows: list[tuple[str, str]]) -> str:
+def stacked(rows: list[tuple[str, str]]) -> str:
     """Return each setting on a line with its meaning below."""
     return "\n".join(
         "\n".join([f"  {name}", *(f"      {line}" for line in textwrap.wrap(doc, WIDTH - 6))])

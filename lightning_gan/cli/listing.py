@@ -1,4 +1,4 @@
-"""``lightning-gan plugins list``: what is registered, read from metadata, without torch."""
+"""``lightning-gan plugins``: what is registered, read from metadata, without torch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,23 @@ COLUMNS = ("kind", "name", "distribution", "version", "status")
 
 
 def show(words: Sequence[str]) -> int:
-    """Print the registered components and return the exit code: 1 if ``--check`` found a bad one.
+    """Print the registered components, or one, and return the exit code.
+
+    Returns:
+        1 if ``--check`` found a bad one, else 0.
 
     Raises:
-        InputError: The words are not ``list`` with ``--json`` or ``--check``.
+        InputError: The words are neither ``list`` with ``--json`` or ``--check``, nor ``show`` with
+            a name.
     """
+    if words and words[0] == "show":
+        from lightning_gan.cli import showing  # which needs torch
+
+        return showing.show_one(words[1:])
     if not words or words[0] != "list":
-        raise InputError("expected: lightning-gan plugins list [--json] [--check]")
+        raise InputError(
+            "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] NAME"
+        )
     for word in words[1:]:
         if word not in FLAGS:
             raise InputError(

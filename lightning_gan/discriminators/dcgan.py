@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
-from lightning_gan.layers.heads import LinearHeads, activations
+from lightning_gan.layers.heads import LinearHeads, activations, judged
 from lightning_gan.layers.pyramid import pyramid
+from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.types import DiscriminatorOutput
 
 
@@ -37,6 +38,9 @@ class DCGANDiscriminator(Discriminator):
         heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
             name by which a term asks for it, such as {"codes": 12}.
         return_features: Whether the output holds the features of all layers, for terms of them.
+        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
+            the class where there are classes.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
@@ -51,10 +55,14 @@ class DCGANDiscriminator(Discriminator):
         slope: float = 0.2,
         heads: dict[str, int] | None = None,
         return_features: bool = False,
+        outputs: int = 1,
+        sliced: bool = False,
     ) -> None:
         super().__init__()
         if norm not in ("batch", "none"):
             raise InputError(f"norm must be 'batch' or 'none', got {norm!r}")
+        if outputs < 1:
+            raise InputError(f"outputs must be at least 1, got {outputs}")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
@@ -69,7 +77,8 @@ class DCGANDiscriminator(Discriminator):
             layers.append(nn.LeakyReLU(slope, inplace=True))
         self.layers = nn.Sequential(*layers)
         # The paper's last convolution covers the whole map: a linear layer.
-        self.head = nn.Linear(sizes.features, 1)
+        head = SlicedLinear if sliced else nn.Linear
+        self.head = head(sizes.features, outputs)
         for module in self.layers:
             if isinstance(module, nn.Conv2d):
                 if norm == "batch":
@@ -78,6 +87,8 @@ class DCGANDiscriminator(Discriminator):
                     nn.init.kaiming_normal_(module.weight, a=slope)
         std = 0.02 if norm == "batch" else sizes.features**-0.5
         nn.init.normal_(self.head.weight, std=std)
+        if isinstance(self.head, SlicedLinear):
+            self.head.rescale()
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
         self.return_features = return_features
@@ -92,11 +103,10 @@ class DCGANDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,); with ``heads`` or ``return_features`` a DiscriminatorOutput of them.
+            Logits, shape (N,), or (N, outputs) of several; with ``heads``, ``return_features`` or
+            ``sliced`` a DiscriminatorOutput of them.
         """
         features, maps = activations(self.layers, x, self.return_features)
         features = features.flatten(1)
-        logits: Tensor = self.head(features).squeeze(1)
-        if self.num_classes is not None:
-            logits = logits + (features * self.classes(y)).sum(1)
-        return self.others.joined(logits, features, maps)
+        classes = self.classes(y) if self.num_classes is not None else None
+        return self.others.joined(judged(self.head, features, classes), features, maps)

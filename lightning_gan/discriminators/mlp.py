@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
-from lightning_gan.layers.heads import LinearHeads, activations
+from lightning_gan.layers.heads import LinearHeads, activations, judged
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.types import DiscriminatorOutput
 
 
@@ -35,6 +36,9 @@ class MLPDiscriminator(Discriminator):
         heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
             name by which a term asks for it, such as {"codes": 12}.
         return_features: Whether the output holds the features of all layers, for terms of them.
+        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
+            the class where there are classes.
 
     Raises:
         InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
@@ -50,6 +54,8 @@ class MLPDiscriminator(Discriminator):
         init: Init = "torch",
         heads: dict[str, int] | None = None,
         return_features: bool = False,
+        outputs: int = 1,
+        sliced: bool = False,
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -59,6 +65,8 @@ class MLPDiscriminator(Discriminator):
                 f"sample_shape and hidden must be positive, got "
                 f"sample_shape={self.sample_shape}, hidden={tuple(hidden)}"
             )
+        if outputs < 1:
+            raise InputError(f"outputs must be at least 1, got {outputs}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
         widths = [math.prod(self.sample_shape), *hidden]
@@ -68,7 +76,7 @@ class MLPDiscriminator(Discriminator):
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1], 1)
+        self.head = SlicedLinear(widths[-1], outputs) if sliced else nn.Linear(widths[-1], outputs)
         self.return_features = return_features
         self.others = LinearHeads(widths[-1], heads)
         initialize(self, init)
@@ -83,10 +91,9 @@ class MLPDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,); with ``heads`` or ``return_features`` a DiscriminatorOutput of them.
+            Logits, shape (N,), or (N, outputs) of several; with ``heads``, ``return_features`` or
+            ``sliced`` a DiscriminatorOutput of them.
         """
         features, maps = activations(self.layers, x.flatten(1), self.return_features)
-        logits: Tensor = self.head(features).squeeze(1)
-        if self.num_classes is not None:
-            logits = logits + (features * self.classes(y)).sum(1)
-        return self.others.joined(logits, features, maps)
+        classes = self.classes(y) if self.num_classes is not None else None
+        return self.others.joined(judged(self.head, features, classes), features, maps)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
+from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.types import DiscriminatorOutput
 
-RESERVED = ("logits", "features", "extra")
+RESERVED = ("logits", "features", "extra", "function", "direction")  # the last are of slices
 
 
 class LinearHeads(nn.ModuleDict):
@@ -41,19 +43,47 @@ class LinearHeads(nn.ModuleDict):
         return {name: head(features) for name, head in self.items()}
 
     def joined(
-        self, logits: Tensor, features: Tensor, maps: list[Tensor] | None
+        self,
+        logits: Tensor | DiscriminatorOutput,
+        features: Tensor,
+        maps: list[Tensor] | None,
     ) -> Tensor | DiscriminatorOutput:
         """Return a discriminator's output: the logits alone where there is nothing else to say.
 
         Args:
-            logits: Its logits.
+            logits: Its logits, perhaps with what was said beside them.
             features: Its last features, shape (N, F).
             maps: Features of its layers to hand out, or None.
         """
         if not len(self) and maps is None:
             return logits
         said = self(features)
-        return DiscriminatorOutput(logits, said.pop("class_logits", None), maps, said)
+        classes = said.pop("class_logits", None)
+        if isinstance(logits, Tensor):
+            return DiscriminatorOutput(logits, classes, maps, said)
+        return replace(logits, class_logits=classes, features=maps, extra={**logits.extra, **said})
+
+
+def judged(
+    head: nn.Linear | SlicedLinear, features: Tensor, classes: Tensor | None
+) -> Tensor | DiscriminatorOutput:
+    """Return the logits of the last layer, and the projection of the classes added to them.
+
+    Args:
+        head: The last layer.
+        features: Its input, shape (N, F).
+        classes: What is learned of the class of each sample, shape (N, F) (Miyato & Koyama 2018,
+            equation 3); or None.
+
+    Returns:
+        Logits, shape (N,), or (N, outputs) of several; of a SlicedLinear with their slices.
+    """
+    if isinstance(head, SlicedLinear):
+        return head.judge(features, classes)
+    logits: Tensor = head(features)
+    if classes is not None:
+        logits = logits + (features * classes).sum(1, keepdim=True)
+    return logits.squeeze(1) if logits.shape[1] == 1 else logits
 
 
 def activations(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_gan.components.part import Part
+from lightning_gan.errors import InputError
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import Player
+from lightning_gan.types import Feedback, Player
 
 
 class AdversarialLoss(Part, ABC):
@@ -87,3 +88,53 @@ class AdversarialLoss(Part, ABC):
         else:
             losses = [self.generator(logits, None) for logits in step.fake_output.heads]
         return losses[0] if len(losses) == 1 else losses
+
+
+class LossWrapper(AdversarialLoss):
+    """A loss that changes another one, whose declarations and hooks it passes on.
+
+    Args:
+        loss: The other one.
+
+    Raises:
+        InputError: It is no loss.
+    """
+
+    def __init__(self, loss: AdversarialLoss) -> None:
+        super().__init__()
+        if not isinstance(loss, AdversarialLoss):
+            raise InputError(f"loss must be a lightning_gan.AdversarialLoss, got {loss!r}")
+        self.loss = loss
+        self.needs_real_logits_for_generator = loss.needs_real_logits_for_generator
+        self.couples_samples, self.directed = loss.couples_samples, loss.directed
+        self.requires, self.observes, self.measures = loss.requires, loss.observes, loss.measures
+        self.trained_by, self.weights_from = loss.trained_by, loss.weights_from
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """Return the other's half."""
+        return self.loss.discriminator(real_logits, fake_logits)
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """Return the other's half."""
+        return self.loss.generator(fake_logits, real_logits)
+
+    def play(self, step: AdversarialStep) -> Tensor | Sequence[Tensor]:
+        """Return what the other one plays."""
+        return self.loss.play(step)
+
+    def bind(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Bind the other one."""
+        self.loss.bind(generator, discriminator)
+
+    def prepare(self, step: AdversarialStep) -> None:
+        """Let the other one change the update."""
+        self.loss.prepare(step)
+
+    def observe(self, feedback: Feedback) -> None:
+        """Let the other one take note."""
+        self.loss.observe(feedback)
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the other one changes updates."""
+        return self.loss.prepares

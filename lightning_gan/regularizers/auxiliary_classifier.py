@@ -26,6 +26,10 @@ class AuxiliaryClassifierRegularizer(Regularizer):
             real samples and fakes, the sum of their cross-entropies; "real" spares it the fakes.
         interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
 
+    Example:
+        lightning-gan fit generator=acgan discriminator=acgan \
+            regularizers=[auxiliary_classifier]
+
     Raises:
         InputError: ``discriminator_samples`` is unknown, or ``interval`` is below 1.
     """

@@ -29,6 +29,9 @@ class Piecewise(Schedule):
             there is no such interpolation.
 
     Example:
+        lightning-gan fit model.schedules.generator_weight=piecewise \
+            model.schedules.generator_weight.knots=[[0,0],[9,1]]
+
         >>> schedule = Piecewise([[0, 0.0], [20, 1.0], [30, 0.1]])
         >>> [schedule.at(images) for images in (0, 19_999, 20_000, 99_000)]
         [0.0, 0.0, 1.0, 0.1]

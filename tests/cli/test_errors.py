@@ -31,7 +31,18 @@ WRONG = {
     "fit -x 3": "unknown option '-x'; expected --key=value or --config FILE",
     "fit -m --trainer.max_steps=2": "a sweep (-m) takes Hydra overrides: key=value1,value2, not "
     "--options",
-    "plugins": "expected: lightning-gan plugins list [--json] [--check]",
+    "plugins": "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] "
+    "NAME",
+    "plugins show": "expected: lightning-gan plugins show [KIND] NAME [--json], for example "
+    "plugins show loss wasserstein",
+    "plugins show hing": "unknown component 'hing', did you mean 'hinge'? All of them: "
+    "lightning-gan plugins list",
+    "plugins show los hinge": "unknown kind of component 'los', did you mean 'loss'? Kinds: "
+    "generator, discriminator, loss, regularizer, alternation, augment, prior, average, schedule, "
+    "balance, optimizer, lr_scheduler",
+    "plugins show dcgan": "'dcgan' names components of 2 kinds. Write lightning-gan plugins show "
+    "generator dcgan or lightning-gan plugins show discriminator dcgan",
+    "plugins show hinge --jsn": "plugins show: unknown option '--jsn'. Options: --json",
     "plugins list --jsn": "plugins list: unknown option '--jsn', did you mean '--json'? Options: "
     "--json, --check",
     # Groups and choices.

@@ -27,6 +27,7 @@ from lightning_gan.errors import InputError, PluginError
 from lightning_gan.generators.base import Generator
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.losses.base import AdversarialLoss
+from lightning_gan.losses.hinge import HingeLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
@@ -69,9 +70,14 @@ OWN = {
     },
     "multi_resolution_stft": {"resolutions": [[16, 4, 12], [8, 2, 8]]},
     "log_mel": {"fft": 16, "hop": 4, "window": 16, "mels": 4, "sample_rate": 16},
+    "top_k": {"loss": HingeLoss()},
+    "slicing": {"loss": HingeLoss()},
 }
 # Samples of another kind than images, for parts that are tried on samples.
 SAMPLES = {"multi_resolution_stft": (1, 64), "log_mel": (1, 64)}
+SLICED = MLPGenerator((2,), 3, (4,)), MLPDiscriminator((2,), (4,), dropout=0.0, sliced=True)
+# Networks of those that need more of them than the tiny ones have.
+NETWORKS = {"slicing": SLICED}
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,8 @@ def test_registered_component_conforms(entry, tmp_path):
     own = OWN.get(entry.name, {})
     arguments = {**arguments, **(own(tmp_path) if callable(own) else own)}
     options = {"sample_shape": SAMPLES[entry.name]} if entry.name in SAMPLES else {}
+    if entry.name in NETWORKS:
+        options["networks"] = NETWORKS[entry.name]
     options.update(term_networks.KEYWORDS.get(entry.name, dict)())
     check_component(entry.kind, component, arguments=arguments, **options)
     if "num_classes" in arguments:

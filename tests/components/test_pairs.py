@@ -1,0 +1,153 @@
+"""Every registered loss trains with every registered regularizer, with one head and with several.
+
+Networks, samples and conditions are made once and can do what parts ask for in ``requires``: a new
+part that asks for something else wants a line in ``Able``, and one that needs arguments has them in
+the table of the conformance tests.
+"""
+
+import copy
+import functools
+import math
+
+import pytest
+import torch
+from test_conformance import OWN
+from torch import nn
+
+from lightning_gan import Game, GANModule
+from lightning_gan.components import registry
+from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
+from lightning_gan.generators.base import Generator
+from lightning_gan.layers.sliced_linear import SlicedLinear
+from lightning_gan.types import DiscriminatorOutput, GeneratorOutput, Player
+
+# Pairs that by their mathematics cannot go together, each with its reason: (loss, regularizer).
+# Each must be refused by an InputError, so that none stays here longer than it is true.
+IMPOSSIBLE: dict[tuple[str, str], str] = {}
+SHAPES = ((1, 16, 16), (1, 64), (2,))  # images, waves, rows: the first that a pair takes
+N, LATENT, CLASSES, STEPS = 4, 5, 3, 5
+LOSSES, REGULARIZERS = registry.names("loss"), registry.names("regularizer")
+
+
+class AbleGenerator(Generator):
+    """Two linear layers, with a mapping, and by-products (N, 4) of any name."""
+
+    num_classes, latent_dim = CLASSES, LATENT
+
+    def __init__(self, sample_shape, by_products=()):
+        super().__init__()
+        self.sample_shape = sample_shape
+        self.classes = nn.Embedding(CLASSES, LATENT)
+        self.map = nn.Linear(LATENT, 6)
+        self.draw = nn.Linear(6, math.prod(sample_shape))
+        self.others = nn.ModuleDict({name: nn.Linear(6, 4) for name in sorted(by_products)})
+
+    def mapping(self, z, y=None):
+        return self.map(z + self.classes(y)).tanh()
+
+    def synthesis(self, w, y=None):
+        return self.draw(w).tanh().reshape(-1, *self.sample_shape)
+
+    def forward(self, z, y=None):
+        w = self.mapping(z, y)
+        extra = {name: layer(w) for name, layer in self.others.items()}
+        return GeneratorOutput(self.synthesis(w), extra)
+
+
+class AbleDiscriminator(Discriminator):
+    """A linear layer and heads, with class logits, features, slices and a reconstruction."""
+
+    num_classes = CLASSES
+
+    def __init__(self, sample_shape, heads):
+        super().__init__()
+        self.sample_shape = sample_shape
+        self.look = nn.Linear(math.prod(sample_shape), 6)
+        self.classes = nn.Embedding(CLASSES, 6)
+        self.judges = nn.ModuleList(SlicedLinear(6) for _ in range(heads))
+        self.classify = nn.Linear(6, CLASSES)
+        self.rebuild = nn.Linear(6, math.prod(sample_shape))
+
+    def forward(self, x, y=None):
+        hidden = self.look(x.flatten(1)).tanh()
+        said = [judge.judge(hidden, self.classes(y)) for judge in self.judges]
+        rebuilt, classes = self.rebuild(hidden).reshape(x.shape), self.classify(hidden)
+        if len(said) == 1:
+            extra = {**said[0].extra, "reconstruction": rebuilt}
+            return DiscriminatorOutput(said[0].logits, classes, [hidden], extra)
+        extra = {name: [each.extra[name] for each in said] for name in ("function", "direction")}
+        extra["reconstruction"] = rebuilt
+        logits = [each.logits for each in said]
+        return DiscriminatorOutput(logits, classes, [[hidden]] * len(said), extra)
+
+
+PROVIDED = {"class_logits", "features", "function", "direction", "reconstruction"}
+
+
+@functools.cache
+def networks(shape, heads, by_products):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return AbleGenerator(shape, by_products), AbleDiscriminator(shape, heads)
+
+
+def make(kind, name, folder):
+    arguments = OWN.get(name, {})
+    arguments = arguments(folder) if callable(arguments) else arguments
+    return registry.load(kind, name)(**copy.deepcopy(arguments))
+
+
+def play(loss, regularizer, shape, heads):
+    """Play five batches; return what was read of each, and the networks before and after."""
+    needs = {*loss.requires, *regularizer.requires} - PROVIDED
+    needs = frozenset(name for name in needs if not hasattr(AbleGenerator, name))
+    before = networks(shape, heads, needs)
+    ours = copy.deepcopy(before)
+    gan = GANModule(*ours, loss=loss, regularizers={"term": regularizer})
+    game = Game(gan, seed=0)
+    source = torch.Generator().manual_seed(1)
+    readings = []
+    for _ in range(STEPS):
+        real = torch.rand(N, *shape, generator=source) * 2 - 1
+        readings.append(game.play(real, torch.randint(0, CLASSES, (N,), generator=source)))
+    return game, readings, before, ours
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heads", [1, 2], ids=["one", "list"])
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_pair_trains_five_finite_steps(loss, regularizer, heads, tmp_path):
+    refused = []
+    for shape in SHAPES:
+        parts = make("loss", loss, tmp_path), make("regularizer", regularizer, tmp_path)
+        try:
+            game, readings, before, after = play(*parts, shape, heads)
+        except (InputError, RuntimeError) as error:
+            refused.append(f"{shape}: {error}")
+            continue
+        break
+    else:
+        if (loss, regularizer) in IMPOSSIBLE:
+            return
+        pytest.fail(f"takes none of the samples. {'; '.join(refused)}")
+    assert (loss, regularizer) not in IMPOSSIBLE
+    assert game.gan.progress.discriminator_steps == game.gan.progress.generator_steps == STEPS
+    both = [reading for each in readings for reading in (each.generator, each.discriminator)]
+    for reading in both:
+        values = [reading.loss, *reading.terms.values(), *reading.reports.values()]
+        assert torch.stack([value.double() for value in values]).isfinite().all(), values
+    for old, new in zip(before, after, strict=True):
+        parameters = list(zip(old.parameters(), new.parameters(), strict=True))
+        assert all(theirs.isfinite().all() for _, theirs in parameters)
+        assert any(not torch.equal(*pair) for pair in parameters)
+    acts = any(parts[1].acts_on(player) for player in Player)
+    named = {name for reading in both for name in reading.terms}
+    assert acts == any(name.partition("/")[0] == "term" for name in named)
+
+
+def test_what_is_called_impossible_is_registered():
+    for loss, regularizer in IMPOSSIBLE:
+        assert loss in LOSSES
+        assert regularizer in REGULARIZERS
