@@ -70,6 +70,7 @@ OWN = {
     },
     "multi_resolution_stft": {"resolutions": [[16, 4, 12], [8, 2, 8]]},
     "log_mel": {"fft": 16, "hop": 4, "window": 16, "mels": 4, "sample_rate": 16},
+    "lecam": {"start_kimg": 0.0},
     "top_k": {"loss": HingeLoss()},
     "slicing": {"loss": HingeLoss()},
 }
