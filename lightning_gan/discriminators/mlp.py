@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
-from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.layers.judging import Conditioning, JudgedCondition
+from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
+from lightning_gan.types import DiscriminatorOutput
 
 
 class MLPDiscriminator(Discriminator):
@@ -20,7 +22,7 @@ class MLPDiscriminator(Discriminator):
 
     The kind of network of Goodfellow et al. 2014, section 5. Labels enter by projection: the inner
     product of the last features and a learned vector of the class is added to the logit (Miyato &
-    Koyama 2018, equation 3).
+    Koyama 2018, equation 3), or as ``conditioning`` says.
 
     Args:
         sample_shape: Shape of one sample, any number of dimensions.
@@ -30,9 +32,17 @@ class MLPDiscriminator(Discriminator):
         slope: Slope of LeakyReLU for negative inputs.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
+        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        conditioning: "projection", "concat" (a learned vector beside the sample) or "auxiliary" (a
+            second head tells the condition: class logits).
+        class_dim: Length of the vector of "concat", and of a sequence's.
+        weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
+            reparameterized.
 
     Raises:
-        InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
+        InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one
+            condition, or a word is unknown.
     """
 
     def __init__(
@@ -43,6 +53,11 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.2,
         slope: float = 0.2,
         init: Init = "torch",
+        condition_dim: int | None = None,
+        num_tokens: int | None = None,
+        conditioning: Conditioning = "projection",
+        class_dim: int = 32,
+        weight_norm: WeightNorm = "none",
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -54,7 +69,15 @@ class MLPDiscriminator(Discriminator):
             )
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
-        widths = [math.prod(self.sample_shape), *hidden]
+        self.judged = JudgedCondition(
+            math.prod(self.sample_shape),
+            conditioning,
+            num_classes,
+            condition_dim,
+            num_tokens,
+            class_dim,
+        )
+        widths = [self.judged.channels, *hidden]
         layers: list[nn.Module] = []
         for width, following in pairwise(widths):
             layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
@@ -63,21 +86,28 @@ class MLPDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 1)
         initialize(self, init)
-        if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
+        if self.judged.projects:
+            self.classes = self.judged.table(widths[-1], widths[-1] ** -0.5)
+        if self.judged.told is not None:
+            self.class_head = nn.Linear(widths[-1], self.judged.told)
+        reparameterize(self, weight_norm, tables=True)
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge samples.
 
         Args:
             x: Samples, shape (N, *sample_shape).
-            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+            y: Class labels, int64 of shape (N,), or another condition, N first; anything for a
+                network without one.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,); with class logits, shape (N, K), of an auxiliary head.
         """
-        features = self.layers(x.flatten(1))
+        x, c = self.judged(x.flatten(1), y)
+        features = self.layers(x)
         logits: Tensor = self.head(features).squeeze(1)
-        if self.num_classes is not None:
-            logits = logits + (features * self.classes(y)).sum(1)
+        if self.judged.projects:
+            logits = logits + (features * self.classes(c)).sum(1)
+        if self.judged.told is not None:
+            return DiscriminatorOutput(logits, self.class_head(features))
         return logits

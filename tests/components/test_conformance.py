@@ -50,7 +50,12 @@ OWN = {
     "adaptive_weight": {"layer": "draw"},
     "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}},
     "gradnorm": {"terms": ["adversarial", "reconstruction", "penalty"]},
+    **{name: {"base_channels": 4} for name in ("biggan", "multi_scale", "patch", "unet")},
+    "sngan_resnet": {"base_channels": 4},
+    "packed": {"discriminator": MLPDiscriminator((2, 8, 8), hidden=(4,))},
 }
+# What those are checked on that take another condition than a class.
+CONDITIONS = {("generator", "unet"): torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +68,8 @@ def test_registered_component_conforms(entry):
     accepted = inspect.signature(component).parameters
     arguments = {name: CONVENTIONAL[name] for name in CONVENTIONAL.keys() & accepted.keys()}
     arguments = {**OWN.get(entry.name, {}), **arguments}
-    check_component(entry.kind, component, arguments=arguments)
+    y = CONDITIONS.get((entry.kind, entry.name))
+    check_component(entry.kind, component, arguments=arguments, **({} if y is None else {"y": y}))
     if "num_classes" in arguments:
         check_component(entry.kind, component, **{**arguments, "num_classes": None})
 

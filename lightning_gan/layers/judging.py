@@ -1,0 +1,120 @@
+"""How a condition enters a discriminator, and how its verdict comes out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from lightning_gan.errors import InputError
+from lightning_gan.layers.condition import check_choice, condition_of, with_maps
+
+Conditioning = Literal["projection", "concat", "auxiliary"]
+CHOICES = ("projection", "concat", "auxiliary")
+
+
+class JudgedCondition(nn.Module):
+    """The condition of a discriminator, of images or of flat samples.
+
+    - "projection": the inner product of the features and a learned vector of the condition is added
+      to the logit (Miyato & Koyama 2018, equation 3).
+    - "concat": a learned vector of the condition enters as further channels of the image, each
+      constant, or beside a flat sample (in the manner of Mirza & Osindero 2014).
+    - "auxiliary": the condition is no input; a second head tells it, as class logits (Odena et al.
+      2017).
+
+    Args:
+        channels: C of the image, or the length of a flat sample.
+        conditioning: Which.
+        num_classes: The network's argument; see Condition.
+        condition_dim: The network's argument.
+        num_tokens: The network's argument.
+        class_dim: Length of the vector of "concat", and of a sequence's.
+
+    Raises:
+        InputError: More than one condition is given, a number is below 1, ``conditioning`` is
+            unknown, or "auxiliary" is to tell sequences.
+
+    Attributes:
+        channels: Channels of what the network looks at.
+        told: How many numbers an auxiliary head has; None: there is none.
+        projects: Whether the condition enters by projection.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        conditioning: Conditioning,
+        num_classes: int | None,
+        condition_dim: int | None,
+        num_tokens: int | None,
+        class_dim: int,
+    ) -> None:
+        super().__init__()
+        check_choice("conditioning", conditioning, CHOICES)
+        self.conditioning = conditioning
+        auxiliary = conditioning == "auxiliary"
+        if auxiliary and num_tokens is not None:
+            raise InputError(
+                "an auxiliary head tells num_classes or condition_dim, not sequences: leave "
+                "num_tokens out, or choose conditioning='projection'"
+            )
+        condition = condition_of(num_classes, condition_dim, num_tokens, class_dim)
+        self.told = None if condition is None or not auxiliary else condition.size
+        self.condition = None if auxiliary else condition
+        self.projects = self.condition is not None and conditioning == "projection"
+        self.maps: nn.Module | None = None
+        self.channels = channels
+        if self.condition is not None and conditioning == "concat":
+            self.maps = self.condition.table(class_dim)
+            self.channels += class_dim
+
+    def forward(self, x: Tensor, y: Any) -> tuple[Tensor, Any]:
+        """Return what the network looks at, and what :class:`Verdict` gets of the condition.
+
+        Args:
+            x: Images, shape (N, C, H, W), or flat samples, shape (N, C).
+            y: The condition; anything where the network has none or tells it.
+        """
+        if self.condition is None:
+            return x, None
+        c = self.condition(y, x)
+        if self.maps is None:
+            return x, c
+        return with_maps(x, self.maps(c)), None
+
+    def table(self, dim: int, std: float = 1.0) -> nn.Module:
+        """Return a layer from conditions to learned vectors, where there are conditions."""
+        assert self.condition is not None
+        return self.condition.table(dim, std)
+
+    def verdict(self, features: int) -> Verdict:
+        """Return the end of a network with so many features."""
+        return Verdict(self, features)
+
+
+class Verdict(nn.Module):
+    """One logit of pooled features, and class logits where the condition is to be told.
+
+    Args:
+        judged: The condition.
+        features: F.
+    """
+
+    def __init__(self, judged: JudgedCondition, features: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(features, 1)
+        self.classes = judged.table(features, features**-0.5) if judged.projects else None
+        self.class_head = None if judged.told is None else nn.Linear(features, judged.told)
+
+    def forward(self, features: Tensor, c: Any) -> tuple[Tensor, Tensor | None]:
+        """Return logits, shape (N,), and class logits, shape (N, K), or None.
+
+        Args:
+            features: Shape (N, F).
+            c: What :class:`JudgedCondition` made of the condition.
+        """
+        logits: Tensor = self.head(features).squeeze(1)
+        if self.classes is not None:
+            logits = logits + (features * self.classes(c)).sum(1)
+        return logits, None if self.class_head is None else self.class_head(features)
