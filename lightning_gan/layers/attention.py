@@ -42,7 +42,7 @@ class SelfAttention2d(nn.Module):
         key = max_pool2d(self.key(x), 2).flatten(2)  # (N, C/8, HW/4)
         value = max_pool2d(self.value(x), 2).flatten(2)  # (N, C/2, HW/4)
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=2)  # (N, HW, HW/4)
-        attended = (value @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        attended = (value @ weights.transpose(1, 2)).reshape(len(x), -1, *x.shape[2:])
         y: Tensor = self.gamma * self.output(attended) + x
         return y
 

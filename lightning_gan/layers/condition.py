@@ -123,12 +123,9 @@ def condition_of(
     Raises:
         InputError: More than one is given, or a number is below 1.
     """
-    given = {
-        "num_classes": num_classes,
-        "condition_dim": condition_dim,
-        "num_tokens": num_tokens,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    named = (("num_classes", num_classes), ("condition_dim", condition_dim))
+    named = (*named, ("num_tokens", num_tokens))
+    given = {name: value for name, value in named if value is not None}
     if len(given) > 1:
         listing = ", ".join(f"{name}={value}" for name, value in given.items())
         raise InputError(

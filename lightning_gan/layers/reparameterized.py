@@ -64,7 +64,8 @@ class SpectralNorm(nn.Module):
             if self.training:
                 with torch.no_grad():
                     self.u.copy_(product / sigma)
-            return weight / sigma
+            normalized: Tensor = weight / sigma
+            return normalized
 
     def _matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.dim, 0).flatten(1)
