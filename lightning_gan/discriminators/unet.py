@@ -88,11 +88,11 @@ class UNetDiscriminator(Discriminator):
             y: The condition, N first, or anything for a network without one.
 
         Returns:
-            Logits of shape (N,) and of shape (N, 1, H, W); the encoder's maps, from the largest on,
-            as features; and class logits, shape (N, K), of an auxiliary head.
+            Logits of shape (N,) and of shape (N, 1, H, W); as features the maps of the encoder and
+            those of the decoder, a list of lists; class logits, shape (N, K), of an auxiliary head.
         """
         x, c = self.judged(x, y)
-        maps = []
+        maps, decoded = [], []
         for block in self.encoder:
             x = block(x)
             maps.append(x)
@@ -100,8 +100,9 @@ class UNetDiscriminator(Discriminator):
         skips = [None, *reversed(maps[:-1])]
         for block, skip in zip(self.decoder, skips, strict=True):
             x = block(x if skip is None else torch.cat([x, skip], dim=1))
+            decoded.append(x)
         pixels = self.pixels(x)
         if self.pixel_classes is not None:
             vectors = self.pixel_classes(c)[:, :, None, None]
             pixels = pixels + (x * vectors).sum(1, keepdim=True)
-        return DiscriminatorOutput([logits, pixels], class_logits, maps)
+        return DiscriminatorOutput([logits, pixels], class_logits, [maps, decoded])

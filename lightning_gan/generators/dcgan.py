@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.layers.condition import check_choice, condition_of
+from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.conditional_norm import (
     ConditionalNorm2d,
     ConditionalSequential,
@@ -63,7 +63,7 @@ class DCGANGenerator(Generator):
         weight_norm: WeightNorm = "none",
     ) -> None:
         super().__init__()
-        check_choice("conditioning", conditioning, CONDITIONINGS)
+        check_word("conditioning", conditioning, CONDITIONINGS)
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim

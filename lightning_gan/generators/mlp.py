@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.layers.condition import check_choice, condition_of
+from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 
@@ -65,7 +65,7 @@ class MLPGenerator(Generator):
         weight_norm: WeightNorm = "none",
     ) -> None:
         super().__init__()
-        check_choice("conditioning", conditioning, ("concat", "product"))
+        check_word("conditioning", conditioning, ("concat", "product"))
         if norm not in ("none", "batch"):
             raise InputError(f"norm must be 'none' or 'batch', got {norm!r}")
         self.sample_shape = tuple(sample_shape)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.attention import SelfAttention2d, check_attention
-from lightning_gan.layers.condition import check_choice, condition_of
+from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.conditional_norm import ConditionalNorm2d, plain_norm, run_conditional
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import UpBlock, initialize_residual
@@ -78,7 +78,7 @@ class SNGANResNetGenerator(Generator):
             base_channels = 256 if small else 64
         check_width(base_channels)
         check_latent(latent_dim)
-        check_choice("conditioning", conditioning, CONDITIONINGS)
+        check_word("conditioning", conditioning, CONDITIONINGS)
         if class_dim < 1:
             raise InputError(f"class_dim must be at least 1, got {class_dim}")
         check_attention(attention, [height * 2 ** (level + 1) for level in range(levels)])

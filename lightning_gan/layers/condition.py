@@ -123,9 +123,9 @@ def condition_of(
     Raises:
         InputError: More than one is given, or a number is below 1.
     """
-    named = (("num_classes", num_classes), ("condition_dim", condition_dim))
-    named = (*named, ("num_tokens", num_tokens))
-    given = {name: value for name, value in named if value is not None}
+    names = ("num_classes", "condition_dim", "num_tokens")
+    values = (num_classes, condition_dim, num_tokens)
+    given = {n: value for n, value in zip(names, values, strict=True) if value is not None}
     if len(given) > 1:
         listing = ", ".join(f"{name}={value}" for name, value in given.items())
         raise InputError(
@@ -140,7 +140,7 @@ def condition_of(
     return Condition(num_classes, condition_dim, num_tokens, dim) if given else None
 
 
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_word(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Check an argument that is one of a few words.
 
     Raises:

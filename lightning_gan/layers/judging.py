@@ -7,7 +7,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
-from lightning_gan.layers.condition import check_choice, condition_of, with_maps
+from lightning_gan.layers.condition import check_word, condition_of, with_maps
 
 Conditioning = Literal["projection", "concat", "auxiliary"]
 CHOICES = ("projection", "concat", "auxiliary")
@@ -51,7 +51,7 @@ class JudgedCondition(nn.Module):
         class_dim: int,
     ) -> None:
         super().__init__()
-        check_choice("conditioning", conditioning, CHOICES)
+        check_word("conditioning", conditioning, CHOICES)
         self.conditioning = conditioning
         auxiliary = conditioning == "auxiliary"
         if auxiliary and num_tokens is not None:

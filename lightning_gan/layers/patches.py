@@ -9,7 +9,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
-from lightning_gan.layers.condition import check_choice
+from lightning_gan.layers.condition import check_word
 
 Norm = Literal["batch", "instance", "none"]
 NORMS = ("batch", "instance", "none")
@@ -93,7 +93,7 @@ def check_patches(
         raise InputError(
             f"sample_shape must be (channels, height, width), got {tuple(sample_shape)}"
         )
-    check_choice("norm", norm, NORMS)
+    check_word("norm", norm, NORMS)
     for name, value in (
         ("base_channels", base_channels),
         ("condition_channels", condition_channels),

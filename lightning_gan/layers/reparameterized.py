@@ -32,8 +32,10 @@ class SpectralNorm(nn.Module):
         v \leftarrow \frac{W^T u}{\lVert W^T u \rVert}, \quad \sigma = \lVert W v \rVert, \quad
         u \leftarrow \frac{W v}{\sigma}, \quad \bar W = \frac{W}{\sigma}.
 
-    v and u are constants for the gradient. u is the only state. In eval mode it stays as it is. The
-    iteration runs without autocast.
+    v and u are constants for the gradient. u is the only state: a buffer, saved and put back with
+    all others. Every pass in training mode counts as one: of real samples, of fakes, in an update
+    of the generator, of each of several micro-batches. In eval mode u stays as it is. The iteration
+    runs without autocast.
 
     Args:
         weight: The weight as it is at first, of two or more dimensions.
