@@ -107,7 +107,7 @@ class DCGANDiscriminator(Discriminator):
         Returns:
             Logits, shape (N,); with class logits, shape (N, K), of an auxiliary head.
         """
-        x, c = self.judged(x, y)
+        x, c = self.judged.enter(x, y)
         features = self.layers(x).flatten(1)
         logits: Tensor = self.head(features).squeeze(1)
         if self.judged.projects:

@@ -103,7 +103,7 @@ class MLPDiscriminator(Discriminator):
         Returns:
             Logits, shape (N,); with class logits, shape (N, K), of an auxiliary head.
         """
-        x, c = self.judged(x.flatten(1), y)
+        x, c = self.judged.enter(x.flatten(1), y)
         features = self.layers(x)
         logits: Tensor = self.head(features).squeeze(1)
         if self.judged.projects:

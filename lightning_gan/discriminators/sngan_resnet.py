@@ -103,7 +103,7 @@ class SNGANResNetDiscriminator(Discriminator):
             Logits, shape (N,), the pooled features, shape (N, F), and class logits, shape (N, K),
             of an auxiliary head.
         """
-        x, c = self.judged(x, y)
+        x, c = self.judged.enter(x, y)
         features = torch.relu(self.blocks(x)).sum((2, 3))
         logits, class_logits = self.verdict(features, c)
         return DiscriminatorOutput(logits, class_logits, features)

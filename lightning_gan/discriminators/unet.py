@@ -91,7 +91,7 @@ class UNetDiscriminator(Discriminator):
             Logits of shape (N,) and of shape (N, 1, H, W); as features the maps of the encoder and
             those of the decoder, a list of lists; class logits, shape (N, K), of an auxiliary head.
         """
-        x, c = self.judged(x, y)
+        x, c = self.judged.enter(x, y)
         maps, decoded = [], []
         for block in self.encoder:
             x = block(x)

@@ -69,7 +69,7 @@ class JudgedCondition(nn.Module):
             self.maps = self.condition.table(class_dim)
             self.channels += class_dim
 
-    def forward(self, x: Tensor, y: Any) -> tuple[Tensor, Any]:
+    def enter(self, x: Tensor, y: Any) -> tuple[Tensor, Any]:
         """Return what the network looks at, and what :class:`Verdict` gets of the condition.
 
         Args:
