@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
-from lightning_gan.layers.heads import LinearHeads, activations, judged
+from lightning_gan.layers.heads import LinearHeads, activations, last_logits
 from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.pyramid import pyramid
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
@@ -130,4 +130,4 @@ class DCGANDiscriminator(Discriminator):
         features, maps = activations(self.layers, x, self.return_features)
         features = features.flatten(1)
         classes = self.classes(c) if self.judged.projects else None
-        return self.others.joined(judged(self.head, features, classes), features, maps)
+        return self.others.joined(last_logits(self.head, features, classes), features, maps)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.layers.condition import check_word, condition_of, with_maps
-from lightning_gan.layers.heads import LinearHeads, judged
+from lightning_gan.layers.heads import LinearHeads, last_logits
 
 Conditioning = Literal["projection", "concat", "auxiliary"]
 CHOICES = ("projection", "concat", "auxiliary")
@@ -125,7 +125,7 @@ class Verdict(nn.Module):
             c: What :class:`JudgedCondition` made of the condition.
         """
         classes = None if self.classes is None else self.classes(c)
-        logits = judged(self.head, features, classes)
+        logits = last_logits(self.head, features, classes)
         assert isinstance(logits, Tensor)
         said = self.others(features)
         return logits, said.pop("class_logits", None), said
