@@ -88,7 +88,7 @@ class R3GANDiscriminator(Discriminator):
         self.head = nn.Linear(widths[0], 1 if num_classes is None else class_dim, bias=False)
         scaled_normal_(self.head)
         if num_classes is not None:
-            std = (class_dim * num_classes) ** -0.5
+            std = (class_dim * max(1, num_classes)) ** -0.5
             self.classes = ClassEmbedding(num_classes, class_dim, std=std)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 

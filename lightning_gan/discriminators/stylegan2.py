@@ -95,7 +95,8 @@ class StyleGAN2Discriminator(Discriminator):
         said: Tensor = self.head(scaled_leaky_relu(self.linear(h)))
         if self.num_classes is None:
             return said.squeeze(1)
-        return (said * self.classes(y)).sum(1) / math.sqrt(said.shape[1])
+        logits: Tensor = (said * self.classes(y)).sum(1) / math.sqrt(said.shape[1])
+        return logits
 
 
 class HalvingBlock(nn.Module):

@@ -74,7 +74,7 @@ class R3GANGenerator(Generator):
         self.num_classes = num_classes
         inputs = latent_dim
         if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, class_dim, std=num_classes**-0.5)
+            self.classes = ClassEmbedding(num_classes, class_dim, std=max(1, num_classes) ** -0.5)
             inputs += class_dim
         self.basis = nn.Parameter(torch.randn(widths[0], *sizes[0]))
         self.project = nn.Linear(inputs, widths[0], bias=False)

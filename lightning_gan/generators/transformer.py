@@ -25,19 +25,19 @@ from lightning_gan.types import ParameterGroup
 class TransformerGenerator(Generator):
     r"""A plain transformer in the style of a latent, patches out (after GAT, Hyun et al. 2025).
 
-    A small hidden layer makes a style of the latent and the vector of the class. Learned tokens,
-    one for each patch, go through pre-norm blocks that the style modulates; a linear layer turns
-    each token into the pixels of its patch. Samples are images or the latents of an autoencoder of
-    any number of channels; there is no tanh.
+    A small hidden layer makes a style of the latent and the vector of the class. It is added to
+    learned tokens, one for each patch, which go through pre-norm blocks that the style modulates
+    too; a linear layer turns each token into the pixels of its patch. Samples are images or the
+    latents of an autoencoder of any number of channels; there is no tanh.
 
-    Taken from "Scalable GANs with Transformers" (arXiv 2509.24935): transformers for both players
-    on latents or pixels; a style from z and the class that sets the factors of the norms and of
-    the branches; the linear layer at the end; and the rule that makes one learning rate fit all
-    widths: the rate is divided by ``width / base_width``, which ``parameter_groups`` does by
-    itself. Normalised queries and keys and the gated hidden layer are said to be in its appendix.
-    Left out: its supervision of intermediate outputs at several levels of noise, and the alignment
-    of their scales (arXiv 2605.26449), which pay off in much larger networks. The sizes of first
-    weights and the learned tokens are this library's.
+    After "Scalable GANs with Transformers" (arXiv 2509.24935), by its abstract, its project page
+    and summaries of it: transformers for both players; a style that sets the factors of the norms
+    and of the branches; the linear layer at the end; normalised queries and keys and the gated
+    hidden layer; and the rule that makes one learning rate fit all widths: it is divided by
+    ``width / base_width``, which ``parameter_groups`` does by itself. Left out: that paper's
+    supervision of intermediate outputs at several levels of noise, and the alignment of outputs of
+    several scales (CAT, arXiv 2605.26449). The sizes of first weights, the learned tokens and the
+    style in them are this library's.
 
     Args:
         sample_shape: (C, H, W); H and W multiples of ``patch_size``.
@@ -100,7 +100,7 @@ class TransformerGenerator(Generator):
 
     def synthesis(self, w: Tensor) -> Tensor:
         """Return samples, shape (N, C, H, W), of styles (N, width)."""
-        tokens = self.tokens.expand(len(w), -1, -1)
+        tokens = self.tokens + w[:, None]
         for block in self.blocks:
             tokens = block(tokens, w)
         patches = self.to_patch(self.norm(tokens))  # (N, T, C * p * p)

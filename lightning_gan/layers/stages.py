@@ -18,7 +18,8 @@ def stage_sizes(sample_shape: Sequence[int], stages: int | None = None) -> list[
         stages: How many; None: halve while both sides are even and the halves are 4 or more.
 
     Raises:
-        InputError: ``sample_shape`` is no (C, H, W), or its sides cannot be halved that often.
+        InputError: ``sample_shape`` is no (C, H, W), its sides cannot be halved that often, or
+            there is no stage.
 
     Example:
         >>> stage_sizes((1, 28, 28))
@@ -30,6 +31,8 @@ def stage_sizes(sample_shape: Sequence[int], stages: int | None = None) -> list[
     if stages is None:
         smallest = pyramid(shape, 1)  # checks the shape
         stages = (shape[1] // smallest.height).bit_length()
+    if stages < 1:
+        raise InputError("a network must have at least one stage, got a list of none")
     factor = 2 ** (stages - 1)
     if len(shape) != 3 or min(shape) < 1 or shape[1] % factor or shape[2] % factor:
         raise InputError(
