@@ -75,15 +75,15 @@ class FastGANDiscriminator(Discriminator):
             height, width, halvings = height // 2, width // 2, halvings + 1
         self.halvings = halvings
         widths = [max(1, 8 * base_channels >> n) for n in reversed(range(halvings + 1))]
-        self.first = Conv(channels, widths[0], 3, batch=False)
+        self.first = EncoderConv(channels, widths[0], 3, batch=False)
         self.blocks = nn.ModuleList(
-            HalvingBlock(wide, narrow, batch) for wide, narrow in pairwise(widths)
+            PooledHalving(wide, narrow, batch) for wide, narrow in pairwise(widths)
         )
         self.excitations = nn.ModuleList(
             SkipLayerExcitation(widths[n], widths[n + REACH]) for n in range(len(widths) - REACH)
         )
         deep = 2 * widths[-1]
-        self.features = Conv(widths[-1], deep, 1, batch)
+        self.features = EncoderConv(widths[-1], deep, 1, batch)
         self.head = spectral_norm(nn.Conv2d(deep, 1, KERNEL, bias=False))
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, deep, std=deep**-0.5)
@@ -91,8 +91,8 @@ class FastGANDiscriminator(Discriminator):
         if halvings > 0:
             views = [max(1, 4 * base_channels >> n) for n in reversed(range(max(1, halvings - 1)))]
             self.view = nn.Sequential(
-                Conv(channels, views[0], 3 if halvings == 1 else 4, batch=False),
-                *(Conv(wide, narrow, 4, batch) for wide, narrow in pairwise(views)),
+                EncoderConv(channels, views[0], 3 if halvings == 1 else 4, batch=False),
+                *(EncoderConv(wide, narrow, 4, batch) for wide, narrow in pairwise(views)),
                 spectral_norm(nn.Conv2d(views[-1], 1, KERNEL, bias=False)),
             )
             shorter = min(LONGEST, halvings - 1)
@@ -139,7 +139,7 @@ class FastGANDiscriminator(Discriminator):
         return made, (avg_pool2d(x, factor) if factor > 1 else x).detach()
 
 
-class Conv(nn.Sequential):
+class EncoderConv(nn.Sequential):
     """A convolution with spectral norm and no bias, batch norm where asked for, and leaky ReLU.
 
     Args:
@@ -156,7 +156,7 @@ class Conv(nn.Sequential):
         super().__init__(spectral_norm(conv), *norm, nn.LeakyReLU(SLOPE))
 
 
-class HalvingBlock(nn.Module):
+class PooledHalving(nn.Module):
     """The mean of two convolutions, the first of which halves, and of pooling and a 1x1 one.
 
     Args:
@@ -168,9 +168,12 @@ class HalvingBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, batch: bool) -> None:
         super().__init__()
         self.main = nn.Sequential(
-            Conv(in_channels, out_channels, 4, batch), Conv(out_channels, out_channels, 3, batch)
+            EncoderConv(in_channels, out_channels, 4, batch),
+            EncoderConv(out_channels, out_channels, 3, batch),
         )
-        self.direct = nn.Sequential(nn.AvgPool2d(2), Conv(in_channels, out_channels, 1, batch))
+        self.direct = nn.Sequential(
+            nn.AvgPool2d(2), EncoderConv(in_channels, out_channels, 1, batch)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, out_channels, H / 2, W / 2)."""

@@ -36,8 +36,7 @@ class TransformerDiscriminator(Discriminator):
     and summaries of it: the plain transformer, the token of the verdict, projection, branches that
     begin small, normalised queries and keys, the gated hidden layer, and the learning rate's
     division by ``width / base_width``. Left out: that paper's alignment with a pretrained network.
-    The sizes of first weights and the learned places are this library's. The penalties' weight must
-    be small: on 8x8 digits 0.05 trains, and 1 makes the discriminator flat.
+    The sizes of first weights and the learned places are this library's.
 
     Args:
         sample_shape: (C, H, W); H and W multiples of ``patch_size``.
@@ -77,9 +76,10 @@ class TransformerDiscriminator(Discriminator):
         self.patch_size, self.rate = patch_size, base_width / width
         self.from_patch = linear(self.sample_shape[0] * patch_size**2, width)
         self.places = nn.Parameter(0.5 * torch.randn(rows * columns, width))
-        self.verdict = nn.Parameter(torch.randn(1, width))
+        # Small, so that the branches, which see the sample, make it what it is.
+        self.verdict = nn.Parameter(0.02 * torch.randn(1, width))
         self.blocks = nn.Sequential(
-            *(TransformerBlock(width, heads, mlp_ratio) for _ in range(depth))
+            *(TransformerBlock(width, heads, depth, mlp_ratio) for _ in range(depth))
         )
         self.norm = RMSNorm(width)
         self.head = linear(width, 1)

@@ -85,7 +85,7 @@ class TransformerGenerator(Generator):
         self.style = nn.ModuleList([linear(inputs, width), linear(width, width)])
         self.tokens = nn.Parameter(torch.randn(self.grid[0] * self.grid[1], width))
         self.blocks = nn.ModuleList(
-            TransformerBlock(width, heads, mlp_ratio, style_dim=width) for _ in range(depth)
+            TransformerBlock(width, heads, depth, mlp_ratio, style_dim=width) for _ in range(depth)
         )
         self.norm = RMSNorm(width)
         self.to_patch = linear(width, self.sample_shape[0] * patch_size**2)

@@ -11,7 +11,6 @@ from torch.nn.functional import silu
 from lightning_gan.errors import InputError
 
 EPS = 1e-6
-FIRST_SCALE = 0.1  # of what a branch adds
 
 
 class RMSNorm(nn.Module):
@@ -34,7 +33,7 @@ class RMSNorm(nn.Module):
         return x if self.weight is None else x * self.weight
 
 
-class Attention(nn.Module):
+class TokenAttention(nn.Module):
     r"""Self-attention of several heads, softmax(q k^T / sqrt d) v, with normalised q and k.
 
     Computed as it is written: torch's fused kernels have no second derivative, which gradient
@@ -89,27 +88,35 @@ class TransformerBlock(nn.Module):
 
     Without a style, :math:`\alpha` is learned for each entry (LayerScale, Touvron et al. 2021) and
     :math:`1 + \gamma` is the norm's own factor. With one, both are affine functions of it.
-    :math:`\alpha` begins at 0.1 and :math:`\gamma` at 0, about where there is a style.
+    :math:`\alpha` begins at :math:`1 / \sqrt{2L}` for L blocks, so that all branches together add
+    as much as there is, and :math:`\gamma` at 0, about where there is a style.
 
     Args:
         width: Length of a token.
         heads: Heads of the attention.
+        depth: L, the number of blocks of the network.
         mlp_ratio: Length of a plain hidden layer in multiples of ``width``; the gated one has 2/3
             of it, for as many weights.
         style_dim: Length of the style; None: there is none.
     """
 
     def __init__(
-        self, width: int, heads: int, mlp_ratio: float = 4.0, style_dim: int | None = None
+        self,
+        width: int,
+        heads: int,
+        depth: int,
+        mlp_ratio: float = 4.0,
+        style_dim: int | None = None,
     ) -> None:
         super().__init__()
         hidden = max(1, round(mlp_ratio * width * 2 / 3))
         self.norms = nn.ModuleList(RMSNorm(width, scaled=style_dim is None) for _ in range(2))
-        self.branches = nn.ModuleList([Attention(width, heads), SwiGLU(width, hidden)])
+        self.branches = nn.ModuleList([TokenAttention(width, heads), SwiGLU(width, hidden)])
+        self.first_scale = (2 * depth) ** -0.5
         if style_dim is None:
-            self.scales = nn.Parameter(torch.full((2, width), FIRST_SCALE))
+            self.scales = nn.Parameter(torch.full((2, width), self.first_scale))
         else:
-            self.modulation = linear(style_dim, 4 * width, gain=FIRST_SCALE)
+            self.modulation = linear(style_dim, 4 * width, gain=self.first_scale)
 
     def forward(self, tokens: Tensor, style: Tensor | None = None) -> Tensor:
         """Return (N, T, width) of (N, T, width), in a style (N, style_dim) where there is one."""
@@ -120,7 +127,7 @@ class TransformerBlock(nn.Module):
             if style is None:
                 tokens = tokens + self.scales[place] * branch(normed)
             else:
-                gamma, alpha = changes[2 * place], FIRST_SCALE + changes[2 * place + 1]
+                gamma, alpha = changes[2 * place], self.first_scale + changes[2 * place + 1]
                 tokens = tokens + alpha * branch((1 + gamma) * normed)
         return tokens
 

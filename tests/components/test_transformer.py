@@ -8,7 +8,7 @@ from lightning_gan.discriminators.transformer import TransformerDiscriminator
 from lightning_gan.errors import InputError
 from lightning_gan.game.optimization import make_optimizer
 from lightning_gan.generators.transformer import TransformerGenerator
-from lightning_gan.layers.transformer import Attention, RMSNorm, SwiGLU, TransformerBlock
+from lightning_gan.layers.transformer import RMSNorm, SwiGLU, TokenAttention, TransformerBlock
 from lightning_gan.types import Player
 
 TINY = {"width": 8, "depth": 2, "head_width": 4, "patch_size": 2}
@@ -26,7 +26,7 @@ def test_rms_norm():
 
 
 def test_attention_is_that_of_torch():
-    layer = Attention(12, heads=3).double()
+    layer = TokenAttention(12, heads=3).double()
     for norm in layer.norms:
         norm.weight.data.uniform_(0.5, 2)
     tokens = torch.randn(2, 5, 12, dtype=torch.float64)
@@ -45,7 +45,7 @@ def test_gated_hidden_layer():
 
 
 def test_a_plain_block_by_hand():
-    block = TransformerBlock(8, heads=2)
+    block = TransformerBlock(8, heads=2, depth=2)
     block.scales.data.uniform_(0, 1)
     x = torch.randn(2, 3, 8)
     middle = x + block.scales[0] * block.branches[0](block.norms[0](x))
@@ -54,12 +54,12 @@ def test_a_plain_block_by_hand():
 
 
 def test_a_modulated_block_by_hand():
-    block = TransformerBlock(8, heads=2, style_dim=5)
+    block = TransformerBlock(8, heads=2, depth=2, style_dim=5)
     x, style = torch.randn(2, 3, 8), torch.randn(2, 5)
     numbers = block.modulation(style).reshape(2, 4, 1, 8).unbind(1)
-    middle = x + (0.1 + numbers[1]) * block.branches[0]((1 + numbers[0]) * block.norms[0](x))
+    middle = x + (0.5 + numbers[1]) * block.branches[0]((1 + numbers[0]) * block.norms[0](x))
     branch = block.branches[1]((1 + numbers[2]) * block.norms[1](middle))
-    torch.testing.assert_close(block(x, style), middle + (0.1 + numbers[3]) * branch)
+    torch.testing.assert_close(block(x, style), middle + (0.5 + numbers[3]) * branch)
 
 
 def test_a_patch_is_made_of_its_token():
