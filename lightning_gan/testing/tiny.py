@@ -54,7 +54,7 @@ class TinyGenerator(Generator):
 
 
 class TinyDiscriminator(Discriminator):
-    """Two linear layers, with class logits and features.
+    """Two linear layers, with class logits, features and reconstructions.
 
     Args:
         sample_shape: Shape of one sample.
@@ -71,13 +71,16 @@ class TinyDiscriminator(Discriminator):
         self.look = nn.Linear(math.prod(self.sample_shape), 6)
         self.judge = nn.ModuleList(nn.Linear(6, math.prod(shape)) for shape in self.logit_shapes)
         self.classify = nn.Linear(6, CLASSES)
+        self.rebuild = nn.Linear(6, math.prod(self.sample_shape))
 
     def forward(self, x: Tensor, y: Any = None) -> DiscriminatorOutput:
-        """Return logits, class logits (N, 3) and features (N, 6)."""
+        """Return logits, class logits (N, 3), features (N, 6) and pairs of what is rebuilt."""
         features = self.look(x.flatten(1)).tanh()
         heads = [
             judge(features).reshape(-1, *shape)
             for judge, shape in zip(self.judge, self.logit_shapes, strict=True)
         ]
         logits = heads[0] if len(heads) == 1 else heads
-        return DiscriminatorOutput(logits, self.classify(features), features)
+        pairs = [(self.rebuild(features).reshape_as(x), x.detach())]
+        extra = {"reconstructions": pairs}
+        return DiscriminatorOutput(logits, self.classify(features), features, extra)
