@@ -13,6 +13,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.pyramid import pyramid
+from lightning_gan.types import DiscriminatorOutput
 
 
 class DCGANDiscriminator(Discriminator):
@@ -32,6 +33,8 @@ class DCGANDiscriminator(Discriminator):
         norm: "batch" is the paper's batch norm on all but the first convolution. "none" suits
             gradient penalties, whose gradients batch norm would mix between samples.
         slope: Slope of LeakyReLU for negative inputs.
+        class_head: Also tell the class from the smallest feature map, with a linear layer of its
+            own, for terms that ask for class logits; without ``num_classes`` there are none.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
@@ -44,6 +47,7 @@ class DCGANDiscriminator(Discriminator):
         num_classes: int | None = None,
         norm: Literal["batch", "none"] = "batch",
         slope: float = 0.2,
+        class_head: bool = False,
     ) -> None:
         super().__init__()
         if norm not in ("batch", "none"):
@@ -73,9 +77,13 @@ class DCGANDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, std=std)
         if num_classes is not None:
             self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
+        self.class_head: nn.Linear | None = None
+        if class_head and num_classes is not None:
+            self.class_head = nn.Linear(sizes.features, num_classes)
+            nn.init.normal_(self.class_head.weight, std=std)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
-    def forward(self, x: Tensor, y: Any = None) -> Tensor:
+    def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge images.
 
         Args:
@@ -83,10 +91,12 @@ class DCGANDiscriminator(Discriminator):
             y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
 
         Returns:
-            Logits, shape (N,).
+            Logits, shape (N,); with class logits, shape (N, K), where there is a ``class_head``.
         """
         features = self.layers(x).flatten(1)
         logits: Tensor = self.head(features).squeeze(1)
         if self.num_classes is not None:
             logits = logits + (features * self.classes(y)).sum(1)
-        return logits
+        if self.class_head is None:
+            return logits
+        return DiscriminatorOutput(logits, self.class_head(features))
