@@ -67,7 +67,7 @@ def find_clusters(features: Tensor, k: int, seed: int = 0) -> Clusters:
         for _ in range(changes):
             groups = (distances + prices).argmin(1)
             sizes = torch.bincount(groups, minlength=k)
-            wanted = (sizes * (k / len(features)) - 1).sign()
+            wanted = (sizes * k - len(features)).sign().float()
             steps = steps * torch.where(wanted == before, _ON, _BACK)
             prices, before = prices + steps * wanted, wanted
         if changes == _PRICES:
@@ -158,7 +158,8 @@ class Clustering:
         for part in tracked(pieces, "comparing images", len(pieces)):
             x = self._data.images(split, labels=False, indices=part)[0].float() / 255
             if x.dim() == 4:
-                x = adaptive_avg_pool2d(x, [-(-side // -(-side // FINEST)) for side in x.shape[2:]])
+                height, width = (-(-side // -(-side // FINEST)) for side in x.shape[2:])
+                x = adaptive_avg_pool2d(x, (height, width))
             yield x.flatten(1)
 
 
