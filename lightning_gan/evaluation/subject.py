@@ -89,7 +89,7 @@ class Asked:
         self._conditions = None if self._classes else real.conditions
         self._count = 0 if self._conditions is None else real.n_conditions
         self._images = real.images[: min(self._count, ROOM)]
-        self._known = _classes(self._conditions, self._entry)
+        self._known = None if self._grouped else _classes(self._conditions, self._entry)
         self.described: str | None = None
         if self._classes:
             kind = " (clusters)" if self._grouped else ""
