@@ -20,7 +20,7 @@ QUICK = {
 }
 SMALL_BATCHES = {"data.batch_size": "8", "samples.rows": "1"}
 NARROW = {"model.generator.base_channels": "4", "model.discriminator.base_channels": "4"}
-CONVOLUTIONS = re.compile(r"experiment=mnist_(acgan|cgan|gan_2d|wgan|dcgan)")
+CONVOLUTIONS = re.compile(r"experiment=mnist_(acgan|cgan|gan_2d|wgan|dcgan|(un)?conditional)")
 FEW = {"n_fake": "24", "n_real": "16", "n_train": "16", "kid_subsets": "2", "score_splits": "2"}
 # Not run: composed and checked alone, since they want machines, hours or a network.
 TOO_LARGE = re.compile(r"trainer\.devices=[2-9]|num_nodes=[2-9]|accelerator=gpu")

@@ -30,7 +30,7 @@ def fit(tmp_path, *words):
 
 
 def random_images(shape):
-    return ["data=random", f"data.shape={shape}", "data.n=32", "data.num_classes=10"]
+    return ["data=random", f"data.shape={shape}", "data.n=128", "data.num_classes=10"]
 
 
 def data_of(experiment):

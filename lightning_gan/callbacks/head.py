@@ -64,7 +64,8 @@ def _data(trainer: pl.Trainer, module: Any) -> str:
         parts.append(f"{'x'.join(map(str, shape))} in {span}")
     classes = getattr(data, "num_classes", None)
     if classes is not None:
-        parts.append(f"{classes} classes")
+        clustered = getattr(data, "clusters", None) is not None
+        parts.append(f"{classes} {'clusters' if clustered else 'classes'}")
     size = getattr(data, "batch_size", None) or getattr(loader, "batch_size", None)
     if size is not None:
         each = " on each process" if trainer.world_size > 1 else ""

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from lightning_gan.data.array_files import ImageRows
+from lightning_gan.data.clusters import Clustering
 from lightning_gan.data.cropping import Crop, center, scaled
 from lightning_gan.data.loader import (
     EpochPermutation,
@@ -70,6 +71,9 @@ class ImageData(LightningDataModule, ABC):
         seed: Of the order of training batches and of random crops, at least 0.
         on_device: Keep images that are held in memory on the device that trains, where batches
             are then made; of use on a GPU whose memory they fit.
+        clusters: Yield, in place of classes, the numbers of so many equally large groups of images
+            that look alike, found without labels when a run starts; at least 2. Samples of all of
+            them alike are unconditional. None: no groups.
 
     Attributes:
         num_workers: Processes that read ahead from a :meth:`source`, beside this one.
@@ -77,8 +81,8 @@ class ImageData(LightningDataModule, ABC):
         crops: Values of ``crop``.
 
     Raises:
-        InputError: ``batch_size`` or ``image_size`` is below 1, ``seed`` below 0, or there is no
-            such ``crop``.
+        InputError: ``batch_size`` or ``image_size`` is below 1, ``clusters`` below 2, ``seed``
+            below 0, or there is no such ``crop``.
     """
 
     crops: tuple[Crop, ...] = ("center", None)
@@ -93,6 +97,7 @@ class ImageData(LightningDataModule, ABC):
         labels: bool = True,
         seed: int = 0,
         on_device: bool = False,
+        clusters: int | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -111,8 +116,10 @@ class ImageData(LightningDataModule, ABC):
         self.labels = labels
         self.seed = seed
         self.on_device = on_device
+        self.clusters = clusters
         self._images: dict[Split, Images] = {}
         self._sources: dict[Split, tuple[ImageSource, Tensor | None] | None] = {}
+        self._clustering = None if clusters is None else Clustering(clusters, self)
         self._looked = False
         self._train_loader: ResumableLoader | None = None
         self._resumed: dict[str, Any] = {}
@@ -185,7 +192,9 @@ class ImageData(LightningDataModule, ABC):
 
     @property
     def num_classes(self) -> int | None:
-        """Number of classes K; None where no labels are served."""
+        """Number of classes K that batches have; None where no labels are served."""
+        if self.clusters is not None:
+            return self.clusters
         return self.native_classes if self.labels else None
 
     def setup(self, stage: str | None = None) -> None:
@@ -275,7 +284,9 @@ class ImageData(LightningDataModule, ABC):
             images = self.read(images, indices)
         elif indices is not None:
             images = picked_rows(images, indices)
-        if found is None or not (self.labels if labels is None else labels):
+        if labels is None:
+            found = self._labels_of_batches(split)
+        if found is None or labels is False:
             return images, None
         return images, found if indices is None else found[indices]
 
@@ -302,15 +313,21 @@ class ImageData(LightningDataModule, ABC):
         return self._loader("test")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place in the training batches."""
-        return {} if self._train_loader is None else self._train_loader.state_dict()
+        """Return the place in the training batches, and where the clusters lie."""
+        place = {} if self._train_loader is None else self._train_loader.state_dict()
+        return place if self._clustering is None else {**place, **self._clustering.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next training loader go on at a saved place.
 
         Lightning saves the loader's state as well, but does not load it from every checkpoint: not
         from those of an epoch's end, nor if ``estimated_stepping_batches`` was read before.
+
+        Raises:
+            InputError: The run has another number of clusters.
         """
+        if self._clustering is not None:
+            self._clustering.load_state_dict(state_dict)
         if self.trainer is None or self.trainer.state.fn == "fit":
             self._resumed = state_dict
 
@@ -364,11 +381,11 @@ class ImageData(LightningDataModule, ABC):
         )
 
     def _loader(self, split: Split, **options: Any) -> ResumableLoader:
-        images, labels = self._served(split)
+        images, _ = self._served(split)
         rank, world_size = self._process()
         options |= {"seed": self.seed, "rank": rank, "world_size": world_size}
         options["window"] = self.window
-        labels = labels if self.labels else None
+        labels = self._labels_of_batches(split)
         if isinstance(images, Tensor) and self.on_device and self.trainer is not None:
             device = self.trainer.strategy.root_device
             images, labels = images.to(device), None if labels is None else labels.to(device)
@@ -377,6 +394,12 @@ class ImageData(LightningDataModule, ABC):
         return SourceLoader(
             images, labels, self.batch_size, num_workers=self.num_workers, **options
         )
+
+    def _labels_of_batches(self, split: Split) -> Tensor | None:
+        """Return the labels that batches of a split have: clusters, classes, or None."""
+        if self._clustering is not None:
+            return self._clustering.labels(split)
+        return self._served(split)[1] if self.labels else None
 
     def _served(self, split: Split) -> tuple[Tensor | ImageSource, Tensor | None]:
         """Return the images of a split where batches are to find them, and their labels."""

@@ -110,6 +110,8 @@ class DCGANDiscriminator(Discriminator):
             self.classes = self.judged.table(sizes.features, std)
         self.return_features = return_features
         self.others = LinearHeads(sizes.features, heads_of(self.judged, heads))
+        for layer in self.others.values():
+            nn.init.normal_(layer.weight, std=std)
         reparameterize(self, weight_norm, tables=True)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 

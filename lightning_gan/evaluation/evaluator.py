@@ -113,14 +113,15 @@ class Evaluator:
             real = real_images(data, plan.split, plan.n_real, reader, conditions=plan.n_fake)
             reader = reader._replace(sample_range=real.bounds)
             num_classes = number_of_classes(data, real)
-            check_fit(gan, real, num_classes)
+            clusters: int | None = getattr(data, "clusters", None)
+            check_fit(gan, real, num_classes, clusters)
             self.plan = plan
             self._device = scoring_device(gan.device)
             extractor = feature_extractor(plan, data, num_classes, reader)
             self.extractor = extractor.to(gan.device)
             tells_them_apart = num_classes is not None and self.extractor.num_classes == num_classes
             self._bounds = real.bounds
-            self._asked = Asked(gan, real, plan.split)
+            self._asked = Asked(gan, real, plan.split, clusters)
             self.facts = Facts(
                 n_fake=plan.n_fake,
                 n_real=len(real.images),

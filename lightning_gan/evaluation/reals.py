@@ -126,7 +126,10 @@ def _prepared(
             images, labels = data.images(split, labels=True, indices=part)
             native.append(labels)
             x = from_uint8(images)
-            yield (x, labels) if labels is not None and data.labels else x
+            served = labels if data.labels else None
+            if data.clusters is not None:
+                served = data.images(split, indices=part)[1]
+            yield x if served is None else (x, served)
 
     with repeatable():
         found = _gather(batches(), reader, conditions)

@@ -36,27 +36,29 @@ def sample_shape(gan: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def check_fit(gan: Any, real: Reals, num_classes: int | None) -> None:
+def check_fit(gan: Any, real: Reals, num_classes: int | None, clusters: int | None) -> None:
     """Refuse data that the generator was not made for.
 
     Args:
         gan: The module.
         real: Images of the data.
         num_classes: Classes of the data, or None.
+        clusters: Groups of images that the data serve in their place, or None.
 
     Raises:
         InputError: Shapes or numbers of classes differ.
     """
     shape, classes = sample_shape(gan), num_labels(gan)
+    known, of_what = (num_classes, "") if clusters is None else (clusters, " clusters")
     found = tuple(real.images.shape[1:])
     if not fits(found, shape):
         raise InputError(
             f"the generator makes images of shape {shape}, the data have images of shape {found}: "
             "evaluate it on the data that it was trained on"
         )
-    if None not in (classes, num_classes) and classes != num_classes:
+    if None not in (classes, known) and classes != known:
         raise InputError(
-            f"the generator is conditional on {classes} classes, the data have {num_classes}: "
+            f"the generator is conditional on {classes} classes, the data have {known}{of_what}: "
             "evaluate it on the data that it was trained on"
         )
 
@@ -73,21 +75,25 @@ class Asked:
     Args:
         gan: The module.
         real: Real images, with conditions where there are some to hand on.
+        split: Which split they come from.
+        clusters: Groups of images that the data serve in place of classes, or None.
 
     Attributes:
         described: What that is, for the card; None: nothing.
     """
 
-    def __init__(self, gan: Any, real: Reals, split: str) -> None:
+    def __init__(self, gan: Any, real: Reals, split: str, clusters: int | None = None) -> None:
         self._entry = class_entry(gan.generator) if isinstance(gan, GAN) else None
         self._classes = num_labels(gan) if self._entry is None else None
+        self._grouped = clusters is not None
         self._conditions = None if self._classes else real.conditions
         self._count = 0 if self._conditions is None else real.n_conditions
         self._images = real.images[: min(self._count, ROOM)]
-        self._known = _classes(self._conditions, self._entry)
+        self._known = None if self._grouped else _classes(self._conditions, self._entry)
         self.described: str | None = None
         if self._classes:
-            self.described = f"arange(n) % {self._classes}"
+            kind = " (clusters)" if self._grouped else ""
+            self.described = f"arange(n) % {self._classes}{kind}"
         elif self._count:
             self.described = f"conditions of {self._count:,} {split} samples"
 
@@ -102,7 +108,7 @@ class Asked:
     def classes(self, index: Tensor) -> Tensor | None:
         """Return the class of each sample, int64, shape (n,); None where not every one has one."""
         if self._classes:
-            return index % self._classes
+            return None if self._grouped else index % self._classes
         return None if self._known is None else self._known[index % self._count]
 
     @contextmanager

@@ -168,6 +168,21 @@ def test_without_batch_norm_weights_keep_the_signal():
     assert 0.3 < network(torch.randn(64, 1, 32, 32), torch.zeros(64, dtype=torch.int64)).std() < 3
 
 
+def test_the_class_head_reads_the_smallest_feature_map():
+    torch.manual_seed(0)
+    network = DCGANDiscriminator(MNIST, base_channels=4, num_classes=10, heads={"class_logits": 10})
+    network.eval()
+    x, y = torch.randn(3, *MNIST), torch.tensor([0, 4, 9])
+    output = network(x, y)
+    features = network.layers(x).flatten(1)
+    torch.testing.assert_close(output.class_logits, network.others["class_logits"](features))
+    assert output.class_logits.shape == (3, 10)
+    projected = (features * network.classes.weight[y]).sum(1)
+    torch.testing.assert_close(output.logits, network.head(features)[:, 0] + projected)
+    assert not torch.equal(output.class_logits, network(x + 1, y).class_logits)
+    assert torch.equal(network(x, y.flip(0)).class_logits, output.class_logits)  # whatever y is
+
+
 @pytest.mark.parametrize("network", [DCGANGenerator, DCGANDiscriminator])
 @pytest.mark.parametrize("shape", [(1, 30, 30), (1, 28, 27), (1, 0, 4), (0, 8, 8), (8, 8), (64,)])
 def test_shapes_that_do_not_fit(network, shape):

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow  # networks of their full size
 
 PLAYERS = ("generator", "discriminator")
 MNIST = {"sample_shape": (1, 28, 28), "num_classes": 10}
+AT_THE_DATAS_SIZE = ("mnist_dcgan", "mnist_conditional", "mnist_unconditional")
 EXPERIMENTS = [name for name in compose.choices("experiment") if name.startswith("mnist_")]
 
 
@@ -247,7 +248,7 @@ def test_the_dense_gan_with_adam():
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_all_of_them_train_on_28x28(experiment):
-    if experiment != "mnist_dcgan":  # whose size is the data's own
+    if experiment not in AT_THE_DATAS_SIZE:
         assert settings(experiment, "data=digits")["data"]["image_size"] == 28
 
 

@@ -158,6 +158,15 @@ def test_our_data_are_read_as_the_module_reads_them():
     assert part.order == usual.order == "subset"
 
 
+def test_batches_that_are_prepared_hold_clusters_too():
+    gan = paired.gan()
+    gan.__dict__["prepare_batch"] = lambda batch: Batch(batch[0], {"group": batch[1]})
+    data = RandomImages(shape=(1, 4, 4), n=700, num_classes=3, clusters=4)
+    reals = real_images(data, "train", reader=reader_of(gan, data), conditions=650)
+    assert torch.equal(reals.conditions["group"], data.images("train")[1][:650])
+    assert torch.equal(reals.labels, data.images("train", labels=True)[1])
+
+
 # Ranges -----------------------------------------------------------------------------------------
 
 

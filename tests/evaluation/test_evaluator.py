@@ -191,6 +191,21 @@ def test_other_classes(gan):
     )
 
 
+def test_clusters_are_no_classes(gan):
+    card = score(gan, RandomImages(shape=(1, 4, 4), n=48, num_classes=2, clusters=2))
+    assert "conditional_accuracy" not in card.scores
+    assert card.scores["total_variation"] == 0.0  # each cluster is asked for equally often
+    assert card.protocol["generator"]["labels"] == "arange(n) % 2 (clusters)"
+
+
+def test_another_number_of_clusters(gan):
+    data = RandomImages(shape=(1, 4, 4), num_classes=2, clusters=3)
+    assert refusal(gan, data) == (
+        "the generator is conditional on 2 classes, the data have 3 clusters: "
+        "evaluate it on the data that it was trained on"
+    )
+
+
 def test_samples_that_are_no_images(data):
     gan = toys.gan(
         generator=toys.generator(sample_shape=(6,)),

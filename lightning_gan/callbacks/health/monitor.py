@@ -278,6 +278,8 @@ def _class_count(trainer: pl.Trainer, module: Any) -> dict[str, float]:
     entropy = trainer.callback_metrics.get("val/class_entropy")
     data: Any = getattr(trainer, "datamodule", None)
     classes = getattr(module.generator, "num_classes", None) or getattr(data, "num_classes", None)
+    if getattr(data, "clusters", None) is not None:  # the evaluation tells the data's own apart
+        classes = data.native_classes
     if entropy is None or classes is None:
         return {}
     return {"classes": math.exp(float(entropy)), "num_classes": float(classes)}
