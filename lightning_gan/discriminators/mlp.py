@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.fourier_features import FourierFeatures
 from lightning_gan.layers.initialization import Init, initialize
 
 
@@ -30,9 +31,13 @@ class MLPDiscriminator(Discriminator):
         slope: Slope of LeakyReLU for negative inputs.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
+        frequencies: Number of random Fourier features that are put beside the input (Tancik et al.
+            2020), for points whose density varies over short distances; 0 for none.
+        frequency_scale: Their standard deviation, in radians for a unit of the input.
 
     Raises:
-        InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
+        InputError: A size is below 1, ``dropout`` lies outside [0, 1), ``init`` is unknown, or
+            ``frequencies`` is negative or ``frequency_scale`` not positive.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.2,
         slope: float = 0.2,
         init: Init = "torch",
+        frequencies: int = 0,
+        frequency_scale: float = 5.0,
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -54,8 +61,17 @@ class MLPDiscriminator(Discriminator):
             )
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
+        if frequencies < 0 or frequency_scale <= 0:
+            raise InputError(
+                "frequencies must be at least 0 and frequency_scale positive, got "
+                f"{frequencies} and {frequency_scale}"
+            )
         widths = [math.prod(self.sample_shape), *hidden]
         layers: list[nn.Module] = []
+        if frequencies > 0:
+            features = FourierFeatures(widths[0], frequencies, frequency_scale)
+            layers.append(features)
+            widths[0] = features.width
         for width, following in pairwise(widths):
             layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
             if dropout > 0:

@@ -79,7 +79,7 @@ class Run(NamedTuple):
 
 def command(folder: str, options: argparse.Namespace) -> list[str]:
     """Return the words of the one sweep."""
-    losses = options.losses or registry.names("losses")
+    losses = options.losses or registry.names("loss")
     chosen = [REGULARIZERS[name] for name in options.regularizers]
     widths = ",".join(NETWORKS[name] for name in options.networks)
     return [
