@@ -16,7 +16,12 @@ QUICK = ["trainer.max_steps=2", "trainer.enable_progress_bar=false", "data.batch
 # What costs most of two steps, and has tests of its own.
 PLAIN = ["samples=false", "curves=false", "health=false"]
 # Where a data set is not at hand, random images of its shape stand in for it.
-SHAPES = {"mnist": [1, 28, 28], "fashion_mnist": [1, 28, 28], "cifar10": [3, 32, 32]}
+SHAPES = {
+    "mnist": [1, 28, 28],
+    "fashion_mnist": [1, 28, 28],
+    "cifar10": [3, 32, 32],
+    "stacked_mnist": [3, 28, 28],
+}
 
 
 def files(group):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lightning_gan.data.mixtures import Mixture, MixtureGrid, MixtureRing
     from lightning_gan.data.random import RandomImages
     from lightning_gan.data.source_loader import ImageSource, SourceLoader
+    from lightning_gan.data.stacked_mnist import StackedMNIST
     from lightning_gan.data.torchvision_sets import CIFAR10, MNIST, FashionMNIST
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "RandomImages": "random",
     "ResumableLoader": "loader",
     "SourceLoader": "source_loader",
+    "StackedMNIST": "stacked_mnist",
     "TensorLoader": "loader",
     "save_arrays": "arrays",
 }
@@ -52,6 +54,7 @@ __all__ = [
     "RandomImages",
     "ResumableLoader",
     "SourceLoader",
+    "StackedMNIST",
     "TensorLoader",
     "save_arrays",
 ]

@@ -179,6 +179,20 @@ class ImageData(LightningDataModule, ABC):
         return False
 
     @property
+    def channel_data(self) -> ImageData | None:
+        """The data of one channel, where each is an image of its own with a class of its own.
+
+        A judge then looks at every channel by itself; the class of an image is the number that the
+        channels' classes spell, the first channel its highest digit.
+        """
+        return None
+
+    @property
+    def class_shares(self) -> Tensor | None:
+        """Probability of each class, float64 of shape (K,); None where only samples tell."""
+        return None
+
+    @property
     def from_files(self) -> bool:
         """Whether images are read when they are asked for, and none are held in memory."""
         return self._source("train") is not None

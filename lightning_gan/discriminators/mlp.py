@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
+from lightning_gan.layers.fourier_features import FourierFeatures
 from lightning_gan.layers.heads import LinearHeads, activations, last_logits
 from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
@@ -47,10 +48,14 @@ class MLPDiscriminator(Discriminator):
         class_dim: Length of the vector of "concat", and of a sequence's.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
+        frequencies: Number of random Fourier features that are put beside the input (Tancik et al.
+            2020), for points whose density varies over short distances; 0 for none.
+        frequency_scale: Their standard deviation, in radians for a unit of the input.
 
     Raises:
         InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one
-            condition, or a word is unknown.
+            condition, a word is unknown, or ``frequencies`` is negative or ``frequency_scale`` not
+            positive.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class MLPDiscriminator(Discriminator):
         return_features: bool = False,
         outputs: int = 1,
         sliced: bool = False,
+        frequencies: int = 0,
+        frequency_scale: float = 5.0,
     ) -> None:
         super().__init__()
         self.sample_shape = tuple(sample_shape)
@@ -83,6 +90,11 @@ class MLPDiscriminator(Discriminator):
             raise InputError(f"outputs must be at least 1, got {outputs}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
+        if frequencies < 0 or frequency_scale <= 0:
+            raise InputError(
+                "frequencies must be at least 0 and frequency_scale positive, got "
+                f"{frequencies} and {frequency_scale}"
+            )
         self.judged = JudgedCondition(
             math.prod(self.sample_shape),
             conditioning,
@@ -93,6 +105,10 @@ class MLPDiscriminator(Discriminator):
         )
         widths = [self.judged.channels, *hidden]
         layers: list[nn.Module] = []
+        if frequencies > 0:
+            features = FourierFeatures(widths[0], frequencies, frequency_scale)
+            layers.append(features)
+            widths[0] = features.width
         for width, following in pairwise(widths):
             layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
             if dropout > 0:

@@ -7,6 +7,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,14 @@ from lightning_gan.files.columns import columns
 from lightning_gan.files.whole import write_whole
 
 FORMAT = 1
+_VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
 _DEEPEST, _MOST = 40, 100_000
 _PARTS = ("scores", "details", "protocol", "checkpoint")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide scores."""
+    return {name: version(name) for name in _VERSIONS}
 
 
 def _now() -> str:
@@ -111,12 +118,18 @@ class ScoreCard:
         """Return in one line what was measured against what, and who looked."""
         protocol = self.protocol
         data, features = protocol["data"], protocol["features"]
+        samples = (
+            f"{protocol['n_fake']:,} samples ({protocol['generator']['weights']} weights, seed "
+            f"{protocol['seed']}) against"
+        )
+        of = data["class"].rpartition(".")[2]
+        if "n_real" not in protocol:
+            return f"{samples} the {features['name']} of {of}"
         accuracy = features.get("test_accuracy")
         right = "" if accuracy is None else f", {accuracy:.2%} right on test images"
         return (
-            f"{protocol['n_fake']:,} samples ({protocol['generator']['weights']} weights, seed "
-            f"{protocol['seed']}) against {protocol['n_real']:,} {protocol['split']} images of "
-            f"{data['class'].rpartition('.')[2]}; features: {features['name']}{right}"
+            f"{samples} {protocol['n_real']:,} {protocol['split']} images of {of}; "
+            f"features: {features['name']}{right}"
         )
 
     def text(self) -> str:

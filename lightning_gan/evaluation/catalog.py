@@ -20,6 +20,7 @@ from lightning_gan.metrics.features import Features
 from lightning_gan.metrics.fid import FID
 from lightning_gan.metrics.kid import KID
 from lightning_gan.metrics.memorization import Memorization
+from lightning_gan.metrics.modes import Modes
 from lightning_gan.metrics.precision_recall import PrecisionRecall
 from lightning_gan.metrics.separation import SeparationSharpness
 
@@ -36,6 +37,7 @@ class Facts(NamedTuple):
         num_logits: Classes that the extractor tells apart, or None.
         num_classes: Classes of the data where the extractor tells just these apart, else None.
         conditional: Whether samples are asked for by class.
+        class_shares: Expected share of each of these classes, float64, shape (K,), or None.
     """
 
     n_fake: int
@@ -44,6 +46,7 @@ class Facts(NamedTuple):
     num_logits: int | None
     num_classes: int | None
     conditional: bool
+    class_shares: Tensor | None = None
 
 
 class Inputs(NamedTuple):
@@ -246,6 +249,12 @@ MEASURES: dict[str, Measure] = {
         given=lambda plan, facts: {**_classes(plan, facts), **_seed(plan, facts)},
         lacks=_no_classes,
         details=_histogram,
+    ),
+    "modes": Measure(
+        Modes,
+        _logits,
+        given=lambda plan, facts: {**_classes(plan, facts), "expected": facts.class_shares},
+        lacks=_no_classes,
     ),
     "separation": Measure(
         SeparationSharpness, _logits, given=_classes, lacks=_no_classes, details=_sharpness

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -12,15 +11,18 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
+from lightning_gan.data.mixtures import Mixture
 from lightning_gan.errors import InputError
-from lightning_gan.evaluation.card import ScoreCard
+from lightning_gan.evaluation.card import ScoreCard, versions
 from lightning_gan.evaluation.catalog import Facts, Inputs, choose
 from lightning_gan.evaluation.extractors import feature_extractor
 from lightning_gan.evaluation.plan import Plan
-from lightning_gan.evaluation.processes import made_together
+from lightning_gan.evaluation.points import score_points
+from lightning_gan.evaluation.processes import CHUNK, made_together, share
 from lightning_gan.evaluation.reader import reader_of
 from lightning_gan.evaluation.reals import (
     Reals,
+    class_shares,
     number_of_classes,
     real_images,
     set_up,
@@ -36,9 +38,6 @@ from lightning_gan.metrics.row_statistics import let_last
 from lightning_gan.tracking import tracked
 from lightning_gan.types import map_tensors, range_bounds
 
-CHUNK = 500  # samples; each chunk has latents of its own, whoever draws it
-_VERSIONS = ("lightning-gan", "torch", "torchmetrics", "numpy")
-
 
 def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
     """Score a generator against real images.
@@ -48,6 +47,10 @@ def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
     samples where the data have some. With several processes each draws and looks at its share; the
     card is the same on all of them, and the same for any number of them. No random state is
     changed.
+
+    Of a :class:`~lightning_gan.data.Mixture`, whose density is known, the samples are points: they
+    are held against its modes (:class:`~lightning_gan.metrics.MixtureModes`), and nothing real is
+    looked at.
 
     Batches of the data are read as the module reads them. Samples and real images become 8-bit
     pictures: the declared ``sample_range`` of each is mapped to 0..255, [-1, 1] where none is
@@ -77,6 +80,8 @@ def evaluate(gan: Any, data: LightningDataModule, **options: Any) -> ScoreCard:
     plan = Plan(**options)
     made_together(lambda: data.prepare_data() if rank() == 0 else None)  # the others wait
     set_up(data)
+    if isinstance(data, Mixture):
+        return score_points(gan, data, plan)
     return Evaluator(gan, data, plan).score(gan)
 
 
@@ -129,6 +134,7 @@ class Evaluator:
                 num_logits=self.extractor.num_classes,
                 num_classes=num_classes if tells_them_apart else None,
                 conditional=self._asked.classes(torch.arange(plan.n_fake)) is not None,
+                class_shares=class_shares(data, real) if tells_them_apart else None,
             )
             self.measures = choose(plan, self.facts)
             self.protocol = self._describe(data, real, num_classes)
@@ -174,7 +180,7 @@ class Evaluator:
 
         with self._asked.held_by(gan, self._bounds):
             fake = made_together(lambda: self._features("sampling", len(index), draw, bounds))
-        classes = self._asked.classes(torch.cat([index[c] for c in _share(len(index))]))
+        classes = self._asked.classes(torch.cat([index[c] for c in share(len(index))]))
         inputs = Inputs(fake, classes, self._real, self._train)
         scores: dict[str, float] = {}
         details: dict[str, Any] = {}
@@ -240,7 +246,7 @@ class Evaluator:
             images: Returns those of one chunk, shape (CHUNK or fewer, C, H, W).
             bounds: Range of float images.
         """
-        chunks = tracked(_share(n), what, len(_share(n)))
+        chunks = tracked(share(n), what, len(share(n)))
         found = [extract(self.extractor, images(c), CHUNK, bounds) for c in chunks]
         # More processes than chunks: one without samples has none to add, but takes part.
         none = torch.empty(0, self.facts.feature_dim, device=self._device)
@@ -274,7 +280,7 @@ class Evaluator:
             },
             "features": self.extractor.protocol(),
             "metrics": options,
-            "versions": {name: version(name) for name in _VERSIONS},
+            "versions": versions(),
         }
 
 
@@ -282,9 +288,3 @@ def scoring_device(device: torch.device) -> torch.device:
     """Return where features and metrics are kept for a generator on a device."""
     # Apple's GPUs have no float64, which the sums and scores are in.
     return torch.device("cpu") if device.type == "mps" else device
-
-
-def _share(n: int) -> list[slice]:
-    """Return this process's chunks of n samples."""
-    starts = range(0, n, CHUNK)[rank() :: world_size()]
-    return [slice(start, min(start + CHUNK, n)) for start in starts]

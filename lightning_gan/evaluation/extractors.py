@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytorch_lightning import LightningDataModule
 
 from lightning_gan.errors import InputError
@@ -40,6 +42,17 @@ def feature_extractor(
         raise InputError(f"weights are those of features=inception, got features={plan.features}")
     if num_classes is None:
         raise _no_labels(data)
+    channel = None if reader.prepares else getattr(data, "channel_data", None)
+    if channel is None:
+        return _judge(data, num_classes, reader)
+    from lightning_gan.metrics.channel_judge import ChannelJudge
+
+    judge = _judge(channel, channel.native_classes, Reader(sample_range=reader.sample_range))
+    return ChannelJudge(judge, data.sample_shape[0])
+
+
+def _judge(data: LightningDataModule, num_classes: int, reader: Reader) -> Any:
+    """Return a judge of labeled data, newly trained or from the cache."""
     from lightning_gan.metrics.judge import judge_for
 
     train = real_images(data, "train", reader=reader)

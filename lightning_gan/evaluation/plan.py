@@ -20,6 +20,7 @@ METRICS = (
     "duplicates",
     "memorization",
     "class_balance",
+    "modes",
     "separation",
     "conditional_accuracy",
 )

@@ -115,6 +115,19 @@ def number_of_classes(data: LightningDataModule, reals: Reals) -> int | None:
     return reals.num_classes if known is None else int(known)
 
 
+def class_shares(data: LightningDataModule, reals: Reals) -> Tensor | None:
+    """Return the share of each class that the data have, float64, shape (K,); None without labels.
+
+    It is exact where the data know it, and otherwise that of the real images.
+    """
+    classes = number_of_classes(data, reals)
+    if reals.labels is None or classes is None:
+        return None
+    known = data.class_shares if isinstance(data, ImageData) else None
+    labels = reals.labels[reals.labels >= 0]
+    return labels.bincount(minlength=classes).double() if known is None else known
+
+
 def _prepared(
     data: ImageData, split: Split, index: Tensor, reader: Reader, conditions: int
 ) -> Reals:

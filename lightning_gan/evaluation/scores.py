@@ -25,6 +25,10 @@ DIRECTIONS: dict[str, Direction] = {
     "total_variation": "lower",
     "kl": "lower",
     "smallest_class": "higher",
+    "modes": "higher",
+    "confident_modes": "higher",
+    "confident_share": "higher",
+    "mode_kl": "lower",
     "class_entropy": "higher",
     "sharpness_margin": "higher",
     "sharpness_confidence": "higher",
@@ -32,6 +36,11 @@ DIRECTIONS: dict[str, Direction] = {
     "sharpness_entropy": "lower",
     "conditional_accuracy": "higher",
     "worst_class_accuracy": "higher",
+    # Of mixtures of Gaussians, whose own samples have .989 within three sigma and a spread of 1.
+    "within_three_sigma": "higher",
+    "spread": "near 1",
+    "narrowest_mode": "near 1",
+    "rarest_mode": "higher",
 }
 _COMPANIONS = ("_low", "_high", "_std")
 

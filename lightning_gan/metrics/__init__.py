@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lightning_gan.metrics.channel_judge import ChannelJudge
     from lightning_gan.metrics.class_balance import ClassBalance, ClassHistogram
     from lightning_gan.metrics.classifier_score import ClassifierScore
     from lightning_gan.metrics.conditional_accuracy import ConditionalAccuracy
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from lightning_gan.metrics.judge_network import Judge
     from lightning_gan.metrics.kid import KID
     from lightning_gan.metrics.memorization import Memorization
+    from lightning_gan.metrics.mixture_modes import MixtureModes
+    from lightning_gan.metrics.modes import Modes
     from lightning_gan.metrics.precision_recall import PrecisionRecall
     from lightning_gan.metrics.separation import SeparationSharpness
 
 _HOMES = {
+    "ChannelJudge": "channel_judge",
     "ClassBalance": "class_balance",
     "ClassHistogram": "class_balance",
     "ClassifierScore": "classifier_score",
@@ -43,6 +47,8 @@ _HOMES = {
     "Judge": "judge_network",
     "KID": "kid",
     "Memorization": "memorization",
+    "MixtureModes": "mixture_modes",
+    "Modes": "modes",
     "PrecisionRecall": "precision_recall",
     "SeparationSharpness": "separation",
     "extract": "features",
@@ -52,6 +58,7 @@ _HOMES = {
 __all__ = [
     "FID",
     "KID",
+    "ChannelJudge",
     "ClassBalance",
     "ClassHistogram",
     "ClassifierScore",
@@ -63,6 +70,8 @@ __all__ = [
     "InceptionFeatures",
     "Judge",
     "Memorization",
+    "MixtureModes",
+    "Modes",
     "PrecisionRecall",
     "SeparationSharpness",
     "extract",

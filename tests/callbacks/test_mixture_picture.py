@@ -200,6 +200,24 @@ def test_one_half_everywhere_when_the_generator_has_learned_the_data():
     assert found.optimal[20, 8].item() == pytest.approx(0.5, abs=0.05)
     assert found.scores["mixture/jsd"] < 0.002
     assert found.scores["mixture/modes_covered"] == 2
+    assert found.scores["mixture/spread"] == pytest.approx(1, abs=0.02)
+
+
+def test_modes_that_are_too_narrow_are_seen_by_their_spread():
+    scores = compared(generator=FromMixture([[-0.4, 0.0], [0.4, 0.0]], 0.05)).scores
+    assert scores["mixture/high_quality"] > 0.999
+    # Of half the width nothing lies beyond three sigma, of the data 1.1 % do.
+    assert scores["mixture/spread"] == pytest.approx(0.5 / 0.9744, abs=0.02)
+
+
+def test_a_spread_that_nobody_knows_is_not_logged(tmp_path):
+    far = gan()
+    with torch.no_grad():
+        far.generator.layers[-2].bias.fill_(0.0)
+        far.generator.layers[-2].weight.fill_(0.0)  # one point, amid the ring
+    run = train(tmp_path, quick(every_n_steps=None), module=far, max_steps=1)
+    assert run.callback_metrics["mixture/high_quality"] == 0
+    assert "mixture/spread" not in run.callback_metrics
 
 
 def test_the_generator_is_the_trained_one_and_its_mode_is_put_back():
@@ -225,6 +243,7 @@ def picture(values, fake=None):
         "mixture/modes_covered": 1.0,
         "mixture/high_quality": 0.5,
         "mixture/rarest_mode": 0.04,
+        "mixture/spread": 0.7,
     }
     found = compared(n=2000)
     changed = {"optimal": values, "trained": values, "scores": scores}
@@ -274,7 +293,7 @@ def test_titles(titles):
         "step 7",
         "Jensen-Shannon divergence 0.250 nats (36% of ln 2)",
         "modes 1 of 2, the rarest at 4%",
-        "high quality 50%",
+        "high quality 50%, spread 0.70",
     ]
     assert left == "optimal  $D^*(x) = p_{data} / (p_{data} + p_G)$"
     assert right == r"trained  $D(x)$: divergence $\geq$ 0.100 nats"

@@ -81,6 +81,19 @@ def test_a_card_beside_the_run(run):
     assert card.protocol["data"]["num_classes"] == 3
 
 
+def test_points_of_a_known_density(command, tmp_path):
+    small = "trainer.max_steps=2 data.n=80 data.batch_size=8 trainer.enable_progress_bar=false"
+    plain = "curves=false health=false trainer.callbacks=null trainer.default_root_dir=runs"
+    assert command(f"fit experiment=mixture_ring {small} {plain}").code == 0
+    result = command(f"evaluate {LAST} n_fake=600")
+    assert result.err == ""
+    lines = result.out.splitlines()
+    names = [line.split()[0] for line in lines[3:8]]
+    assert names == ["modes", "within_three_sigma", "spread", "narrowest_mode", "rarest_mode"]
+    assert lines[-2].endswith("weights, seed 0) against the density of MixtureRing")
+    assert ScoreCard.load(CARDS / "last.json").protocol["n_fake"] == 600
+
+
 def test_cards_do_not_overwrite_each_other(run):
     run(f"evaluate {LAST} {FEW} metrics=[fid]")
     result = run(f"evaluate {LAST} {FEW} metrics=[fid] seed=1 split=test")

@@ -230,3 +230,24 @@ def test_missing_or_wrong_labels(player, y, got):
     text = rf"num_classes=3 needs labels y, int64 of shape \(N,\), got {got}"
     with pytest.raises(InputError, match=text):
         network(torch.zeros(2, *shape), y)
+
+
+def test_fourier_features_are_what_they_say():
+    network = MLPDiscriminator((2,), hidden=(5,), dropout=0.0, frequencies=3, frequency_scale=40.0)
+    features = network.layers[0]
+    assert network.layers[1].in_features == 2 + 2 * 3
+    assert 10 < features.frequencies.std() < 100
+    x = torch.randn(7, 2)
+    angles = x.double() @ features.frequencies.double()
+    expected = torch.cat([x.double(), angles.sin(), angles.cos()], dim=1)
+    assert torch.allclose(features(x).double(), expected, atol=1e-4)
+    # Saved with the network, and no parameter of it.
+    assert "layers.0.frequencies" in network.state_dict()
+    assert len(list(features.parameters())) == 0
+    assert network(x).shape == (7,)
+
+
+@pytest.mark.parametrize("wrong", [{"frequencies": -1}, {"frequency_scale": 0.0}])
+def test_fourier_features_that_are_refused(wrong):
+    with pytest.raises(InputError, match="frequencies must be at least 0 and frequency_scale pos"):
+        MLPDiscriminator((2,), **wrong)

@@ -256,7 +256,7 @@ def test_configuration_files_build(path, tmp_path):
 def test_there_are_configuration_files():
     names = [path.stem for path in CONFIGS]
     images = ["arrays", "cifar10", "digits", "fashion_mnist", "folder", "mnist", "random"]
-    assert names == sorted([*images, "mixture_grid", "mixture_ring"])
+    assert names == sorted([*images, "mixture_grid", "mixture_ring", "stacked_mnist"])
 
 
 class Recorder(pl.LightningModule):

@@ -24,6 +24,7 @@ from lightning_gan.evaluation.evaluator import CHUNK, Evaluator, scoring_device
 from lightning_gan.evaluation.plan import METRICS
 from lightning_gan.metrics import row_statistics
 from lightning_gan.metrics.features import extract
+from lightning_gan.metrics.mixture_modes import MixtureModes
 
 SMALL = {"n_fake": 40, "n_real": 48, "kid_subsets": 3, "kid_subset_size": 20, "score_splits": 2}
 
@@ -53,8 +54,14 @@ def test_everything_is_measured(gan, data):
     card = score(gan, data)
     assert set(card.protocol["metrics"]) == set(METRICS) == set(MEASURES)
     neutral = [n for n in scores_of.headline(card.scores) if scores_of.direction(n) == "neither"]
-    assert sorted(neutral) == ["duplicates_real", "total_variation_noise"]
-    assert set(scores_of.DIRECTIONS) <= set(card.scores)
+    assert sorted(neutral) == ["duplicates_real", "mode_kl_floor", "total_variation_noise"]
+    of_points = MixtureModes([[0.0, 0.0]], std=1.0)
+    of_points.update(torch.zeros(1, 2))
+    others = set(of_points.compute()) - set(card.scores)
+    assert set(scores_of.DIRECTIONS) <= set(card.scores) | others
+    assert all(scores_of.direction(name) != "neither" for name in others)
+    assert card.scores["modes"] == 2
+    assert card.scores["mode_kl"] < 0.01  # the real images are not quite half and half
     assert card.scores["conditional_accuracy"] == 1.0
     assert card.scores["total_variation"] == 0.0
     assert card.details["class_histogram"] == [20, 20]

@@ -41,7 +41,9 @@ class MixturePicture(Picture):
     - ``mixture/modes_covered``: number of modes that at least one of these is nearest to (Lin et
       al. 2018, section 4.1);
     - ``mixture/rarest_mode``: share of these at the mode that has the fewest, times K: 1 where all
-      modes are served alike, near 0 where one is covered in name only.
+      modes are served alike, near 0 where one is covered in name only;
+    - ``mixture/spread``: how wide modes are, 1 as the data's, less where samples collapse inside
+      modes (:class:`~lightning_gan.metrics.MixtureModes`); left out where no mode has ten samples.
 
     Args:
         every_n_steps: Batches between pictures; None: only the first and the last.
@@ -101,9 +103,10 @@ class MixturePicture(Picture):
         data = _data(trainer)
         found = score_mixture(module, data, self.n, self.resolution, self.seed)
         # Not with log(), which is closed before training and after it.
-        trainer.callback_metrics.update({k: torch.tensor(v) for k, v in found.scores.items()})
+        known = {name: value for name, value in found.scores.items() if math.isfinite(value)}
+        trainer.callback_metrics.update({k: torch.tensor(v) for k, v in known.items()})
         for logger in trainer.loggers:
-            logger.log_metrics(found.scores, max(trainer.global_step - 1, 0))
+            logger.log_metrics(known, max(trainer.global_step - 1, 0))
         yield None, draw(found, data, trainer.global_step)
 
 
@@ -117,7 +120,7 @@ def draw(found: MixtureScores, data: Mixture, step: int) -> Tensor:
         f"({scores['jsd'] / math.log(2):.0%} of ln 2)    "
         f"modes {scores['modes_covered']:.0f} of {len(data.modes)}, "
         f"the rarest at {scores['rarest_mode']:.0%}    "
-        f"high quality {scores['high_quality']:.0%}"
+        f"high quality {scores['high_quality']:.0%}, spread {scores['spread']:.2f}"
     )
     left, right = figure.subplots(1, 2)
     left.set_title("optimal  $D^*(x) = p_{data} / (p_{data} + p_G)$", fontsize="medium")

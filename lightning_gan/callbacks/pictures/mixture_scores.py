@@ -15,6 +15,7 @@ from lightning_gan.game import randomness
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import generate
 from lightning_gan.game.statistics import evaluating
+from lightning_gan.metrics.mixture_modes import MixtureModes
 from lightning_gan.types import as_discriminator_output
 
 HIGH_QUALITY = 3.0  # standard deviations between a good sample and its mode
@@ -68,6 +69,8 @@ def score_mixture(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -
     together = masses + counts / n
     optimal = masses / together.where(together * n >= SHOWN_FROM, math.nan)
     covered, good, rarest = coverage(fake, data.modes.double(), data.std)
+    inside = MixtureModes(data.modes, data.std, sync_on_compute=False)
+    inside.update(fake)
     return MixtureScores(
         real,
         fake,
@@ -79,6 +82,7 @@ def score_mixture(gan: GAN, data: Mixture, n: int, resolution: int, seed: int) -
             "mixture/modes_covered": float(covered),
             "mixture/high_quality": good,
             "mixture/rarest_mode": rarest,
+            "mixture/spread": inside.compute()["spread"].item(),
         },
     )
 
