@@ -26,7 +26,7 @@ class PathLengthRegularizer(Regularizer):
 
     The generator has the methods ``mapping(z, y)``, which returns w, (N, W) or (N, L, W), and
     ``synthesis(w)``, which makes samples of it. Both run without autocast. The mean a is that of
-    all processes, and its gradient is left out.
+    all processes so far, moved by the batch of the process, or its piece; its gradient is left out.
 
     Args:
         weight: Factor of the term.
@@ -40,6 +40,7 @@ class PathLengthRegularizer(Regularizer):
 
     requires = frozenset({"mapping", "synthesis"})
     observes = True
+    couples_samples = True  # by the running mean, which takes in the batch
     mean: Tensor
 
     def __init__(
