@@ -79,5 +79,7 @@ class PathLengthRegularizer(Regularizer):
         samples = network.synthesis(w)
         y = torch.randn_like(samples) / math.sqrt(math.prod(samples.shape[2:]))
         (gradient,) = torch.autograd.grad((samples * y).sum(), w, create_graph=True)
-        lengths: Tensor = gradient.square().sum(-1).reshape(n, -1).mean(1).sqrt()
-        return lengths
+        layers = math.prod(gradient.shape[1:-1])
+        # The norm has a slope where all is 0, and the root of a sum of squares has none.
+        lengths: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        return lengths / math.sqrt(layers)

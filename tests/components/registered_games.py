@@ -41,8 +41,9 @@ ELSEWHERE = {
 OWN = {
     "lecam": {"start_kimg": 0.0},
     "path_length": {"interval": 1, "batch_shrink": 1},
-    "warm_up": {"kimg": 0.012},
-    "accuracy_controlled": {"threshold": 0.51, "momentum": 0.1},
+    "warm_up": {"kimg": 0.004},
+    "accuracy_controlled": {"threshold": 0.5, "momentum": 0.0},
+    **{name: {"kimg": 0.05} for name in ("ada", "apa")},
     **{name: {"start": 1.0, "end": 0.1, "kimg": 0.02} for name in ("burn_in", "cosine", "linear")},
     "piecewise": {"knots": [[0, 0.5], [0.01, 1.0]]},
     "step": {"start": 1.0, "factor": 0.5, "kimg": 0.008},
@@ -61,7 +62,7 @@ CASES = [
     if kind not in ELSEWHERE
     for name in sorted(entry.name for entry in registry.entries(kind) if entry.ours)
 ]
-sgd = partial(torch.optim.SGD, lr=0.02, momentum=0.9)
+sgd = partial(torch.optim.SGD, lr=0.2, momentum=0.9)
 
 
 def coupling(gan, kind, name, micro_batches):
@@ -154,13 +155,13 @@ def make(kind, name, folder, seed=0, dtype=torch.float64, **options):
 
 
 def batches(look, count, dtype=torch.float64, seed=5):
-    """Return batches of all pieces: real samples, their condition, what terms ask for."""
+    """Return batches of all pieces: bright samples, their condition, what terms ask for."""
     shape, *given = look
     shape = tuple(LENGTH if size is None else size for size in shape)
     source = torch.Generator().manual_seed(seed)
     y, extra = (tree_map(_twice(dtype), each) for each in given)
     return [
-        (torch.rand(N * PIECES, *shape, generator=source, dtype=dtype) * 2 - 1, y, extra)
+        (torch.rand(N * PIECES, *shape, generator=source, dtype=dtype) * 1.25 - 0.25, y, extra)
         for _ in range(count)
     ]
 
