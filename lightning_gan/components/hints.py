@@ -80,7 +80,9 @@ def _shown(value: Any, texts: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {key: _shown(item, texts) for key, item in value.items()}
     if isinstance(value, Namespace):
-        return Namespace({key: _shown(item, texts) for key, item in vars(value).items()})
+        for key, item in vars(value).items():
+            setattr(value, key, _shown(item, texts))
+        return value
     if isinstance(value, (list, tuple, set)):
         return type(value)(_shown(item, texts) for item in value)
     return value
@@ -104,7 +106,7 @@ def _with_types(hint: Any, value: Any, change: Callable[[list[Any], Any], Any]) 
 
 def _unknown_field(kinds: list[Any], value: Any) -> str | None:
     """Return a sentence about a name that is no field of the dataclass that is asked for."""
-    found = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    found = [k for k in kinds if isinstance(k, type) and dataclasses.is_dataclass(k)]
     if not found or not isinstance(value, dict) or "class_path" in value:
         return None
     names = [field.name for field in dataclasses.fields(found[0])]

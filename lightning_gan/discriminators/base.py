@@ -25,6 +25,7 @@ class Discriminator(Component, ABC):
             the condition.
         takes_unlabeled: Whether a label of -1, for a sample without one, is allowed.
         couples_samples: Whether one sample's output depends on the others of the batch.
+        packing: How many samples one logit is about; logits are N / packing, rounded up.
     """
 
     sample_shape: tuple[Any, ...] | None = None
@@ -32,6 +33,7 @@ class Discriminator(Component, ABC):
     class_entry: str | None = None
     takes_unlabeled: bool = False
     couples_samples: bool = False
+    packing: int = 1
 
     @abstractmethod
     def forward(self, x: Tensor, y: Any = None) -> Tensor | Sequence[Tensor] | DiscriminatorOutput:

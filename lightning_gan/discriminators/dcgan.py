@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
-from lightning_gan.layers.conditioning import ClassEmbedding
-from lightning_gan.layers.heads import LinearHeads, activations, judged
+from lightning_gan.layers.heads import LinearHeads, activations, last_logits
+from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.pyramid import pyramid
+from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.types import DiscriminatorOutput
 
@@ -23,7 +24,7 @@ class DCGANDiscriminator(Discriminator):
 
     The mirror image of the DCGAN generator. Labels enter by projection: the inner product of the
     smallest feature map and a learned one of the class is added to the logit (Miyato & Koyama
-    2018, equation 3, without the pooling).
+    2018, equation 3, without the pooling), or as ``conditioning`` says.
 
     Weights begin as N(0, 0.02^2) with batch norm, as in section 4. Without it these would shrink
     every signal, and the discriminator would learn late: there they begin as in He et al. 2015.
@@ -41,9 +42,17 @@ class DCGANDiscriminator(Discriminator):
         outputs: Number of logits of a sample; several are features, for ``mmd``.
         sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
             the class where there are classes.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
+        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        conditioning: "projection", "concat" (a learned vector as channels of the image) or
+            "auxiliary" (a second head tells the condition: class logits).
+        class_dim: Length of the vector of "concat", and of a sequence's.
+        weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
+            reparameterized.
 
     Raises:
-        InputError: The shape does not fit, a size is below 1, or ``norm`` is unknown.
+        InputError: The shape does not fit, a size is below 1, there is more than one condition, or
+            a word is unknown.
     """
 
     def __init__(
@@ -53,6 +62,11 @@ class DCGANDiscriminator(Discriminator):
         num_classes: int | None = None,
         norm: Literal["batch", "none"] = "batch",
         slope: float = 0.2,
+        condition_dim: int | None = None,
+        num_tokens: int | None = None,
+        conditioning: Conditioning = "projection",
+        class_dim: int = 32,
+        weight_norm: WeightNorm = "none",
         heads: dict[str, int] | None = None,
         return_features: bool = False,
         outputs: int = 1,
@@ -66,7 +80,10 @@ class DCGANDiscriminator(Discriminator):
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
-        widths = [self.sample_shape[0], *reversed(sizes.channels)]
+        self.judged = JudgedCondition(
+            self.sample_shape[0], conditioning, num_classes, condition_dim, num_tokens, class_dim
+        )
+        widths = [self.judged.channels, *reversed(sizes.channels)]
         layers: list[nn.Module] = []
         for width, following in pairwise(widths):
             normalized = norm == "batch" and bool(layers)
@@ -89,10 +106,11 @@ class DCGANDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, std=std)
         if isinstance(self.head, SlicedLinear):
             self.head.rescale()
-        if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, sizes.features, std=std)
+        if self.judged.projects:
+            self.classes = self.judged.table(sizes.features, std)
         self.return_features = return_features
-        self.others = LinearHeads(sizes.features, heads)
+        self.others = LinearHeads(sizes.features, heads_of(self.judged, heads))
+        reparameterize(self, weight_norm, tables=True)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
     def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
@@ -100,13 +118,16 @@ class DCGANDiscriminator(Discriminator):
 
         Args:
             x: Images, shape (N, C, H, W).
-            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+            y: Class labels, int64 of shape (N,), or another condition, N first; anything for a
+                network without one.
 
         Returns:
-            Logits, shape (N,), or (N, outputs) of several; with ``heads``, ``return_features`` or
-            ``sliced`` a DiscriminatorOutput of them.
+            Logits, shape (N,), or (N, outputs) of several; a DiscriminatorOutput of them with
+            ``heads``, ``return_features`` or ``sliced``, or with class logits, shape (N, K), of an
+            auxiliary head.
         """
+        x, c = self.judged.enter(x, y)
         features, maps = activations(self.layers, x, self.return_features)
         features = features.flatten(1)
-        classes = self.classes(y) if self.num_classes is not None else None
-        return self.others.joined(judged(self.head, features, classes), features, maps)
+        classes = self.classes(c) if self.judged.projects else None
+        return self.others.joined(last_logits(self.head, features, classes), features, maps)

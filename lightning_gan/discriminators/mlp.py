@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
-from lightning_gan.layers.conditioning import ClassEmbedding
-from lightning_gan.layers.heads import LinearHeads, activations, judged
+from lightning_gan.layers.heads import LinearHeads, activations, last_logits
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
+from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.types import DiscriminatorOutput
 
@@ -23,7 +24,7 @@ class MLPDiscriminator(Discriminator):
 
     The kind of network of Goodfellow et al. 2014, section 5. Labels enter by projection: the inner
     product of the last features and a learned vector of the class is added to the logit (Miyato &
-    Koyama 2018, equation 3).
+    Koyama 2018, equation 3), or as ``conditioning`` says.
 
     Args:
         sample_shape: Shape of one sample, any number of dimensions.
@@ -39,9 +40,17 @@ class MLPDiscriminator(Discriminator):
         outputs: Number of logits of a sample; several are features, for ``mmd``.
         sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
             the class where there are classes.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
+        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        conditioning: "projection", "concat" (a learned vector beside the sample) or "auxiliary" (a
+            second head tells the condition: class logits).
+        class_dim: Length of the vector of "concat", and of a sequence's.
+        weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
+            reparameterized.
 
     Raises:
-        InputError: A size is below 1, ``dropout`` lies outside [0, 1), or ``init`` is unknown.
+        InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one
+            condition, or a word is unknown.
     """
 
     def __init__(
@@ -52,6 +61,11 @@ class MLPDiscriminator(Discriminator):
         dropout: float = 0.2,
         slope: float = 0.2,
         init: Init = "torch",
+        condition_dim: int | None = None,
+        num_tokens: int | None = None,
+        conditioning: Conditioning = "projection",
+        class_dim: int = 32,
+        weight_norm: WeightNorm = "none",
         heads: dict[str, int] | None = None,
         return_features: bool = False,
         outputs: int = 1,
@@ -69,7 +83,15 @@ class MLPDiscriminator(Discriminator):
             raise InputError(f"outputs must be at least 1, got {outputs}")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
-        widths = [math.prod(self.sample_shape), *hidden]
+        self.judged = JudgedCondition(
+            math.prod(self.sample_shape),
+            conditioning,
+            num_classes,
+            condition_dim,
+            num_tokens,
+            class_dim,
+        )
+        widths = [self.judged.channels, *hidden]
         layers: list[nn.Module] = []
         for width, following in pairwise(widths):
             layers += [nn.Linear(width, following), nn.LeakyReLU(slope, inplace=True)]
@@ -78,22 +100,26 @@ class MLPDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers)
         self.head = SlicedLinear(widths[-1], outputs) if sliced else nn.Linear(widths[-1], outputs)
         self.return_features = return_features
-        self.others = LinearHeads(widths[-1], heads)
+        self.others = LinearHeads(widths[-1], heads_of(self.judged, heads))
         initialize(self, init)
-        if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, widths[-1], std=widths[-1] ** -0.5)
+        if self.judged.projects:
+            self.classes = self.judged.table(widths[-1], widths[-1] ** -0.5)
+        reparameterize(self, weight_norm, tables=True)
 
     def forward(self, x: Tensor, y: Any = None) -> Tensor | DiscriminatorOutput:
         """Judge samples.
 
         Args:
             x: Samples, shape (N, *sample_shape).
-            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+            y: Class labels, int64 of shape (N,), or another condition, N first; anything for a
+                network without one.
 
         Returns:
-            Logits, shape (N,), or (N, outputs) of several; with ``heads``, ``return_features`` or
-            ``sliced`` a DiscriminatorOutput of them.
+            Logits, shape (N,), or (N, outputs) of several; a DiscriminatorOutput of them with
+            ``heads``, ``return_features`` or ``sliced``, or with class logits, shape (N, K), of an
+            auxiliary head.
         """
-        features, maps = activations(self.layers, x.flatten(1), self.return_features)
-        classes = self.classes(y) if self.num_classes is not None else None
-        return self.others.joined(judged(self.head, features, classes), features, maps)
+        x, c = self.judged.enter(x.flatten(1), y)
+        features, maps = activations(self.layers, x, self.return_features)
+        classes = self.classes(c) if self.judged.projects else None
+        return self.others.joined(last_logits(self.head, features, classes), features, maps)

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
-from lightning_gan.layers.conditioning import ClassEmbedding
+from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.initialization import Init, initialize
+from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 
 
 class MLPGenerator(Generator):
     """Fully connected layers with LeakyReLU between them and tanh at the end.
 
     The kind of network of Goodfellow et al. 2014, section 5. Labels enter as a learned vector
-    beside the latent (Mirza & Osindero 2014, section 3.2).
+    beside the latent (Mirza & Osindero 2014, section 3.2), or as ``conditioning`` says.
 
     Args:
         sample_shape: Shape of one sample, any number of dimensions.
@@ -34,10 +35,16 @@ class MLPGenerator(Generator):
         norm_eps: What is added to the variance.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
+        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        conditioning: Whether the condition's vector stands beside the latent ("concat") or is
+            multiplied with it ("product").
+        weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
+            reparameterized.
 
     Raises:
-        InputError: A size is below 1, there is neither a latent nor a label, or ``norm`` or
-            ``init`` is unknown.
+        InputError: A size is below 1, there is neither a latent nor a label, there is more than one
+            condition, or ``norm``, ``init``, ``conditioning`` or ``weight_norm`` is unknown.
     """
 
     def __init__(
@@ -52,16 +59,23 @@ class MLPGenerator(Generator):
         norm_momentum: float = 0.1,
         norm_eps: float = 1e-5,
         init: Init = "torch",
+        condition_dim: int | None = None,
+        num_tokens: int | None = None,
+        conditioning: Literal["concat", "product"] = "concat",
+        weight_norm: WeightNorm = "none",
     ) -> None:
         super().__init__()
+        check_word("conditioning", conditioning, ("concat", "product"))
         if norm not in ("none", "batch"):
             raise InputError(f"norm must be 'none' or 'batch', got {norm!r}")
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
         inputs = latent_dim
-        if num_classes is not None:
-            self.classes = ClassEmbedding(num_classes, class_dim)
+        self.conditioning = conditioning
+        self.condition = condition_of(num_classes, condition_dim, num_tokens, class_dim)
+        if self.condition is not None and conditioning == "concat":
+            self.classes = self.condition.table(class_dim)
             inputs += class_dim
         if latent_dim < 0 or min(inputs, *self.sample_shape, *hidden) < 1:
             raise InputError(
@@ -69,6 +83,8 @@ class MLPGenerator(Generator):
                 f"is num_classes; got sample_shape={self.sample_shape}, hidden={tuple(hidden)}, "
                 f"latent_dim={latent_dim}, num_classes={num_classes}"
             )
+        if self.condition is not None and conditioning == "product":
+            self.classes = self.condition.table(latent_dim)
         widths = [inputs, *hidden]
         layers: list[nn.Module] = []
         for width, following in pairwise(widths):
@@ -78,18 +94,22 @@ class MLPGenerator(Generator):
         layers += [nn.Linear(widths[-1], math.prod(self.sample_shape)), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         initialize(self.layers, init)
+        reparameterize(self, weight_norm)
 
     def forward(self, z: Tensor, y: Any = None) -> Tensor:
         """Generate samples in [-1, 1].
 
         Args:
             z: Latents, shape (N, Z).
-            y: Class labels, int64 of shape (N,), or anything where ``num_classes`` is None.
+            y: Class labels, int64 of shape (N,), or another condition, N first; anything for a
+                network without one.
 
         Returns:
             Samples, shape (N, *sample_shape).
         """
-        if self.num_classes is not None:
-            z = torch.cat([z, self.classes(y)], dim=1)
+        if self.condition is not None:
+            vectors = self.classes(self.condition(y, z))
+            product = self.conditioning == "product"
+            z = z * vectors if product else torch.cat([z, vectors], dim=1)
         samples: Tensor = self.layers(z)
         return samples.reshape(-1, *self.sample_shape)

@@ -64,7 +64,7 @@ class LinearHeads(nn.ModuleDict):
         return replace(logits, class_logits=classes, features=maps, extra={**logits.extra, **said})
 
 
-def judged(
+def last_logits(
     head: nn.Linear | SlicedLinear, features: Tensor, classes: Tensor | None
 ) -> Tensor | DiscriminatorOutput:
     """Return the logits of the last layer, and the projection of the classes added to them.

@@ -28,7 +28,8 @@ class HistoricalAveragingRegularizer(Regularizer):
     Args:
         weight: Factor of the term.
         interval: Use the term in every ``interval``-th update of a player, ``interval``-fold. The
-            mean counts every update.
+            mean counts every update. In an Adversary the generator's updates are those of your
+            loop, which nobody counts: give ``players="discriminator"`` there.
         players: Whose parameters: the "generator"'s, the "discriminator"'s, or "both".
 
     Raises:

@@ -69,26 +69,27 @@ def check_discriminator(
 def _check_output(own: Discriminator, x: Tensor, y: Any) -> None:
     """Check shape and dtype of all heads in both modes, and the form of the rest."""
     discriminator = copy.deepcopy(own)
+    judged = -(-N // own.packing)  # packs of samples, where it judges several as one
     for mode in (True, False):
         discriminator.train(mode)
         output: DiscriminatorOutput = run_network(discriminator, x, y)
         for index, logits in enumerate(output.heads):
             what = f"head {index}" if len(output.heads) > 1 else "its result"
-            expect_tensor(discriminator, logits, (N, ...), torch.float32, what)
+            expect_tensor(discriminator, logits, (judged, ...), torch.float32, what)
         if output.class_logits is not None:
             classes = discriminator.num_classes
-            shape = (N, ...) if classes is None else (N, classes)
+            shape = (judged, ...) if classes is None else (judged, classes)
             what = "class_logits"
             expect_tensor(discriminator, output.class_logits, shape, torch.float32, what)
-        map_tensors(lambda t: _check_feature(discriminator, t), output.features)
+        map_tensors(lambda t: _check_feature(discriminator, t, judged), output.features)
 
 
-def _check_feature(discriminator: Discriminator, feature: Tensor) -> None:
+def _check_feature(discriminator: Discriminator, feature: Tensor, judged: int) -> None:
     expect(
-        feature.dim() > 0 and len(feature) == N,
+        feature.dim() > 0 and len(feature) == judged,
         discriminator,
-        f"features must be of {N} samples, N first, got {describe(feature)}: transpose it, or put "
-        "it into extra",
+        f"features must be of {judged} samples, N first, got {describe(feature)}: transpose it, or "
+        "put it into extra",
     )
 
 

@@ -70,14 +70,20 @@ OWN = {
     },
     "multi_resolution_stft": {"resolutions": [[16, 4, 12], [8, 2, 8]]},
     "log_mel": {"fft": 16, "hop": 4, "window": 16, "mels": 4, "sample_rate": 16},
+    "lecam": {"start_kimg": 0.0},
     "top_k": {"loss": HingeLoss()},
     "slicing": {"loss": HingeLoss()},
+    **{name: {"base_channels": 4} for name in ("biggan", "multi_scale", "patch", "unet")},
+    "sngan_resnet": {"base_channels": 4},
+    "packed": {"discriminator": MLPDiscriminator((2, 8, 8), hidden=(4,))},
 }
 # Samples of another kind than images, for parts that are tried on samples.
 SAMPLES = {"multi_resolution_stft": (1, 64), "log_mel": (1, 64)}
 SLICED = MLPGenerator((2,), 3, (4,)), MLPDiscriminator((2,), (4,), dropout=0.0, sliced=True)
 # Networks of those that need more of them than the tiny ones have.
 NETWORKS = {"slicing": SLICED}
+# What those are checked on that take another condition than a class.
+CONDITIONS = {("generator", "unet"): torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)}
 
 
 @pytest.mark.parametrize(
@@ -94,6 +100,8 @@ def test_registered_component_conforms(entry, tmp_path):
     options = {"sample_shape": SAMPLES[entry.name]} if entry.name in SAMPLES else {}
     if entry.name in NETWORKS:
         options["networks"] = NETWORKS[entry.name]
+    if (entry.kind, entry.name) in CONDITIONS:
+        options["y"] = CONDITIONS[entry.kind, entry.name]
     options.update(term_networks.KEYWORDS.get(entry.name, dict)())
     check_component(entry.kind, component, arguments=arguments, **options)
     if "num_classes" in arguments:

@@ -20,6 +20,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.sliced_linear import SlicedLinear
+from lightning_gan.priors.codes import CodesPrior
 from lightning_gan.types import DiscriminatorOutput, GeneratorOutput, Player
 
 # Pairs that by their mathematics cannot go together, each with its reason: (loss, regularizer).
@@ -27,6 +28,7 @@ from lightning_gan.types import DiscriminatorOutput, GeneratorOutput, Player
 IMPOSSIBLE: dict[tuple[str, str], str] = {}
 SHAPES = ((1, 16, 16), (1, 64), (2,))  # images, waves, rows: the first that a pair takes
 N, LATENT, CLASSES, STEPS = 4, 5, 3, 5
+PRIOR = CodesPrior([3], 1)  # the end of its latents are codes; most parts do not care
 LOSSES, REGULARIZERS = registry.names("loss"), registry.names("regularizer")
 
 
@@ -56,11 +58,11 @@ class AbleGenerator(Generator):
 
 
 class AbleDiscriminator(Discriminator):
-    """A linear layer and heads, with class logits, features, slices and a reconstruction."""
+    """A linear layer and heads, with class logits, features, slices, a reconstruction and more."""
 
     num_classes = CLASSES
 
-    def __init__(self, sample_shape, heads):
+    def __init__(self, sample_shape, heads, others=()):
         super().__init__()
         self.sample_shape = sample_shape
         self.look = nn.Linear(math.prod(sample_shape), 6)
@@ -68,16 +70,20 @@ class AbleDiscriminator(Discriminator):
         self.judges = nn.ModuleList(SlicedLinear(6) for _ in range(heads))
         self.classify = nn.Linear(6, CLASSES)
         self.rebuild = nn.Linear(6, math.prod(sample_shape))
+        width = {"twin_class_logits": CLASSES}
+        self.others = nn.ModuleDict({name: nn.Linear(6, width.get(name, 4)) for name in others})
 
     def forward(self, x, y=None):
         hidden = self.look(x.flatten(1)).tanh()
         said = [judge.judge(hidden, self.classes(y)) for judge in self.judges]
-        rebuilt, classes = self.rebuild(hidden).reshape(x.shape), self.classify(hidden)
+        more = {name: layer(hidden) for name, layer in self.others.items()}
+        more["reconstruction"] = self.rebuild(hidden).reshape(x.shape)
+        classes = self.classify(hidden)
         if len(said) == 1:
-            extra = {**said[0].extra, "reconstruction": rebuilt}
+            extra = {**said[0].extra, **more}
             return DiscriminatorOutput(said[0].logits, classes, [hidden], extra)
         extra = {name: [each.extra[name] for each in said] for name in ("function", "direction")}
-        extra["reconstruction"] = rebuilt
+        extra.update(more)
         logits = [each.logits for each in said]
         return DiscriminatorOutput(logits, classes, [[hidden]] * len(said), extra)
 
@@ -86,10 +92,10 @@ PROVIDED = {"class_logits", "features", "function", "direction", "reconstruction
 
 
 @functools.cache
-def networks(shape, heads, by_products):
+def networks(shape, heads, others):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return AbleGenerator(shape, by_products), AbleDiscriminator(shape, heads)
+        return AbleGenerator(shape, others), AbleDiscriminator(shape, heads, sorted(others))
 
 
 def make(kind, name, folder):
@@ -104,7 +110,7 @@ def play(loss, regularizer, shape, heads):
     needs = frozenset(name for name in needs if not hasattr(AbleGenerator, name))
     before = networks(shape, heads, needs)
     ours = copy.deepcopy(before)
-    gan = GANModule(*ours, loss=loss, regularizers={"term": regularizer})
+    gan = GANModule(*ours, loss=loss, regularizers={"term": regularizer}, prior=PRIOR)
     game = Game(gan, seed=0)
     source = torch.Generator().manual_seed(1)
     readings = []

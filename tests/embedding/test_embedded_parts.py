@@ -21,6 +21,7 @@ from lightning_gan import (
 from lightning_gan.augments.identity import IdentityAugment
 from lightning_gan.augments.instance_noise import InstanceNoiseAugment
 from lightning_gan.components import registry
+from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.priors.codes import CodesPrior
 from lightning_gan.regularizers.r1 import R1Regularizer
@@ -37,6 +38,9 @@ OWN = {
     "inverse_time_decay": {"decay": 0.1},
     **{name: own for name, own in term_networks.ARGUMENTS.items() if not callable(own)},
     "step": {"start": 3.0, "factor": 0.5, "kimg": 0.012},
+    "top_k": {"loss": NonSaturatingLoss()},
+    "slicing": {"loss": NonSaturatingLoss()},
+    "historical_averaging": {"players": "discriminator"},  # G's updates are the loop's own
     "sequence": {"augments": [IdentityAugment(), InstanceNoiseAugment()]},
 }
 # Draws latents, which an Adversary does not have; has arguments of its own; take waves: in tests of
@@ -85,6 +89,7 @@ class Discriminator(nn.Module):
         self.look, self.tell = nn.Linear(64, 6), nn.Linear(6, CLASSES)
         self.more = nn.Linear(6, 4)
         self.heads = nn.ModuleList(nn.Linear(6, 1 + index) for index in range(heads))
+        self.slices = nn.ModuleList(SlicedLinear(6, 1 + index) for index in range(heads))
 
     def forward(self, x, y=None):
         features = self.look(x.flatten(1)).tanh()
@@ -92,6 +97,9 @@ class Discriminator(nn.Module):
         logits = logits[0] if len(logits) == 1 else logits
         names = ("codes", "embedding", "twin_class_logits")
         said = dict.fromkeys(names, self.more(features))
+        for name in ("function", "direction"):
+            sliced = [getattr(each(features), name) for each in self.slices]
+            said[name] = sliced[0] if len(sliced) == 1 else sliced
         return DiscriminatorOutput(logits, self.tell(features), features, said)
 
 
