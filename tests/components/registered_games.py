@@ -49,12 +49,13 @@ OWN = {
     "step": {"start": 1.0, "factor": 0.5, "kimg": 0.008},
 }
 SMALL = {"base_channels": 4, "hidden": (8,), "latent_dim": 8}
-# Parts without a sample's own share, whose pieces differ from the whole batch, each with its
-# reason. What says so of itself (``couples_samples``) needs no line.
+# Parts whose pieces differ from the whole batch, each with its reason. What says so of itself
+# (``couples_samples``) needs no line, unless these pieces are the whole all the same: None.
 COUPLED = {
     ("balance", "adaptive_weight"): "norms of gradients of a piece",
     ("balance", "gradient_balance"): "norms of gradients of a piece",
     ("balance", "gradnorm"): "norms of gradients of a piece",
+    ("discriminator", "packed"): None,  # of neighbours, whom pieces of four do not part
 }
 CASES = [
     (kind, name)
@@ -93,20 +94,22 @@ def build(kind, name, folder, **small):
     return component(**copy.deepcopy({k: v for k, v in given.items() if k in accepted}))
 
 
-def keywords(name):
+def keywords(kind, name):
     """What the conformance tests try a component with, as far as it is networks and samples."""
     found = dict(term_networks.KEYWORDS.get(name, dict)())
     if name in conformance.SAMPLES:
         found["sample_shape"] = conformance.SAMPLES[name]
     if name in conformance.NETWORKS:
         found["networks"] = copy.deepcopy(conformance.NETWORKS[name])
+    if (kind, name) in conformance.CONDITIONS:
+        found["y"] = conformance.CONDITIONS[kind, name]
     return found
 
 
 def make(kind, name, folder, seed=0, dtype=torch.float64, **options):
     """Return a game of a component, and what its data look like: the shape, y and extra of N."""
     torch.manual_seed(seed)
-    given, parts, shapes = keywords(name), {"loss": NonSaturatingLoss()}, LOGITS
+    given, parts, shapes = keywords(kind, name), {"loss": NonSaturatingLoss()}, LOGITS
     if kind in ("generator", "discriminator"):
         part = build(kind, name, folder, **SMALL)
     else:
@@ -125,8 +128,10 @@ def make(kind, name, folder, seed=0, dtype=torch.float64, **options):
     )
     if kind == "generator":
         generator = part
+        discriminator.num_classes = part.num_classes
     elif kind == "discriminator":
         discriminator = part
+        generator.num_classes = part.num_classes
     elif kind == "regularizer":
         parts["regularizers"] = {"it": part}
     elif kind == "average":
