@@ -59,9 +59,11 @@ def vgg_state(architecture="vgg16", blocks=1, prefix="features."):
 
 
 def vgg_arguments(folder):
-    """Arguments of the regularizer perceptual, with a file in a folder."""
-    torch.save(vgg_state(), folder / "vgg16.pth")
-    return {"vgg_file": str(folder / "vgg16.pth"), "layers": ["relu1_1", "relu1_2"]}
+    """Arguments of the regularizer perceptual, with a file in a folder, written once."""
+    file = folder / "vgg16.pth"
+    if not file.exists():
+        torch.save(vgg_state(), file)
+    return {"vgg_file": str(file), "layers": ["relu1_1", "relu1_2"]}
 
 
 # Arguments, and keywords of the check, by the name of the component.

@@ -125,7 +125,8 @@ class AdaptiveAugment(Augment):
         self.kimg, self.interval = float(kimg), interval
         self.observes = target is not None
         self.register_buffer("signs", torch.zeros(()))  # sum since the last adjustment
-        self._batches = self._images = 0  # since then, and at it
+        self._batches = self._images = 0  # since then, those that count
+        self._seen = 0  # images, at the last batch
 
     def prepare(self, step: AdversarialStep) -> None:
         """Report p."""
@@ -133,27 +134,31 @@ class AdaptiveAugment(Augment):
 
     def observe(self, feedback: Feedback) -> None:
         """Take note of a batch, and move p where it is time to."""
-        sign, images = feedback.real_sign, feedback.progress.images
+        sign, images = feedback.real_sign, feedback.progress.images - self._seen
+        self._seen += images
         if self.target is None or sign is None:
             return
         self.signs += sign.to(self.signs)
         self._batches += 1
+        self._images += images
         if self._batches < self.interval:
             return
         mean = float(self.signs) / self._batches
-        change = (images - self._images) / (1000 * self.kimg)
+        change = self._images / (1000 * self.kimg)
         self.p += change * ((mean > self.target) - (mean < self.target))
         self.p = min(max(self.p, 0.0), 1.0)
         self.signs.zero_()
-        self._batches, self._images = 0, images
+        self._batches = self._images = 0
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return p where the controller moves it, and the counts since it did."""
         p = None if self.target is None else self.p
-        return {"p": p, "batches": self._batches, "images": self._images}
+        counts = {"batches": self._batches, "images": self._images, "seen": self._seen}
+        return {"p": p, **counts}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_extra_state` returned; a constant p stays the one given."""
         if self.target is not None and state["p"] is not None:
             self.p = state["p"]
         self._batches, self._images = state["batches"], state["images"]
+        self._seen = state["seen"]

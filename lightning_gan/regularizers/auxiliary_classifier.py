@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lightning_gan.errors import InputError
-from lightning_gan.regularizers.base import Regularizer
+from lightning_gan.regularizers.base import Regularizer, labels_of
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import DiscriminatorOutput
 
@@ -17,7 +17,8 @@ class AuxiliaryClassifierRegularizer(Regularizer):
     r"""Cross-entropy of the discriminator's class logits (Odena et al. 2017, equation 3).
 
     Both players minimise :math:`-\log P(y \mid x)`: the discriminator for real samples and fakes,
-    the generator for fakes. The discriminator needs ``class_logits``, and data need class labels.
+    the generator for fakes. The discriminator needs ``class_logits``, and data need class labels; a
+    sample without one, of label -1, has a term of 0.
 
     Args:
         discriminator_weight: Factor of the term in the discriminator's objective.
@@ -54,16 +55,17 @@ class AuxiliaryClassifierRegularizer(Regularizer):
 
     def discriminator(self, step: AdversarialStep) -> Tensor:
         """Return the weighted cross-entropy of real samples, or of them and fakes, shape (N,)."""
-        term = _cross_entropy(step.real_output, step.y)
+        term = self._cross_entropy(step.real_output, step.y)
         if self.discriminator_samples == "both":
-            term = term + _cross_entropy(step.fake_output, step.fake_y)
+            term = term + self._cross_entropy(step.fake_output, step.fake_y)
         return self.discriminator_weight * term
 
     def generator(self, step: AdversarialStep) -> Tensor:
         """Return the weighted cross-entropy of fakes, shape (M,)."""
-        return self.generator_weight * _cross_entropy(step.fake_output, step.fake_y)
+        return self.generator_weight * self._cross_entropy(step.fake_output, step.fake_y)
 
-
-def _cross_entropy(output: DiscriminatorOutput, y: Any) -> Tensor:
-    assert output.class_logits is not None  # required, and so checked at construction
-    return cross_entropy(output.class_logits, y, reduction="none")
+    def _cross_entropy(self, output: DiscriminatorOutput, y: Any) -> Tensor:
+        assert output.class_logits is not None  # required, and so checked at construction
+        shares = isinstance(y, Tensor) and y.is_floating_point()
+        y = y if shares else labels_of(self, y)
+        return cross_entropy(output.class_logits, y, ignore_index=-1, reduction="none")

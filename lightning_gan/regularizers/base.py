@@ -193,7 +193,7 @@ def check_images(part: Regularizer, x: Tensor, smallest: int) -> None:
 
 
 def labels_of(part: Regularizer, y: Any) -> Tensor:
-    """Return a condition that is class labels.
+    """Return a condition that is class labels; -1 is the label of a sample without one.
 
     Args:
         part: Who asks for them.

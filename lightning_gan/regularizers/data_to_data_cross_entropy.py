@@ -24,8 +24,9 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
 
     where :math:`[\cdot]_-` and :math:`[\cdot]_+` are the negative and the positive part: pairs that
     are near or far enough by the margins get no gradient. Samples of the same class are no
-    negatives. The discriminator minimises it for real samples, the generator for fakes. Negatives
-    are those of a process's own batch, or piece of one. The discriminator trains the proxies.
+    negatives; one without a class, of label -1, has a term of 0 and is nobody's negative. The
+    discriminator minimises it for real samples, the generator for fakes. Negatives are those of a
+    process's own batch, or piece of one. The discriminator trains the proxies.
 
     Args:
         weight: Factor of the term in both objectives.
@@ -106,8 +107,11 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
                 "width"
             )
         y = labels_of(self, condition)
-        f, v = normalize(embedding, dim=1), normalize(self.proxies, dim=1)[y]
+        labeled = y >= 0
+        f, v = normalize(embedding, dim=1), normalize(self.proxies, dim=1)[y.clamp(min=0)]
         positive = -relu(self.positive_margin - (f * v).sum(1)) / self.temperature
-        negative = relu(f @ f.T - self.negative_margin) / self.temperature
-        negative = negative.masked_fill(y[:, None] == y[None, :], -torch.inf)
-        return torch.cat([positive[:, None], negative], 1).logsumexp(1) - positive
+        with torch.autocast(f.device.type, enabled=False):  # or margins would be rounded away
+            negative = relu(f @ f.T - self.negative_margin) / self.temperature
+        apart = (y[:, None] != y[None, :]) & labeled
+        negative = negative.masked_fill(~apart, -torch.inf)
+        return (torch.cat([positive[:, None], negative], 1).logsumexp(1) - positive) * labeled

@@ -19,9 +19,10 @@ class DRAGANRegularizer(Regularizer):
     ``weight`` is the paper's lambda, 10 there. The paper writes :math:`\delta` as Gaussian noise;
     the authors' code, and this term, take :math:`\delta = \alpha s u` with :math:`\alpha` uniform
     on [0, 1] for each sample, :math:`u` uniform on [0, 1] for each value, and s = ``scale`` times
-    the standard deviation of all values of the batch. For Gaussian noise use ``gradient_penalty``
-    with ``at="perturbed"``. A conditional D gets the real sample's label. Logits of trailing shape
-    and of several heads are summed for each sample. The discriminator should have no batch norm.
+    the standard deviation of all values of the batch, as far as a process sees it at once. For
+    Gaussian noise use ``gradient_penalty`` with ``at="perturbed"``. A conditional D gets the real
+    sample's label. Logits of trailing shape and of several heads are summed for each sample. The
+    discriminator should have no batch norm.
 
     Args:
         weight: lambda.
@@ -34,6 +35,7 @@ class DRAGANRegularizer(Regularizer):
     """
 
     differentiates = frozenset({"real"})
+    couples_samples = True  # by the standard deviation of the batch
 
     def __init__(
         self, weight: float = 10.0, interval: int = 1, slope: float = 1.0, scale: float = 0.5

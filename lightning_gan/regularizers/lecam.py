@@ -62,7 +62,7 @@ class LeCamRegularizer(Regularizer):
 
     def discriminator(self, step: AdversarialStep) -> Tensor | None:
         """Return the mean distance over samples and heads, a scalar; None before the start."""
-        if step.images_seen < 1000 * self.start_kimg:
+        if self.start_kimg > 0 and step.images_seen < 1000 * self.start_kimg:
             return None
         heads = zip(step.real_output.heads, step.fake_output.heads, strict=True)
         term = step.mean([self._distance(real, fake) for real, fake in heads])

@@ -21,7 +21,7 @@ class MultiHingeRegularizer(Regularizer):
 
     The discriminator minimises it for real samples, the generator for fakes. Unlike cross-entropy
     it is 0 from a margin of 1 on. The discriminator needs ``class_logits``, and data need class
-    labels.
+    labels; a sample without one, of label -1, has a term of 0.
 
     Args:
         discriminator_weight: Factor of the term in the discriminator's objective.
@@ -66,6 +66,7 @@ class MultiHingeRegularizer(Regularizer):
     def _hinge(self, output: DiscriminatorOutput, y: Any) -> Tensor:
         logits = output.class_logits
         assert logits is not None  # required, and so checked at construction
-        own = labels_of(self, y)[:, None]
+        labels = labels_of(self, y)
+        own = labels.clamp(min=0)[:, None]
         others = torch.scatter(logits, 1, own, -torch.inf).amax(1)
-        return relu(1 - logits.gather(1, own).squeeze(1) + others)
+        return relu(1 - logits.gather(1, own).squeeze(1) + others) * (labels >= 0)

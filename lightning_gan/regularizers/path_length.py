@@ -26,7 +26,7 @@ class PathLengthRegularizer(Regularizer):
 
     The generator has the methods ``mapping(z, y)``, which returns w, (N, W) or (N, L, W), and
     ``synthesis(w)``, which makes samples of it. Both run without autocast. The mean a is that of
-    all processes, and its gradient is left out.
+    all processes so far, moved by the batch of the process, or its piece; its gradient is left out.
 
     Args:
         weight: Factor of the term.
@@ -40,6 +40,7 @@ class PathLengthRegularizer(Regularizer):
 
     requires = frozenset({"mapping", "synthesis"})
     observes = True
+    couples_samples = True  # by the running mean, which takes in the batch
     mean: Tensor
 
     def __init__(
@@ -78,5 +79,7 @@ class PathLengthRegularizer(Regularizer):
         samples = network.synthesis(w)
         y = torch.randn_like(samples) / math.sqrt(math.prod(samples.shape[2:]))
         (gradient,) = torch.autograd.grad((samples * y).sum(), w, create_graph=True)
-        lengths: Tensor = gradient.square().sum(-1).reshape(n, -1).mean(1).sqrt()
-        return lengths
+        layers = math.prod(gradient.shape[1:-1])
+        # The norm has a slope where all is 0, and the root of a sum of squares has none.
+        lengths: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        return lengths / math.sqrt(layers)

@@ -19,7 +19,8 @@ class TwinAuxiliaryClassifierRegularizer(Regularizer):
     .. math:: \min_G \max_{Q^{mi}} E_{z, y} \log Q^{mi}(y \mid G(z, y))
 
     This is the twin's term alone: put the regularizer ``auxiliary_classifier`` beside it, whose
-    classifier is another head of the discriminator. Data and generator have class labels.
+    classifier is another head of the discriminator. Data and generator have class labels; a sample
+    without one, of label -1, has a term of 0.
 
     Args:
         weight: Factor of the term in both objectives.
@@ -38,9 +39,13 @@ class TwinAuxiliaryClassifierRegularizer(Regularizer):
     def discriminator(self, step: AdversarialStep) -> Tensor:
         """Return the twin's cross-entropy of fakes, shape (N,)."""
         logits = step.fake_output.extra[self.head]
-        return cross_entropy(logits, labels_of(self, step.fake_y), reduction="none")
+        return _cross_entropy(logits, labels_of(self, step.fake_y))
 
     def generator(self, step: AdversarialStep) -> Tensor:
         """Return it with the other sign, shape (M,)."""
         logits = step.fake_output.extra[self.head]
-        return -cross_entropy(logits, labels_of(self, step.fake_y), reduction="none")
+        return -_cross_entropy(logits, labels_of(self, step.fake_y))
+
+
+def _cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    return cross_entropy(logits, y, ignore_index=-1, reduction="none")

@@ -202,6 +202,20 @@ def test_p_follows_the_signs():
     assert ada.p == 1.0
 
 
+def test_images_of_batches_that_do_not_count_move_nothing():
+    """As in a warm-up of the generator alone."""
+    ada = ADAAugment(kimg=1, interval=2)
+    for images in (100, 200, 300):
+        ada.observe(told(None, images))
+    ada.observe(told(1.0, 350))
+    resumed = ADAAugment(kimg=1, interval=2)
+    resumed.load_state_dict(ada.state_dict())
+    for each in (ada, resumed):
+        each.observe(told(None, 800))
+        each.observe(told(1.0, 850))
+        assert each.p == pytest.approx(0.1)
+
+
 def test_all_ranks_come_to_the_same_p_and_a_resumed_one_too():
     ours, theirs = ADAAugment(kimg=1, interval=3), ADAAugment(kimg=1, interval=3)
     signs = torch.rand(20, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.3

@@ -25,11 +25,11 @@ class Told(nn.Module):
         return DiscriminatorOutput(x.sum(1), class_logits=x)
 
 
-def step(player):
+def step(player, y=Y):
     return AdversarialStep(
         player,
         real=REAL,
-        y=Y,
+        y=y,
         fake=FAKE,
         fake_y=FAKE_Y,
         z=torch.zeros(2, 0),
@@ -58,6 +58,25 @@ def test_terms_by_hand(weight):
         step(Player.GENERATOR)
     )
     np.testing.assert_allclose(found.numpy(), weight * fake, rtol=1e-6)
+
+
+def test_samples_without_a_label_have_no_term():
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real")
+    found = regularizer.discriminator(step(Player.DISCRIMINATOR, torch.tensor([0, -1])))
+    np.testing.assert_allclose(found.numpy(), [cross_entropy(REAL, Y)[0], 0], rtol=1e-6)
+
+
+def test_shares_of_classes_are_targets():
+    y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real")
+    found = regularizer.discriminator(step(Player.DISCRIMINATOR, y))
+    each = [cross_entropy(REAL, torch.full((2,), k)) for k in range(3)]
+    np.testing.assert_allclose(found.numpy(), (y.numpy().T * each).sum(0), rtol=1e-6)
+
+
+def test_data_without_classes():
+    with pytest.raises(InputError, match="AuxiliaryClassifierRegularizer needs class labels, int6"):
+        AuxiliaryClassifierRegularizer().discriminator(step(Player.DISCRIMINATOR, None))
 
 
 def test_each_weight_is_for_its_own_player():

@@ -54,6 +54,23 @@ def test_samples_of_one_class_are_no_negatives():
     assert regularizer.generator(step(Player.GENERATOR, near, y)).abs().max() < 1e-6
 
 
+def test_samples_without_a_label_have_no_term_and_are_no_negatives():
+    regularizer, y = bound(), torch.tensor([0, 1, -1, 2, -1])
+    embedding, labeled = torch.randn(5, 4), y >= 0
+    found = regularizer.discriminator(step(Player.DISCRIMINATOR, embedding, y))
+    alone = step(Player.DISCRIMINATOR, embedding[labeled], y[labeled])
+    assert torch.allclose(found[labeled], regularizer.discriminator(alone))
+    assert not found[~labeled].any()
+
+
+def test_margins_are_not_rounded_under_autocast():
+    regularizer, y = bound(), torch.tensor([0, 1, 2, 0])
+    made = step(Player.GENERATOR, torch.randn(4, 4), y)
+    expected = regularizer.generator(made)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(regularizer.generator(made), expected)
+
+
 def test_pairs_beyond_the_margins_get_no_gradient():
     regularizer = bound(classes=2, dim=2, positive_margin=0.9, negative_margin=0.1)
     regularizer.proxies.data = tensor([1.0, 0.0], [0.0, 1.0])

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import toys
 from critics import Conditional, Heads, Linear, Quadratic, double, noise, term
 
 from lightning_gan.errors import InputError
@@ -46,3 +47,8 @@ def test_wrong_arguments():
         DRAGANRegularizer(slope=-1.0)
     with pytest.raises(InputError, match="scale must be positive, got 0"):
         DRAGANRegularizer(scale=0.0)
+
+
+def test_pieces_have_deviations_of_their_own():
+    with pytest.warns(UserWarning, match="DRAGANRegularizer couples the samples of a batch"):
+        toys.gan(regularizers={"dragan": DRAGANRegularizer()}, micro_batches=2)

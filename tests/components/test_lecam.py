@@ -54,6 +54,11 @@ def test_before_any_batch_it_is_zero_and_before_its_start_there_is_none():
     assert term(lecam, Linear(), **X, images_seen=500) > 0
 
 
+def test_without_a_start_it_may_be_captured_as_a_graph():
+    """Where nobody may ask for the images seen."""
+    assert term(told((8.0, 2.0)), Linear(), **X, images_seen=None) > 0
+
+
 def test_its_gradient_trains_the_critic_and_not_the_averages():
     critic = Linear()
     term(told((8.0, 2.0)), critic, **X).backward()

@@ -31,6 +31,11 @@ def test_by_hand():
     assert both.discriminator(step(Player.DISCRIMINATOR)).tolist() == expected
 
 
+def test_samples_without_a_label_have_no_term():
+    made = step(Player.DISCRIMINATOR, torch.tensor([0, 1, -1]))
+    assert MultiHingeRegularizer().discriminator(made).tolist() == [REAL_COST[0], REAL_COST[1], 0]
+
+
 def test_it_is_crammers_and_singers():
     logits, y = torch.randn(50, 4), torch.randint(4, (50,))
     judge = Repeats("class_logits")

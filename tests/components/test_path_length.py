@@ -98,6 +98,22 @@ def test_a_frozen_mapping_leaves_the_synthesis_to_be_trained():
     assert network.draw.weight.grad.abs().sum() > 0
 
 
+def test_a_synthesis_that_ignores_w_has_finite_gradients():
+    network = TinyGenerator((1, 2, 2), 4)
+    nn.init.zeros_(network.draw.weight)
+    PathLengthRegularizer().generator(step(network)).backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_pieces_have_means_of_their_own():
+    with pytest.warns(UserWarning, match="PathLengthRegularizer couples the samples of a batch"):
+        toys.gan(
+            generator=TinyGenerator(toys.SHAPE, 3),
+            regularizers={"path": PathLengthRegularizer()},
+            micro_batches=2,
+        )
+
+
 def test_it_runs_without_autocast():
     network = Stretched()
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -31,6 +31,12 @@ def test_both_signs():
     torch.testing.assert_close(regularizer.generator(step(Player.GENERATOR, y)), -found)
 
 
+def test_samples_without_a_label_have_no_term():
+    made = step(Player.DISCRIMINATOR, torch.tensor([0, -1]))
+    found = TwinAuxiliaryClassifierRegularizer().discriminator(made)
+    torch.testing.assert_close(found, torch.tensor([COST[0], 0.0]))
+
+
 def test_beside_the_first_classifier_in_training(tmp_path):
     discriminator = ACGANDiscriminator((1, 8, 8), 2, 3, heads={"twin_class_logits": 3})
     module = toys.gan(
