@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 
@@ -10,6 +11,27 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.pop("PL_GLOBAL_SEED", None)
+
+
+# The longest first: two workers that take file after file leave together.
+LONGEST = (
+    *("cli/test_kill.py", "cli/test_stop.py", "test_main_job.py", "test_docs.py"),
+    *("cli/test_processes.py", "training/test_resume_matrix.py", "test_installation.py"),
+    *("training/test_distributed.py", "cli/test_errors.py", "components/test_pairs.py"),
+)
+
+
+def pytest_configure(config):
+    if hasattr(config.option, "loadscopereorder"):  # by their numbers of tests
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,6 +52,24 @@ def _known_seed():
     torch.manual_seed(0)
     yield
     os.environ.pop("PL_GLOBAL_SEED", None)
+
+
+@pytest.fixture(scope="module")
+def composed_once():
+    """Hydra takes a quarter of a second for what it has composed before."""
+    from lightning_gan.cli import compose
+
+    real, kept = compose._compose, {}
+
+    def compose_once(overrides):
+        key = tuple(overrides)
+        if key not in kept:
+            kept[key] = real(overrides)
+        return copy.deepcopy(kept[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "_compose", compose_once)
+        yield
 
 
 @pytest.fixture(scope="session")

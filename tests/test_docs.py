@@ -123,7 +123,8 @@ CHECKS = {
 }
 
 
-@pytest.mark.filterwarnings("default")
+# Runs are shortened to two batches.
+@pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than the logging")
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(pages.ROOT)))
 def test_what_a_page_shows_runs(path, ready, drawn, install, tmp_path, monkeypatch):
     folder = tmp_path / "work"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import paired
 import pytest
 import torch
@@ -159,15 +157,7 @@ def test_a_step_that_returns_no_pairs(tmp_path):
 
 
 def test_two_processes_measure_as_one(tmp_path):
-    job = Path(__file__).with_name("ddp_paired_metrics.py")
-    done = subprocess.run(
-        [sys.executable, str(job), str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    forked.in_two(Path(__file__).with_name("ddp_paired_metrics.py"), tmp_path)
     metrics = {"mae": MeanAbsoluteError(), "largest": lambda f, r, y: (f - r).abs().amax((1, 2, 3))}
     one, _ = validated(tmp_path, PairedMetrics(metrics))
     for rank in range(2):

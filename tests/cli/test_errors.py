@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+pytestmark = pytest.mark.usefixtures("composed_once")
 TOP = (
     "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
     "samples, curves, evaluation, health, export, summary, predictions"

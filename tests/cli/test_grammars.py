@@ -6,6 +6,8 @@ import yaml
 from lightning_gan.cli import compose, options, trees
 from lightning_gan.cli.arguments import read_words
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 
 def hydra(line):
     return compose.settings(line.split())

@@ -1,14 +1,13 @@
 """Killed with SIGKILL at any moment, a run goes on from its last checkpoint and loses no more."""
 
 import csv
-import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 
+import forked
 import pytest
 import torch
 import toys
@@ -64,8 +63,7 @@ def train(folder, steps, pause, told):
 @pytest.fixture(scope="module")
 def start():
     """Start ``train`` in a child of one process that has imported everything already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lightning_gan.cli.run", "lightning_gan.data", "torch._dynamo"])
+    context = forked.context()
 
     def call(folder, steps=ENDLESS, pause=0.0):
         told, tell = context.Pipe(duplex=False)
@@ -141,14 +139,7 @@ def test_a_run_that_is_killed_thirty_times_ends_as_one_that_never_was(tmp_path, 
 
 
 def launched(folder, *words):
-    return subprocess.Popen(
-        [sys.executable, "-m", "lightning_gan", "fit", *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return forked.Started("lightning_gan", ["fit", *words], folder)
 
 
 def wait_for(pattern, folder, process):

@@ -6,6 +6,8 @@ from torch import nn
 
 from lightning_gan import BatchKeys, Discriminator, DiscriminatorOutput, GANModule, Regularizer
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 HERE = __name__
 TINY = {
     "data": "digits",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
+import forked
 import pytest
 import torch
 
@@ -49,14 +48,7 @@ TWO = [
 
 def run(folder, *words, **environment):
     (folder / "witness.py").write_text(WITNESS)
-    return subprocess.run(
-        [sys.executable, "-m", "lightning_gan", "fit", *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return forked.run("lightning_gan", "fit", *words, folder=folder, environment=environment)
 
 
 def note(folder, rank, run):
@@ -120,15 +112,7 @@ def test_a_signal_ends_the_job_in_hand_and_the_sweep(tmp_path, number):
     words = [word for word in TWO if word != "samples=false"]
     words += ["trainer.devices=1", "trainer.max_steps=1000000,2000000"]
     words += ["samples.every_n_steps=20", "trainer.val_check_interval=100000000"]
-    sweep = subprocess.Popen(
-        [sys.executable, "-m", "lightning_gan", "fit", "-m", *words],
-        cwd=tmp_path,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    sweep = forked.Started("lightning_gan", ["fit", "-m", *words], tmp_path)
     for _ in range(6000):
         if list(tmp_path.rglob("grid-00000020.png")) or sweep.poll() is not None:
             break
@@ -137,7 +121,7 @@ def test_a_signal_ends_the_job_in_hand_and_the_sweep(tmp_path, number):
         os.killpg(sweep.pid, number)  # as a terminal does
     else:
         sweep.send_signal(number)
-    output, _ = sweep.communicate(timeout=300)
+    output, _ = forked.end(sweep)
     assert sweep.returncode == 128 + number, output
     assert "job 1 of 2" in output
     assert "job 2 of 2" not in output

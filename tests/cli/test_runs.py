@@ -1,8 +1,10 @@
 """What a run of the command leaves behind, and what it can be given again."""
 
 import functools
+import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 import yaml
@@ -266,7 +268,22 @@ def test_two_devices_get_the_strategy_for_two_players():
     )
 
 
+class Forked(forked.Started):
+    """A job of a sweep; its words are printed when it has ended."""
+
+    def __init__(self, command, env):
+        assert command[:3] == [sys.executable, "-m", "lightning_gan"]
+        assert not {"LOCAL_RANK", "WORLD_SIZE"} & set(env)
+        super().__init__("lightning_gan", command[3:], Path.cwd(), env)
+
+    def wait(self):
+        print(forked.end(self)[0])
+        return self.returncode
+
+
 def test_a_sweep_runs_every_combination_in_turn(command, small, tmp_path, monkeypatch):
+    """Jobs are forked here; they are started anew in ``test_processes.py``."""
+    monkeypatch.setattr(sweep.subprocess, "Popen", Forked)
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     words = small.replace("trainer.default_root_dir=runs", "summary=false")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import forked
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -30,15 +29,7 @@ ENDLESS = [
 
 def start(folder, *words, environment=None):
     """Start the command, as the leader of a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "lightning_gan", "fit", *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return forked.Started("lightning_gan", ["fit", *words], folder, environment)
 
 
 def wait_for(path, *processes):
@@ -49,12 +40,8 @@ def wait_for(path, *processes):
 
 
 def end(process):
-    """Return all that a process wrote; one that hangs is killed with its children."""
-    try:
-        return process.communicate(timeout=300)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+    """Return all that a process wrote."""
+    return forked.end(process)[0]
 
 
 def child_of(process):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import process_job
 import pytest
 import torch
@@ -16,14 +15,9 @@ JOB = Path(__file__).with_name("process_job.py")
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
-    jobs = [
-        subprocess.Popen(
-            [sys.executable, JOB, str(rank), folder], stderr=subprocess.PIPE, text=True
-        )
-        for rank in range(2)
-    ]
-    errors = [job.communicate(timeout=300)[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 0], "\n".join(errors)[-4000:]
+    jobs = [forked.Started(JOB, [rank, folder], folder) for rank in range(2)]
+    outputs = [forked.end(job)[0] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], "\n".join(outputs)[-4000:]
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 
 

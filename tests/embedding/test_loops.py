@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 
@@ -142,17 +141,19 @@ def test_accelerate_in_two_processes(tmp_path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS)
     jobs = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, tmp_path, FOLDER, str(rank)],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
+        forked.Started(
+            script,
+            [tmp_path, FOLDER, rank],
+            tmp_path,
+            {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
     ]
-    errors = [job.communicate(timeout=300)[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 0], "\n".join(errors)[-4000:]
+    outputs = [forked.end(job)[0] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], "\n".join(outputs)[-4000:]
     plain = run("plain_with_gan", tmp_path / "plain", batch_size=8)
     for rank in range(2):
         ours = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 import torch.distributed
-import torch.multiprocessing
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
@@ -45,4 +44,4 @@ def main(rank, processes, folder):
 
 
 if __name__ == "__main__":
-    torch.multiprocessing.spawn(main, (2, Path(sys.argv[1])), nprocs=2)
+    main(int(sys.argv[1]), 2, Path(sys.argv[2]))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import ddp_evaluation
+import forked
 import pytest
 import torch
 import toys
@@ -380,14 +378,10 @@ def test_samples_that_are_not_finite(gan, data):
 def test_two_processes_write_the_card_of_one(tmp_path):
     """1,100 samples are three chunks; 48 real images one, so that one process has none."""
     ddp_evaluation.main(0, 1, tmp_path)
-    done = subprocess.run(
-        [sys.executable, ddp_evaluation.__file__, str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    job = ddp_evaluation.__file__
+    ranks = [forked.Started(job, [rank, tmp_path], tmp_path) for rank in (0, 1)]
+    outputs = [forked.end(rank)[0] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(outputs)[-4000:]
     one, zero_of_two, one_of_two = (
         ScoreCard.load(tmp_path / name) for name in ("0-of-1.json", "0-of-2.json", "1-of-2.json")
     )

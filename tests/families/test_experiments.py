@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 import toys
@@ -89,15 +87,7 @@ def test_the_translation_counts_only_what_the_mask_shows():
 
 
 def test_two_processes_go_on_exactly_each_with_a_pool_of_its_own(tmp_path):
-    job = Path(__file__).with_name("experiments_job.py")
-    done = subprocess.run(
-        [sys.executable, str(job), "translation", str(tmp_path)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    forked.in_two(Path(__file__).with_name("experiments_job.py"), "translation", tmp_path)
     ranks = [torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     for rank in ranks:
         assert toys.same(rank["whole"]["state"], rank["resumed"]["state"])

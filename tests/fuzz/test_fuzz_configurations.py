@@ -19,6 +19,8 @@ from lightning_gan.cli.arguments import read_words
 from lightning_gan.cli.resolve import resolve
 from lightning_gan.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("composed_once")
+
 # Values that somebody has got wrong before, or that mean harm.
 ODD = (
     "", "=", "~", "-", "--", "null", "true", "1_000", "0x1F", "1e999", "-1e400", ".nan", "9" * 5000,
@@ -105,22 +107,6 @@ TREES = st.recursive(
     ),
     max_leaves=8,
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _composed_once():
-    """Hydra takes a quarter of a second for what it has composed before."""
-    real, kept = compose._compose, {}
-
-    def compose_once(overrides):
-        key = tuple(overrides)
-        if key not in kept:
-            kept[key] = real(overrides)
-        return copy.deepcopy(kept[key])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compose, "_compose", compose_once)
-        yield
 
 
 def settle(argv):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from scipy.stats import binomtest
@@ -106,19 +105,10 @@ def measured(logits, labels):
 def test_two_processes_measure_as_one(tmp_path):
     logits, labels = samples(101)
     torch.save((logits, labels), tmp_path / "samples.pt")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path)}
-    jobs = [
-        subprocess.Popen(
-            [sys.executable, str(Path(__file__)), str(tmp_path), str(rank)],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
+    jobs = [forked.Started(__file__, [tmp_path, rank], tmp_path) for rank in (0, 1)]
     for job in jobs:
-        _, errors = job.communicate(timeout=300)
-        assert job.returncode == 0, errors[-3000:]
+        output, _ = forked.end(job)
+        assert job.returncode == 0, output[-3000:]
     whole = measured(logits, labels)
     assert whole["counts"].sum() == 101
     for rank in (0, 1):

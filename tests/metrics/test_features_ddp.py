@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import torch
 
 from lightning_gan.metrics.classifier_score import ClassifierScore
@@ -52,19 +51,10 @@ def score(rank, world, n_fake):
 
 
 def test_two_processes_score_as_one(tmp_path):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, __file__, str(rank), str(tmp_path)],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
+    ranks = [forked.Started(__file__, [rank, tmp_path], tmp_path) for rank in (0, 1)]
     for process in ranks:
-        _, errors = process.communicate(timeout=600)
-        assert process.returncode == 0, errors[-3000:]
+        output, _ = forked.end(process)
+        assert process.returncode == 0, output[-3000:]
     for rank in (0, 1):
         both = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
         for n_fake, together in both.items():

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import ddp_matrix
+import forked
 import pytest
 import torch
 
 
 def launch(job, *words):
     """Run a job in two processes."""
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name(job)), *map(str, words)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    forked.in_two(Path(__file__).with_name(job), *words)
 
 
 @pytest.fixture(scope="module")
