@@ -49,7 +49,8 @@ SAMPLE = Command(
     "sample",
     (PATH,),
     f"""\
-Draw samples. {OF_PATH}
+Draw samples.
+{OF_PATH}
 With one seed, fewer samples are the beginning of more, whatever the batch size. FILE.png is one
 picture of all, FILE.npz holds samples, latents z and labels y, and anything else is a folder with a
 PNG for each.""",
@@ -72,7 +73,8 @@ INTERPOLATE = Command(
     "interpolate",
     (PATH,),
     f"""\
-Draw ways between latents, spherical ones. {OF_PATH}
+Draw ways between latents, spherical ones.
+{OF_PATH}
 FILE.png has a way in each row; FILE.gif walks along all ways at once, there and back.""",
     (
         Option("out", Path, "FILE.png or FILE.gif; needed"),
@@ -93,7 +95,8 @@ MANIFOLD = Command(
     "manifold",
     (PATH,),
     f"""\
-Draw the whole plane of latents of a generator with two, a square for each class. {OF_PATH}""",
+Draw the whole plane of latents of a generator with two, a square for each class.
+{OF_PATH}""",
     (
         Option("out", Path, "FILE.png; needed"),
         Option("size", whole_from(2), "points on each axis", 15, "15"),
@@ -107,7 +110,8 @@ PROJECT = Command(
     "project",
     (PATH, "IMAGE"),
     f"""\
-Find the latent whose sample is nearest to an image. {OF_PATH}
+Find the latent whose sample is nearest to an image.
+{OF_PATH}
 Writes to a folder: pair.png, image and sample side by side, and latent.npz with z, y and error.""",
     (
         Option("out", Path, "the folder, which must be new or empty; needed"),
@@ -124,12 +128,13 @@ TRANSLATE = Command(
     "translate",
     (PATH, "IN_DIR", "OUT_DIR"),
     f"""\
-Put every image of a folder through a generator whose condition is an image. {OF_PATH}
+Put every image of a folder through a generator whose condition is an image.
+{OF_PATH}
 What is larger than a tile is cut into tiles that overlap; where they do, they are blended linearly.
 Results are PNGs of the same names, in OUT_DIR, which must be new or empty.""",
     (
         Option("tile", whole_from(1), "side of a tile; by default the samples' size, else 512"),
-        Option("overlap", whole_from(0), "pixels that neighbors share", 32, "32"),
+        Option("overlap", whole_from(0), "pixels that neighbors share; 32, or a quarter of a tile"),
         Option("channels", whole_from(1), "of the input, 1 or 3; by default those of each file"),
         Option("input_range", one_of("symmetric", "unit"), "of the input, -1 to 1 or 0 to 1",
                "symmetric", "symmetric"),

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,7 +109,7 @@ def write_onnx(gan: GAN, interface: Interface, inputs: Sequence[Tensor], to: Pat
     return run
 
 
-FORMATS: Mapping[str, Callable[[GAN, Interface, Sequence[Tensor], Path], Runner]] = {
+FORMATS: dict[str, Callable[[GAN, Interface, Sequence[Tensor], Path], Runner]] = {
     "safetensors": write_safetensors,
     "torch_export": write_torch_export,
     "onnx": write_onnx,

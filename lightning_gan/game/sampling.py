@@ -102,11 +102,13 @@ def pieces(
     batch_size: int = BATCH,
 ) -> Iterator[Piece]:
     """Generate as :func:`generate` does, a batch at a time."""
-    with preserved_state(prior):
-        z_drawn, drawn = draw_inputs(generator, prior, conditions, n, randomness.seeded(seed, CPU))
-    styled = has_truncation(generator)
+    source = randomness.seeded(seed, CPU)
     if z is None:
-        z = z_drawn if styled else truncated(z_drawn, prior, truncation)
+        with preserved_state(prior):
+            z, drawn = draw_inputs(generator, prior, conditions, n, source)
+        z = z if has_truncation(generator) else truncated(z, prior, truncation)
+    else:
+        drawn = conditions.draw(n, _of_conditions(source))
     dtype = floating_dtype(generator) or z.dtype
     z = z.to(dtype)
     if y is None:
@@ -159,14 +161,18 @@ def draw_inputs(
     generator: nn.Module, prior: Prior, conditions: Conditions, n: int, source: torch.Generator
 ) -> tuple[Tensor, Any]:
     """Draw n latents (n, Z) and n conditions, on the CPU; fewer are the beginning of more."""
-    # Of their own, and without a draw: conditions do not depend on the number of latents.
-    ahead = torch.Generator().set_state(source.get_state())
-    of_conditions = randomness.seeded(int(torch.randint(2**62, (), generator=ahead)), CPU)
+    of_conditions = _of_conditions(source)
     size: int = generator.latent_dim  # type: ignore[assignment]
     # In whole blocks: what torch draws for 5 is not the beginning of what it draws for 16.
     blocks = range(0, max(n, 1), BATCH)
     z = torch.cat([prior.sample(BATCH, size, generator=source, device=CPU) for _ in blocks])[:n]
     return z.to(floating_dtype(generator) or z.dtype), conditions.draw(n, of_conditions)
+
+
+def _of_conditions(source: torch.Generator) -> torch.Generator:
+    """Return a source of its own for conditions, which do not depend on the number of latents."""
+    ahead = torch.Generator().set_state(source.get_state())  # without a draw
+    return randomness.seeded(int(torch.randint(2**62, (), generator=ahead)), CPU)
 
 
 def floating_dtype(network: nn.Module) -> torch.dtype | None:

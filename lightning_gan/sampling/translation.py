@@ -38,7 +38,7 @@ def translate(
     image: Tensor,
     *,
     tile: int | None = None,
-    overlap: int = 32,
+    overlap: int | None = None,
     batch_size: int = 8,
     seed: int = 0,
 ) -> Tensor:
@@ -54,7 +54,8 @@ def translate(
         image: Shape (C, H, W).
         tile: Side of a tile in pixels of the input. None: the size of the samples where it is one,
             else 512.
-        overlap: Pixels of the input that neighbors share, at most half a tile.
+        overlap: Pixels of the input that neighbors share, at most half a tile. None: 32, or a
+            quarter of a smaller tile.
         batch_size: Tiles of one pass.
         seed: Of the latent, where there is one.
 
@@ -66,6 +67,7 @@ def translate(
     """
     height, width = image.shape[1:]
     tall, wide, fixed = _tile_size(loaded, tile)
+    overlap = min(32, min(tall, wide) // 4) if overlap is None else overlap
     if type(overlap) is not int or not 0 <= overlap <= min(tall, wide) // 2:
         raise InputError(
             f"overlap must be a whole number from 0 to half a tile, {min(tall, wide) // 2}, got "
