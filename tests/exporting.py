@@ -74,10 +74,10 @@ class Branching(Generator):
 class Eye(Discriminator):
     """A discriminator that looks at whatever it gets."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
-        self.sample_shape = (1, None, None)
-        self.layer = nn.Conv2d(1, 1, 3)
+        self.sample_shape = (channels, None, None)
+        self.layer = nn.Conv2d(channels, 1, 3)
 
     def forward(self, x, y=None):
         return self.layer(x).mean(dim=(1, 2, 3))
@@ -85,7 +85,7 @@ class Eye(Discriminator):
 
 def gan(generator, **parts):
     if isinstance(generator, (Painter, Named)):
-        parts.setdefault("discriminator", Eye())
+        parts.setdefault("discriminator", Eye(generator.sample_shape[0]))
     else:
         classes = getattr(generator, "num_classes", None)
         shape = generator.sample_shape
@@ -94,6 +94,13 @@ def gan(generator, **parts):
             MLPDiscriminator(sample_shape=shape, hidden=(4,), num_classes=classes, dropout=0.0),
         )
     return toys.gan(generator=generator, **parts)
+
+
+def save(gan, path):
+    """Write the checkpoint of a GAN that was not trained."""
+    trainer = toys.trainer(path.parent, max_steps=1)
+    trainer.strategy.connect(gan)
+    trainer.save_checkpoint(path)
 
 
 def plain(**arguments):

@@ -69,6 +69,7 @@ def run(request: Request) -> int:
         raise InputError(f"export expects a checkpoint or a run, got the exported folder {path}")
     step = read_checkpoint(checkpoint, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(checkpoint, "cpu", trust=given["trust"])
+    print(f"exporting {shown_path(checkpoint)} as {', '.join(given['format'])}", flush=True)
     example = None if given["input"] is None else _example(given["input"])
     with shown():
         made = publish(
@@ -81,9 +82,9 @@ def run(request: Request) -> int:
             seed=given["seed"],
             origin=Origin.of(checkpoint, step),
         )
-    print(f"exported {shown_path(checkpoint)} to {shown_path(made.folder)}")
     for name, off in made.differences.items():
         print(f"{FILES[name]}: differs from the generator by at most {off:.3g}")
+    print(f"export: {shown_path(made.folder)}")
     return 0
 
 
