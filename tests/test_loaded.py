@@ -75,6 +75,21 @@ def test_whatever_the_number_and_the_batch_size(loaded):
     assert [len(piece.y) for piece in pieces] == [128, 128, 44]
 
 
+def test_a_gpu_does_not_round_what_is_loaded():
+    class Looking(Styled):
+        def forward(self, z, y=None):
+            seen.append(torch.backends.cudnn.allow_tf32)
+            return super().forward(z, y)
+
+    seen = []
+    before = torch.backends.cudnn.allow_tf32
+    LoadedGenerator(Looking(), Prior()).sample(2)
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
+    exporting.gan(Looking()).sample(2)
+    assert seen[1] == before
+
+
 def test_sampling_leaves_random_states_alone(loaded):
     before = torch.get_rng_state()
     loaded.sample(3)

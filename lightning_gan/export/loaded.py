@@ -34,6 +34,8 @@ class LoadedGenerator(Sampler, nn.Module):
         about: As above.
     """
 
+    exact = True  # the same images whatever the batch size, also on a GPU
+
     def __init__(
         self,
         generator: nn.Module,

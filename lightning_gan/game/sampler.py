@@ -29,11 +29,14 @@ class Sampler:
         generator: The network, with ``latent_dim`` and ``sample_shape``.
         prior: Distribution of the latents.
         conditions: Where conditions are drawn from that nobody names.
+        exact: Whether convolutions are computed in full precision also where a GPU would round
+            them to be faster.
     """
 
     generator: Any
     prior: Prior
     conditions: Conditions
+    exact: bool = False
 
     def sampling_generator(self) -> nn.Module:
         """Return the network that samples come from."""
@@ -110,6 +113,7 @@ class Sampler:
             z=z,
             truncation=truncation,
             batch_size=batch_size,
+            exact=self.exact,
         )
 
     def generate(
@@ -135,6 +139,7 @@ class Sampler:
             autocast=autocast,
             truncation=truncation,
             batch_size=batch_size,
+            exact=self.exact,
         )
 
     def _checked(

@@ -57,6 +57,7 @@ def generate(
     autocast: torch.dtype | None = None,
     truncation: float | None = None,
     batch_size: int = BATCH,
+    exact: bool = False,
 ) -> Tensor:
     """Generate n samples in eval mode; the latents do not depend on the device.
 
@@ -72,6 +73,8 @@ def generate(
         autocast: Type of mixed precision, torch.bfloat16 or torch.float16; None: as the caller is.
         truncation: psi, or None; see :meth:`Sampler.sample`.
         batch_size: Samples of one pass; latents and conditions do not depend on it.
+        exact: Whether convolutions are computed in full precision on every device, so that samples
+            hardly depend on the batch size; mixed precision is as it is.
 
     Returns:
         Samples, shape (n, *sample_shape).
@@ -81,7 +84,7 @@ def generate(
     """
     found = pieces(
         generator, prior, n, y, seed, device, conditions=conditions, z=z, autocast=autocast,
-        truncation=truncation, batch_size=batch_size,
+        truncation=truncation, batch_size=batch_size, exact=exact,
     )  # fmt: skip
     with randomness.preserved(device):
         return torch.cat([piece.samples for piece in found])
@@ -100,6 +103,7 @@ def pieces(
     autocast: torch.dtype | None = None,
     truncation: float | None = None,
     batch_size: int = BATCH,
+    exact: bool = False,
 ) -> Iterator[Piece]:
     """Generate as :func:`generate` does, a batch at a time."""
     source = randomness.seeded(seed, CPU)
@@ -121,7 +125,14 @@ def pieces(
         part = slice(start, start + batch_size)
         condition = rows(y, part, n)
         mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
-        with torch.inference_mode(), mixed, evaluating(generator), styles(generator, truncation):
+        precise = full_precision() if exact else nullcontext()
+        with (
+            torch.inference_mode(),
+            mixed,
+            precise,
+            evaluating(generator),
+            styles(generator, truncation),
+        ):
             output = generated(generator, z[part].to(device), condition)
             samples = as_generator_output(output).samples
             check_generated(generator, samples)
@@ -142,6 +153,19 @@ def has_truncation(generator: nn.Module) -> bool:
 def truncated(z: Tensor, prior: Prior, psi: float | None) -> Tensor:
     """Return latents drawn towards the center of their prior: center + psi (z - center)."""
     return z if psi is None else (z - prior.center) * psi + prior.center
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute convolutions in float32 where cuDNN would round to TF32, by algorithms it keeps."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(
+        enabled=cudnn.enabled,
+        deterministic=cudnn.deterministic,
+        benchmark=False,
+        allow_tf32=False,
+    ):
+        yield
 
 
 @contextmanager
