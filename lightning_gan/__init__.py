@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from lightning_gan.discriminators.base import Discriminator
     from lightning_gan.errors import InputError, NotFiniteError, PluginError
+    from lightning_gan.export.load import load_generator
     from lightning_gan.game.adversary import Adversary
     from lightning_gan.game.batches import BatchKeys, prepare_batch
     from lightning_gan.game.engine import Engine
@@ -90,6 +91,7 @@ _HOMES = {
     "create_prior": "create",
     "create_regularizer": "create",
     "create_schedule": "create",
+    "load_generator": "export.load",
     "prepare_batch": "game.batches",
 }
 
@@ -133,6 +135,7 @@ __all__ = [
     "create_prior",
     "create_regularizer",
     "create_schedule",
+    "load_generator",
     "prepare_batch",
 ]
 

@@ -134,6 +134,14 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import inspect_data
 
         return inspect_data.run(request)
+    if request.command == "export":
+        from lightning_gan.cli import export
+
+        return export.run(request)
+    if request.command in ("sample", "interpolate", "manifold", "project", "translate"):
+        from lightning_gan.cli import sample
+
+        return sample.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

@@ -7,6 +7,7 @@ import shutil
 import struct
 import sys
 
+import exporting
 import numpy as np
 import pages
 import pytest
@@ -36,7 +37,10 @@ def write_idx(path, array):
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory):
-    """What a reader has: the first run, a folder of images, MNIST (random, but in its format)."""
+    """What a reader has: the first run, a folder of images, MNIST (random, but in its format).
+
+    And a checkpoint whose generator takes images.
+    """
     folder = tmp_path_factory.mktemp("ready")
     drawn = np.random.default_rng(0)
     raw = folder / "data" / "MNIST" / "raw"
@@ -49,6 +53,7 @@ def ready(tmp_path_factory):
         for number in range(40):
             pixels = drawn.integers(0, 256, (40, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "my_images" / kind / f"{number}.png")
+    exporting.save(exporting.gan(exporting.Painter(channels=3)), folder / "painter.ckpt")
     root = folder / "runs" / "digits_dcgan"
     few = "trainer.max_steps=4 trainer.accelerator=cpu trainer.enable_progress_bar=false"
     assert main(["fit", *few.split(), f"trainer.default_root_dir={root}"]) == 0

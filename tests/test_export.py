@@ -99,7 +99,7 @@ def test_what_a_program_needs_to_know_is_said(tmp_path):
 def test_the_averaged_generator_is_written(tmp_path):
     gan = toys.gan(ema=EMA(half_life_kimg=100.0, ramp_up=None))
     toys.fit(tmp_path, gan, steps=3)
-    generator = load_generator(export_generator(gan, tmp_path / "g"))
+    generator = load_generator(export_generator(gan, tmp_path / "g")).generator
     assert toys.same(generator.state_dict(), gan.generator_ema.state_dict())
     assert not toys.same(generator.state_dict(), gan.generator.state_dict())
 
@@ -116,14 +116,14 @@ def test_batch_statistics_are_estimated_anew_where_that_is_due(tmp_path):
     gan = toys.gan(generator=Normed(), ema=EMA(buffers="reestimate"))
     mean = gan.generator_ema.norm.running_mean.clone()
     export_generator(gan, tmp_path / "g")
-    generator = load_generator(tmp_path / "g", generator=Normed())
+    generator = load_generator(tmp_path / "g", generator=Normed()).generator
     assert not torch.equal(generator.norm.running_mean, mean)
 
 
 def test_shared_weights_and_plain_state_are_kept(tmp_path):
     gan = toys.gan(generator=Counting())
     gan.generator.counted = 7
-    generator = load_generator(export_generator(gan, tmp_path / "g"))
+    generator = load_generator(export_generator(gan, tmp_path / "g")).generator
     assert generator.counted == 7
     assert torch.equal(generator.layer.weight, gan.generator.layer.weight)
     assert generator.same is generator.layer
@@ -147,7 +147,7 @@ def test_a_network_without_a_description_is_asked_for(tmp_path, network):
     assert message.endswith(
         f"build the network and pass it: load_generator('{folder}', generator=net)"
     )
-    generator = load_generator(folder, generator=network())
+    generator = load_generator(folder, generator=network()).generator
     assert toys.same(generator.state_dict(), gan.generator.state_dict())
     assert not generator.training
 
@@ -155,12 +155,12 @@ def test_a_network_without_a_description_is_asked_for(tmp_path, network):
 def test_an_older_export_is_replaced_whole(exported):
     gan = toys.gan()
     export_generator(gan, exported)
-    assert toys.same(load_generator(exported).state_dict(), gan.generator.state_dict())
+    assert toys.same(load_generator(exported).generator.state_dict(), gan.generator.state_dict())
     assert len(list(exported.iterdir())) == 2
 
 
 def test_an_interrupted_export_leaves_the_old_one(exported, monkeypatch):
-    before = load_generator(exported).state_dict()
+    before = load_generator(exported).generator.state_dict()
 
     def fails(path, content):
         path.write_text("half")
@@ -169,7 +169,7 @@ def test_an_interrupted_export_leaves_the_old_one(exported, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", fails)
     with pytest.raises(KeyboardInterrupt):
         export_generator(toys.gan(), exported)
-    assert toys.same(load_generator(exported).state_dict(), before)
+    assert toys.same(load_generator(exported).generator.state_dict(), before)
     assert len(list(exported.iterdir())) == 2
 
 
@@ -198,8 +198,8 @@ def test_damaged_and_foreign_descriptions(exported):
     assert refusal(exported) == f"{path} was not written by lightning-gan"
     path.write_text('{"format": 1, "generator": {}}')
     assert refusal(exported) == (
-        f"{path} is damaged: averaged, extra_state, latent_dim, num_classes, prior, progress, "
-        "range, sample_shape, version is missing"
+        f"{path} is damaged: averaged, extra_state, latent_dim, num_classes, prior, prior_state, "
+        "progress, range, sample_shape, version is missing"
     )
     path.write_text(text)
     change(exported, generator=3)

@@ -10,14 +10,14 @@ import pytorch_lightning as pl
 from lightning_gan.callbacks.periodic import Periodic
 from lightning_gan.callbacks.sink import leaves_files, run_folder
 from lightning_gan.errors import InputError
-from lightning_gan.export import describe_generator, export_generator
+from lightning_gan.export.folder import describe_generator, export_generator
 from lightning_gan.game.gan import GAN
 
 
 class GeneratorExport(Periodic):
     """Write the generator to ``generators/step-<step>/`` in the run's folder, now and at the end.
 
-    :mod:`lightning_gan.export` says what is written and how it is loaded.
+    :mod:`lightning_gan.export.folder` says what is written and how it is loaded.
 
     Args:
         every_n_epochs: Epochs between exports.

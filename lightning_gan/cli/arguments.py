@@ -19,6 +19,12 @@ TOOLS = {
     "evaluate": "write a score card for a checkpoint",
     "compare": "show score cards side by side",
     "report": "write a page about a run",
+    "export": "write a generator to a folder for others: safetensors, torch.export, ONNX",
+    "sample": "draw samples from a checkpoint, a run or an exported folder",
+    "interpolate": "draw ways between latents, as a picture or a GIF",
+    "manifold": "draw the plane of a generator with two latents",
+    "project": "find the latent nearest to an image",
+    "translate": "put a folder of images through a generator with an input",
     "benchmark": "time training against hand-written loops",
     "data": "inspect a folder or zip of images: data inspect ROOT",
 }

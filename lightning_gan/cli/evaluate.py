@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.override_parser.types import Override
 
@@ -22,9 +22,6 @@ from lightning_gan.evaluation.comparison import compare
 from lightning_gan.evaluation.plan import Plan
 from lightning_gan.files.claims import numbered_names, write_first_free
 from lightning_gan.files.names import CHECKPOINTS, CONFIG, SCORECARDS
-
-if TYPE_CHECKING:
-    import torch
 
 RUNS = Path("runs")
 OPEN = "--open"  # of report: show the page in the browser
@@ -61,6 +58,7 @@ def _evaluate(words: Sequence[str]) -> None:
 
     from lightning_gan.callbacks.sink import shown_path
     from lightning_gan.cli.building import build_data
+    from lightning_gan.cli.devices import chosen_device
     from lightning_gan.cli.resolve import resolve
     from lightning_gan.cli.watching import shown
     from lightning_gan.evaluation.evaluator import evaluate
@@ -70,7 +68,7 @@ def _evaluate(words: Sequence[str]) -> None:
     settings = resolve({**settings, **{key: given[key] for key in ("threads",) if key in given}})
     if settings["threads"] is not None:
         torch.set_num_threads(settings["threads"])
-    device = _device(given.get("device"))
+    device = chosen_device(given.get("device"))
     step = read_checkpoint(path, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(path, device, trust=given.get("trust") is True)
     data = build_data(settings)
@@ -258,18 +256,3 @@ def _draw(card: ScoreCard, output: Path) -> Iterator[Path]:
         path = output.with_name(f"{output.stem}-{name}.png")
         write_png(picture, path)
         yield path
-
-
-def _device(given: Any) -> torch.device:
-    """Return the device: the user's, or a GPU where there is one."""
-    import torch
-
-    if given is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(given)
-        torch.empty(0, device=device)
-    except (RuntimeError, TypeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device: got {given!r}; {reason}: try device=cpu") from error
-    return device

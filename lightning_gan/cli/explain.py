@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, trees
+from lightning_gan.cli import compose, export, sample, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -52,6 +52,7 @@ lightning-gan trains GANs. What there is to do:
   lightning-gan fit experiment=mnist_dcgan   train one of the experiments; --help lists them
   lightning-gan report RUN --open            curves and pictures of a run in the browser
   lightning-gan evaluate CHECKPOINT          score it against real images
+  lightning-gan sample RUN --out=new.png     draw samples from it; export makes a folder for others
   lightning-gan --help                       all commands, groups, experiments and settings
   lightning-gan fit --help generator=dcgan   the settings of one choice"""
 INIT = """\
@@ -150,6 +151,7 @@ TEXTS = {
     "benchmark": BENCHMARK,
     "data": DATA,
 }
+DRAWING = {"export": export.EXPORT, **sample.COMMANDS}
 
 
 def text(request: Request) -> str:
@@ -162,6 +164,8 @@ def text(request: Request) -> str:
         return EVALUATE.format(settings=_table(_evaluation()))
     if request.command in TEXTS:
         return TEXTS[request.command]
+    if request.command in DRAWING:
+        return DRAWING[request.command].help()
     chosen = list(_chosen(request))
     if chosen:
         return "\n\n".join(_options(group, name) for group, name in chosen)

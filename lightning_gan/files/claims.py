@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -14,8 +15,8 @@ from lightning_gan.files.whole import unfinished_name
 TRIES = 100  # others come and go in microseconds
 
 
-def write_new(path: Path, content: str) -> None:
-    """Write a file as a whole where none is.
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write a file as a whole where none is; text as UTF-8.
 
     Raises:
         FileExistsError: There is one, or somebody was faster.
@@ -24,7 +25,7 @@ def write_new(path: Path, content: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / unfinished_name()
     try:
-        beside.write_text(content, encoding="utf-8")
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
         try:
             os.link(beside, path)
         except FileExistsError:
@@ -35,6 +36,42 @@ def write_new(path: Path, content: str) -> None:
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a folder beside another to fill; at the end it takes the other's name.
+
+    Where the block fails, nothing stays of it.
+
+    Args:
+        path: The folder's place, where nothing is, or an empty folder.
+
+    Raises:
+        FileExistsError: There is something.
+        OSError: It cannot be written.
+    """
+    if not is_free(path):
+        raise FileExistsError(f"{path} exists")
+    path = Path(os.path.abspath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / unfinished_name()
+    beside.mkdir()
+    try:
+        yield beside
+        if path.is_dir():  # fails where somebody has written into it since
+            path.rmdir()
+        beside.rename(path)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def is_free(path: Path) -> bool:
+    """Whether nothing is at a path, or an empty folder."""
+    if path.is_dir() and not path.is_symlink():
+        return next(path.iterdir(), None) is None
+    return not os.path.lexists(path)
 
 
 def write_first_free(folder: Path, names: Iterable[str], content: str) -> Path:

@@ -31,7 +31,8 @@ from lightning_gan.game.fitting import check_apart, check_owner, check_parts
 from lightning_gan.game.labels import check_batch_labels
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
 from lightning_gan.game.references import Referenced, Referencing
-from lightning_gan.game.sampling import check_conditions, class_labels, draw_inputs, generate
+from lightning_gan.game.sampler import Sampler
+from lightning_gan.game.sampling import draw_inputs
 from lightning_gan.game.scheduling import Scheduled
 from lightning_gan.game.side import Side, SideSettings
 from lightning_gan.game.statistics import reestimate_statistics
@@ -48,7 +49,7 @@ Self = TypeVar("Self", bound="GAN")
 STATISTICS_BATCH = 256
 
 
-class GAN(Referencing, Specified):
+class GAN(Referencing, Sampler, Specified):
     """A GAN composed of parts: at rest in itself, trained by Game or, as a GANModule, by Lightning.
 
     Args:
@@ -122,6 +123,7 @@ class GAN(Referencing, Specified):
         torch.Size([4, 1, 8, 8])
     """
 
+    generator: Generator
     prepare_batch: PrepareBatch | None = None  # a subclass may define a method of this name
 
     def __init__(
@@ -330,75 +332,6 @@ class GAN(Referencing, Specified):
 
     # Sampling -----------------------------------------------------------------------------------
 
-    def sample(
-        self,
-        n: int,
-        labels: Any = None,
-        seed: int | None = None,
-        z: Tensor | None = None,
-        autocast: torch.dtype | None = None,
-    ) -> Tensor:
-        """Draw samples from the averaged generator where there is one, in eval mode.
-
-        Every random state is left as it was found.
-
-        Args:
-            n: Number of samples.
-            labels: A class, or n classes as a sequence or int64 tensor; whatever else the
-                generator takes, N first, is passed on. None draws classes uniformly where the
-                generator has classes, and otherwise conditions of held-out samples.
-            seed: Seed of the latents and drawn classes, from 0 to 2^64 - 1, the same samples on
-                every call; None for other samples every time.
-            z: Latents, shape (n, Z), such as the points of an interpolation. None draws them.
-            autocast: Generate in mixed precision of this type, torch.bfloat16 or torch.float16:
-                two or three times as fast on hardware that has it, and slightly other images. None
-                generates in the network's own.
-
-        Returns:
-            Samples, shape (n, *sample_shape), on the module's device; images in [-1, 1] unless
-            ``sample_range`` says otherwise.
-
-        Raises:
-            InputError: ``n`` is negative, labels, latents or seed are of another number or range,
-                or ``autocast`` is another type; or the generator asks for a condition and none is
-                there to draw.
-        """
-        if not isinstance(n, int) or n < 0:
-            raise InputError(f"n must be a whole number from 0, got {n!r}")
-        if z is not None and tuple(z.shape) != (shape := (n, self.generator.latent_dim)):
-            raise InputError(f"latents z must have shape {shape}, got {tuple(z.shape)}")
-        if autocast not in (None, torch.bfloat16, torch.float16):
-            raise InputError(f"autocast must be torch.bfloat16 or torch.float16, got {autocast!r}")
-        if seed is None:
-            seed = torch.Generator().seed()
-        if labels is not None:
-            classes = getattr(self.generator, "num_classes", None)
-            unlabeled = getattr(self.generator, "takes_unlabeled", False)
-            labels = class_labels(labels, n, classes, unlabeled)
-            check_conditions(labels, n)
-        return self.generate(n, labels, seed, z, autocast)
-
-    def generate(
-        self,
-        n: int,
-        y: Any,
-        seed: int,
-        z: Tensor | None = None,
-        autocast: torch.dtype | None = None,
-    ) -> Tensor:
-        """Draw samples as :meth:`sample` does, from arguments that are right."""
-        return generate(
-            self.sampling_generator(),
-            self.prior,
-            n,
-            y,
-            seed,
-            self._home(),
-            conditions=self.conditions,
-            z=z,
-            autocast=autocast,
-        )
-
     def sampling_generator(self) -> nn.Module:
         """Return the averaged generator, its statistics re-estimated where that is due."""
         if self.ema is None or self.generator_ema is None:
@@ -432,9 +365,6 @@ class GAN(Referencing, Specified):
     def weights_changed(self) -> None:
         """Note that statistics of the averaged generator are to be re-estimated at the next use."""
         self._statistics_stale = True
-
-    def _home(self) -> torch.device:
-        return next((p.device for p in self.generator.parameters()), torch.device("cpu"))
 
     # State --------------------------------------------------------------------------------------
 

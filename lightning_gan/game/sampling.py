@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from lightning_gan.game.conditions import Conditions, class_entry, generated, wi
 from lightning_gan.game.preserving import preserved_state
 from lightning_gan.game.statistics import evaluating
 from lightning_gan.priors.base import Prior
+from lightning_gan.tracking import tracked
 from lightning_gan.types import (
     as_generator_output,
     columns_in,
@@ -26,6 +28,20 @@ from lightning_gan.types import (
 
 CPU = torch.device("cpu")
 BATCH = 256
+
+
+class Piece(NamedTuple):
+    """Some of the samples that were asked for.
+
+    Attributes:
+        samples: Shape (n, *sample_shape), on the device.
+        z: Their latents as the generator got them, shape (n, Z), on the CPU.
+        y: Their conditions, or None.
+    """
+
+    samples: Tensor
+    z: Tensor
+    y: Any
 
 
 def generate(
@@ -39,6 +55,9 @@ def generate(
     conditions: Conditions,
     z: Tensor | None = None,
     autocast: torch.dtype | None = None,
+    truncation: float | None = None,
+    batch_size: int = BATCH,
+    exact: bool = False,
 ) -> Tensor:
     """Generate n samples in eval mode; the latents do not depend on the device.
 
@@ -52,6 +71,10 @@ def generate(
         conditions: Where conditions are drawn from.
         z: Latents, shape (n, Z), or None: drawn from ``prior``.
         autocast: Type of mixed precision, torch.bfloat16 or torch.float16; None: as the caller is.
+        truncation: psi, or None; see :meth:`Sampler.sample`.
+        batch_size: Samples of one pass; latents and conditions do not depend on it.
+        exact: Whether convolutions are computed in full precision on every device, so that samples
+            hardly depend on the batch size; mixed precision is as it is.
 
     Returns:
         Samples, shape (n, *sample_shape).
@@ -59,41 +82,121 @@ def generate(
     Raises:
         NoConditionError: The generator asks for a condition, and there is none to draw.
     """
-    with preserved_state(prior):
-        z_drawn, drawn = draw_inputs(generator, prior, conditions, n, randomness.seeded(seed, CPU))
-    z = z_drawn if z is None else z
+    found = pieces(
+        generator, prior, n, y, seed, device, conditions=conditions, z=z, autocast=autocast,
+        truncation=truncation, batch_size=batch_size, exact=exact,
+    )  # fmt: skip
+    with randomness.preserved(device):
+        return torch.cat([piece.samples for piece in found])
+
+
+def pieces(
+    generator: nn.Module,
+    prior: Prior,
+    n: int,
+    y: Any,
+    seed: int,
+    device: torch.device,
+    *,
+    conditions: Conditions,
+    z: Tensor | None = None,
+    autocast: torch.dtype | None = None,
+    truncation: float | None = None,
+    batch_size: int = BATCH,
+    exact: bool = False,
+) -> Iterator[Piece]:
+    """Generate as :func:`generate` does, a batch at a time."""
+    source = randomness.seeded(seed, CPU)
+    if z is None:
+        with preserved_state(prior):
+            z, drawn = draw_inputs(generator, prior, conditions, n, source)
+        z = z if has_truncation(generator) else truncated(z, prior, truncation)
+    else:
+        drawn = conditions.draw(n, _of_conditions(source))
     dtype = floating_dtype(generator) or z.dtype
     z = z.to(dtype)
-    mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
     if y is None:
         y = drawn
     elif isinstance(y, Tensor):
         y = with_classes(y, class_entry(generator), drawn)
     y = map_tensors(lambda labels: labels.to(device), y)
-    pieces = []
-    with torch.inference_mode(), mixed, evaluating(generator), randomness.preserved(device):
-        for start in range(0, max(n, 1), BATCH):
-            part = slice(start, start + BATCH)
-            output = generated(generator, z[part].to(device), rows(y, part, n))
+    starts = range(0, max(n, 1), batch_size)
+    for start in tracked(starts, "sampling", len(starts)):
+        part = slice(start, start + batch_size)
+        condition = rows(y, part, n)
+        mixed = nullcontext() if autocast is None else torch.autocast(device.type, autocast)
+        precise = full_precision() if exact else nullcontext()
+        with (
+            torch.inference_mode(),
+            mixed,
+            precise,
+            evaluating(generator),
+            styles(generator, truncation),
+        ):
+            output = generated(generator, z[part].to(device), condition)
             samples = as_generator_output(output).samples
             check_generated(generator, samples)
             # Mixed precision ends in half precision; its rounding has happened by now.
-            pieces.append(samples.to(dtype) if samples.is_floating_point() else samples)
-    return torch.cat(pieces)
+            samples = samples.to(dtype) if samples.is_floating_point() else samples
+        yield Piece(samples, z[part], condition)
+
+
+def has_truncation(generator: nn.Module) -> bool:
+    """Whether a generator draws its styles towards their mean itself, as StyleGANs do.
+
+    It says so by a number ``truncation``, which is psi of its eval mode and may be set.
+    """
+    found = getattr(generator, "truncation", None)
+    return isinstance(found, (int, float)) and not isinstance(found, bool)
+
+
+def truncated(z: Tensor, prior: Prior, psi: float | None) -> Tensor:
+    """Return latents drawn towards the center of their prior: center + psi (z - center)."""
+    return z if psi is None else (z - prior.center) * psi + prior.center
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Compute convolutions in float32 where cuDNN would round to TF32, by algorithms it keeps."""
+    cudnn = torch.backends.cudnn
+    with cudnn.flags(
+        enabled=cudnn.enabled,
+        deterministic=cudnn.deterministic,
+        benchmark=False,
+        allow_tf32=False,
+    ):
+        yield
+
+
+@contextmanager
+def styles(generator: Any, psi: float | None) -> Iterator[None]:
+    """Let a generator that has a ``truncation`` of its own draw its styles by psi for a while."""
+    if psi is None or not has_truncation(generator):
+        yield
+        return
+    usual, generator.truncation = generator.truncation, psi
+    try:
+        yield
+    finally:
+        generator.truncation = usual
 
 
 def draw_inputs(
     generator: nn.Module, prior: Prior, conditions: Conditions, n: int, source: torch.Generator
 ) -> tuple[Tensor, Any]:
     """Draw n latents (n, Z) and n conditions, on the CPU; fewer are the beginning of more."""
-    # Of their own, and without a draw: conditions do not depend on the number of latents.
-    ahead = torch.Generator().set_state(source.get_state())
-    of_conditions = randomness.seeded(int(torch.randint(2**62, (), generator=ahead)), CPU)
+    of_conditions = _of_conditions(source)
     size: int = generator.latent_dim  # type: ignore[assignment]
     # In whole blocks: what torch draws for 5 is not the beginning of what it draws for 16.
     blocks = range(0, max(n, 1), BATCH)
     z = torch.cat([prior.sample(BATCH, size, generator=source, device=CPU) for _ in blocks])[:n]
     return z.to(floating_dtype(generator) or z.dtype), conditions.draw(n, of_conditions)
+
+
+def _of_conditions(source: torch.Generator) -> torch.Generator:
+    """Return a source of its own for conditions, which do not depend on the number of latents."""
+    ahead = torch.Generator().set_state(source.get_state())  # without a draw
+    return randomness.seeded(int(torch.randint(2**62, (), generator=ahead)), CPU)
 
 
 def floating_dtype(network: nn.Module) -> torch.dtype | None:

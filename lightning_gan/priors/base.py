@@ -9,7 +9,13 @@ from lightning_gan.components.part import Part
 
 
 class Prior(Part):
-    """Distribution of the latents. The base class itself: the standard normal distribution."""
+    """Distribution of the latents. The base class itself: the standard normal distribution.
+
+    Attributes:
+        center: Where truncation draws the coordinates of a latent to; 0 unless said otherwise.
+    """
+
+    center: float = 0.0
 
     def sample(
         self,

@@ -26,6 +26,7 @@ class NormalPrior(Prior):
             raise InputError(f"std must not be negative, got {std}")
         self.mean = mean
         self.std = std
+        self.center = mean
 
     def sample(
         self,

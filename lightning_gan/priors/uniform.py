@@ -26,6 +26,7 @@ class UniformPrior(Prior):
             raise InputError(f"low must be below high, got {low} and {high}")
         self.low = low
         self.high = high
+        self.center = (low + high) / 2
 
     def sample(
         self,

@@ -29,7 +29,7 @@ def test_when_the_generator_is_written(tmp_path, options, expected):
     toys.fit(tmp_path, gan, steps=5, callbacks=[GeneratorExport(**options)])
     assert steps(tmp_path) == expected
     last = load_generator(tmp_path / "generators" / "step-00000005")
-    assert toys.same(last.state_dict(), gan.generator.state_dict())
+    assert toys.same(last.generator.state_dict(), gan.generator.state_dict())
     first = read_description(tmp_path / "generators" / f"step-{expected[0]:08d}")
     assert first["progress"]["batches"] == expected[0]
 
