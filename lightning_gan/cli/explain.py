@@ -32,6 +32,7 @@ COMMON = {
     "seed_everything": "seed of the whole run",
     "threads": "CPU threads of each process; small networks are fastest with 1",
     "ckpt_path": "checkpoint to go on from or to measure; last: the newest",
+    "init_from": "weights to begin with (fine-tuning): a checkpoint, package, export or file",
 }
 EXAMPLES = {
     "fit": """\

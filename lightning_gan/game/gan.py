@@ -27,8 +27,10 @@ from lightning_gan.game.checks import (
 )
 from lightning_gan.game.conditions import Conditions, NoConditionError
 from lightning_gan.game.fitting import check_apart, check_owner, check_parts
+from lightning_gan.game.inheriting import AVERAGE, Inheritance
 from lightning_gan.game.labels import check_batch_labels
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
+from lightning_gan.game.origins import origins_in
 from lightning_gan.game.references import Referenced, Referencing
 from lightning_gan.game.sampling import check_conditions, class_labels, draw_inputs, generate
 from lightning_gan.game.scheduling import Scheduled
@@ -105,6 +107,8 @@ class GAN(Referencing, Specified):
     Attributes:
         progress: How far training has come.
         conditions: Where conditions are drawn from that nobody names.
+        origins: Names and fingerprints of what the weights began with, the newest first.
+        inheritance: What was taken over from it; None where training begins with new weights.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -234,6 +238,8 @@ class GAN(Referencing, Specified):
         self._statistics_stale = True
         self._referenced = Referenced(self.parts())
         self.progress = Progress()
+        self.origins: list[dict[str, str]] = []
+        self.inheritance: Inheritance | None = None
         self.conditions = Conditions(generator)
         self._sample_range: SampleRange = getattr(generator, "sample_range", None)
         range_bounds(self._sample_range)
@@ -421,8 +427,14 @@ class GAN(Referencing, Specified):
 
     def begin_average(self) -> None:
         """Let the averaged generator begin with the weights that training begins with."""
-        if self.generator_ema is not None and self.progress.batches == 0:
+        averaged = self.inheritance is not None and self.inheritance.reaches(AVERAGE)
+        if self.generator_ema is not None and self.progress.batches == 0 and not averaged:
             self.generator_ema.load_state_dict(self.generator.state_dict())
+
+    def begun_from(self, origins: list[dict[str, str]], inheritance: Inheritance) -> None:
+        """Note whose weights the networks, the averaged one too, have taken over."""
+        self.origins, self.inheritance = origins, inheritance
+        self.weights_changed()
 
     def follow_schedules(self) -> None:
         """Set every scheduled number to its value at the images seen."""
@@ -438,12 +450,13 @@ class GAN(Referencing, Specified):
     # State --------------------------------------------------------------------------------------
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the counts, the range of samples, and where frozen weights come from."""
+        """Return the counts, the range of samples, and where weights come from."""
         declared = self._sample_range
         return {
             "progress": self.progress.state_dict(),
             "sample_range": list(declared) if isinstance(declared, tuple) else declared,
             "references": self._referenced.describe(),
+            "origins": [dict(each) for each in self.origins],
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
@@ -453,6 +466,7 @@ class GAN(Referencing, Specified):
         self._sample_range = tuple(declared) if isinstance(declared, list) else declared
         range_bounds(self._sample_range)
         self._referenced.check(state["references"])
+        self.origins = origins_in(state)
         self._scheduled.apply(self.progress.images)
         self.weights_changed()
 

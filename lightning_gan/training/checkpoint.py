@@ -65,13 +65,26 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
     Raises:
         InputError: The file is missing, damaged, holds code, or is not a GANModule's checkpoint.
     """
+    return checked_checkpoint(path, read_plain(path, map_location))
+
+
+def read_plain(path: str | Path, map_location: Any = None) -> Any:
+    """Read a file of torch's with ``weights_only=True``: tensors and plain values, nothing else.
+
+    Args:
+        path: The file.
+        map_location: Where tensors go, as in ``torch.load``.
+
+    Raises:
+        InputError: The file is missing, damaged or holds code.
+    """
     if not os.path.isfile(path):
         raise InputError(f"no checkpoint at {path}")
     try:
         _check_size(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch muses about foreign pickles before it refuses
-            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # damaged bytes fail in whatever way they say
         if isinstance(error, pickle.UnpicklingError) and _FOREIGN.search(str(error)):
             raise InputError(
@@ -79,6 +92,14 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
                 "loading it could run code"
             ) from error
         raise InputError(f"{path} is not a checkpoint or is damaged") from error
+
+
+def checked_checkpoint(path: str | Path, checkpoint: Any) -> dict[str, Any]:
+    """Return what was read, as a checkpoint of a GANModule.
+
+    Raises:
+        InputError: It is none, or of another format.
+    """
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise InputError(f"{path} was not written by a GANModule")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 TOP = (
-    "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
-    "samples, curves, evaluation, health, export, summary, predictions"
+    "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, init_from, "
+    "checkpoint, samples, curves, evaluation, health, export, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
