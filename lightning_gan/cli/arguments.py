@@ -19,6 +19,7 @@ TOOLS = {
     "evaluate": "write a score card for a checkpoint",
     "compare": "show score cards side by side",
     "report": "write a page about a run",
+    "package": "write all of a training as safetensors and JSON, for others to fine-tune",
     "benchmark": "time training against hand-written loops",
     "data": "inspect a folder or zip of images: data inspect ROOT",
 }

@@ -88,6 +88,9 @@ class GAN(Referencing, Specified):
             samples. None: batches are such already. See BatchKeys for dicts and longer tuples.
         freeze: Parameters that are not trained, by name or pattern: ``"discriminator.blocks.0"``
             is all below it, ``"generator.*.bias"`` a pattern.
+        rates: Factors of the learning rate for parameters by name or pattern, as for ``freeze``:
+            ``{"generator.mapping": 0.01}``. The last that fits counts, on top of the factors that
+            a network declares itself (``parameter_groups``).
         schedules: Numbers that change with the images seen, by path:
             ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``.
         max_skipped: Updates with NaN or infinite losses or gradients are left out, on all ranks
@@ -155,6 +158,7 @@ class GAN(Referencing, Specified):
         fake_labels: Literal["real", "uniform"] = "real",
         prepare_batch: PrepareBatch | None = None,
         freeze: list[str] | None = None,
+        rates: dict[str, float] | None = None,
         schedules: dict[str, Schedule] | None = None,
         max_skipped: int | None = 10,
         generator_compile: bool = False,
@@ -221,6 +225,9 @@ class GAN(Referencing, Specified):
             self.__dict__["prepare_batch"] = prepare_batch
         self._check_options()
         freezing.freeze(generator, discriminator, freeze or [])
+        if rates is not None:
+            checked = freezing.check_rates(generator, discriminator, rates)
+            self.generator_settings.rates = self.discriminator_settings.rates = checked
         for name, part in self.parts().items():
             part.bind(generator, discriminator)
             check_owner(name, part)

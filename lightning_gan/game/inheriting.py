@@ -70,11 +70,13 @@ class Inheritance:
         origin: Name and fingerprint of the source.
         networks: One for each network.
         unused: Names of the file that belong to none of them.
+        frozen: Names of parameters that begin new and are not trained.
     """
 
     origin: dict[str, Any]
     networks: list[Inherited]
     unused: list[str]
+    frozen: list[str] = field(default_factory=list)
 
     def reaches(self, network: str) -> bool:
         """Whether a network is one of those that it is about."""
@@ -86,6 +88,7 @@ class Inheritance:
             "origin": self.origin,
             "networks": {each.network: _counted(each) for each in self.networks},
             "unused": {"count": len(self.unused), "names": self.unused},
+            "frozen": {"count": len(self.frozen), "names": self.frozen},
         }
 
     def __str__(self) -> str:
@@ -105,6 +108,7 @@ class Inheritance:
             lines += _said(f"{n.network}, another shape, begins new", _pairs(n.another_shape))
             lines += _said(f"{n.network}, not in the file, begins new", n.new)
             lines += _said(f"{n.network}, in the file, without a place here", n.missing)
+        lines += _said("frozen by model.freeze, though they begin new", self.frozen)
         lines += _said("in the file, of no network here", self.unused)
         return "\n".join(lines)
 

@@ -20,6 +20,7 @@ from lightning_gan.files.fingerprint import fingerprint
 from lightning_gan.game.inheriting import without_compiled
 from lightning_gan.game.origins import origins_in
 from lightning_gan.training.checkpoint import KEY, checked_checkpoint, read_plain
+from lightning_gan.training.package import DESCRIPTION, TrainingPackage, is_package
 
 EXPORTED = "generator.safetensors"  # in the folder of an exported generator
 DEEPEST, MOST = 10, 1_000_000  # of a tree of tensors
@@ -51,11 +52,12 @@ class Source:
 
 
 def read_source(path: str | os.PathLike[str]) -> Source:
-    """Read the weights of a checkpoint, an exported generator or a plain state dict.
+    """Read the weights of a checkpoint, a package, an exported generator or a plain state dict.
 
     Args:
-        path: A checkpoint of a GANModule or of others, the folder of an exported generator, or a
-            file of safetensors or of torch's that holds tensors by their names.
+        path: A checkpoint of a GANModule or of others, a training package (folder or zip), the
+            folder of an exported generator, or a file of safetensors or of torch's that holds
+            tensors by their names.
 
     Raises:
         InputError: It is missing, damaged, holds code or no weights.
@@ -65,7 +67,10 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     where = Path(path)
     if not where.exists():
         raise InputError(f"init_from: nothing is at {where}{nearest(str(where), _beside(where))}")
-    source = _of_folder(where) if where.is_dir() else _of_file(where)
+    if is_package(where):
+        source = _of_package(where)
+    else:
+        source = _of_folder(where) if where.is_dir() else _of_file(where)
     if not source.tensors:
         raise InputError(f"init_from: {where} holds no weights")
     return source
@@ -76,6 +81,14 @@ def _beside(path: Path) -> Iterator[str]:
         yield from (str(each) for each in path.parent.iterdir() if each.suffix in ENDINGS)
 
 
+def _of_package(path: Path) -> Source:
+    try:
+        package = TrainingPackage(path)
+        return Source(path.name, "training package", package.networks(), package.origins)
+    except InputError as error:
+        raise InputError(f"init_from: {error}") from error
+
+
 def _of_folder(folder: Path) -> Source:
     if (folder / EXPORTED).is_file():
         tensors = _safetensors(folder / EXPORTED)
@@ -84,8 +97,8 @@ def _of_folder(folder: Path) -> Source:
     inside = sorted(str(each) for each in folder.iterdir() if each.suffix in ENDINGS)
     hint = f"; it holds {', '.join(map(printable, inside[:3]))}" if inside else ""
     raise InputError(
-        f"init_from: {folder} is a folder without {EXPORTED}; expected a checkpoint, an "
-        f"exported generator, or a file of weights{hint}"
+        f"init_from: {folder} is a folder without {DESCRIPTION} or {EXPORTED}; expected a "
+        f"checkpoint, a training package, an exported generator, or a file of weights{hint}"
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.game import inheriting
+from lightning_gan.game.freezing import frozen_names
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.inheriting import AVERAGE, DISCRIMINATOR, GENERATOR, Found, Inheritance
 from lightning_gan.training.sources import Source, read_source
@@ -94,7 +95,9 @@ def init_from(
         left = inheriting.leftovers(tensors, (found[role] for role in networks))
         foreign = inheriting.leftovers(tensors, found.values())  # of no GAN of this kind
         origin = source.origin()
-        table = Inheritance(origin, results, left)
+        frozen = set(frozen_names(gan.generator, gan.discriminator))
+        new = [f"{r.network}.{n}" for r in results for n in (*r.new, *r.another_shape)]
+        table = Inheritance(origin, results, left, [name for name in new if name in frozen])
         if strict and (foreign or not all(each.is_whole for each in results)):
             told = " | ".join(str(table).splitlines()[2 + len(results) :])
             raise InputError(f"init_from.strict: {path} does not fit exactly: {told}")

@@ -16,7 +16,8 @@ TOP = (
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, init, evaluate, compare, report, benchmark, data, plugins first, then its settings",
+    "predict, init, evaluate, compare, report, package, benchmark, data, plugins first, then its "
+    "settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
     "--print_config": "no command given; expected one of fit, validate, test, predict, "
     "init, evaluate, compare, report, benchmark, data, plugins",

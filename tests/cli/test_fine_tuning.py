@@ -39,6 +39,16 @@ def test_both_grammars_begin_with_a_checkpoint_and_keep_the_table(
     assert gan.origins[0]["name"] == "last.ckpt"
 
 
+def test_freezing_and_rates_from_the_command(command, first, small):
+    words = "model.freeze=[discriminator.layers] 'model.rates={generator.layers.0: 0.1}'"
+    result = command(f"fit {small} init_from={first} {words}")
+    assert result.code == 0, result.err
+    old, new = (GANModule.load_from_checkpoint(f"runs/version_{n}/{LAST}") for n in (0, 1))
+    frozen = [net.discriminator.layers[0].weight for net in (old, new)]
+    assert torch.equal(*frozen)
+    assert new.generator_settings.rates == {"generator.layers.0": 0.1}
+
+
 def test_a_fine_tuned_run_goes_on_without_the_file(command, first, small):
     assert command(f"fit {small} init_from={first}").code == 0
     Path(first).unlink()

@@ -155,6 +155,13 @@ def test_another_shape_begins_new_and_is_listed(trained):
     assert "begins new" in str(table)
 
 
+def test_what_is_frozen_and_begins_new_is_told(trained):
+    gan = toys.gan(discriminator=toys.discriminator(hidden=(8, 8)), freeze=["discriminator.layers"])
+    table = gan.init_from(trained[1])
+    assert table.frozen == ["discriminator.layers.2.weight", "discriminator.layers.2.bias"]
+    assert "frozen by model.freeze, though they begin new: discriminator.layers.2.w" in str(table)
+
+
 def test_missing_and_new_are_told_apart(trained):
     gan = toys.gan(discriminator=toys.discriminator(hidden=(8, 8)))
     found = gan.init_from(trained[1]).networks[1]
@@ -333,7 +340,7 @@ def test_files_that_are_none_are_refused_in_a_sentence(tmp_path, capsys):
         "evil.pt": "holds Python objects besides tensors and plain values and is refused",
         "raw.pkl": "is not a checkpoint or is damaged",
         "bad.safetensors": "bad.safetensors is damaged: ",
-        "empty": "is a folder without generator.safetensors; expected a checkpoint, an ",
+        "empty": "is a folder without package.json or generator.safetensors; expected a check",
         "n": "was written by lightning-gan 9.9, which is newer",
         "none.pt": "none.pt holds no weights",
         "sparse.pt": "w of .* is a torch.sparse_coo tensor; weights are dense",
