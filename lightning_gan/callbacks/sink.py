@@ -16,7 +16,8 @@ from torchvision.transforms.functional import to_pil_image
 from lightning_gan.data.base import ImageData
 from lightning_gan.data.window import Window
 from lightning_gan.files.names import SAMPLES
-from lightning_gan.training.folders import leaves_files, run_folder
+from lightning_gan.training.folders import leaves_files as leaves_files
+from lightning_gan.training.folders import run_folder as run_folder
 
 
 def _to_tensorboard(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:

@@ -44,6 +44,7 @@ def find_checkpoint(command: str, path: Any, root: str, max_steps: int = -1) -> 
     if not isinstance(path, str):
         raise InputError(f"ckpt_path: got {path!r}; expected the path of a .ckpt file, or last")
     found = _last(command, root) if path == "last" else path
+    named = found
     if found is not None and is_package(found):
         try:
             found = unpacked_for_this_process(found)
@@ -53,7 +54,7 @@ def find_checkpoint(command: str, path: Any, root: str, max_steps: int = -1) -> 
         reached = _check_file(command, found, root)
         if command == "fit" and -1 < max_steps <= reached:
             raise InputError(
-                f"ckpt_path: {found} is at step {reached} already; set trainer.max_steps, which is "
+                f"ckpt_path: {named} is at step {reached} already; set trainer.max_steps, which is "
                 f"{max_steps}, above it"
             )
     return found

@@ -92,7 +92,9 @@ class Inheritance:
         }
 
     def __str__(self) -> str:
-        rows = [("network", "loaded", "in part", "another shape", "new", "missing")]
+        rows: list[Sequence[str]] = [
+            ("network", "loaded", "in part", "another shape", "new", "missing")
+        ]
         for n in self.networks:
             kinds = (n.loaded, n.partly, n.another_shape, n.new, n.missing)
             rows.append((n.network, *(str(len(kind)) for kind in kinds)))
@@ -264,7 +266,8 @@ def inherit(network: nn.Module, found: Found, role: str) -> Inherited:
             mixed = own.detach().clone()
             mixed.narrow(where, 0, both).copy_(given.narrow(where, 0, both))
             state[name] = mixed
-            result.partly[name] = f"{both} of {own.shape[where]} classes"
+            counts = f"{both} of {own.shape[where]} classes"
+            result.partly[name] = f"{counts} (the file has {given.shape[where]})"
         else:
             result.another_shape[name] = f"{_described(given)} in the file, {_described(own)} here"
     result.missing = [old for name, old in found.names.items() if name not in state]

@@ -12,7 +12,7 @@ SCORES = ("fid", "kid", "precision", "recall", "density", "coverage")
 
 
 @dataclass
-class Facts:
+class PackageFacts:
     """What a card tells.
 
     Attributes:
@@ -40,12 +40,12 @@ class Facts:
     version: str = ""
 
 
-def card(facts: Facts) -> str:
+def card(facts: PackageFacts) -> str:
     """Return the text of ``README.md``."""
     return "\n".join(_lines(facts)) + "\n"
 
 
-def _lines(facts: Facts) -> Iterator[str]:
+def _lines(facts: PackageFacts) -> Iterator[str]:
     yield from ("---", f"license: {facts.license or 'unknown'}", "library_name: lightning-gan")
     yield from ("tags:", "- gan", "- lightning-gan", "---", "", f"# {facts.name}", "")
     yield (
@@ -68,9 +68,9 @@ def _lines(facts: Facts) -> Iterator[str]:
         yield f"| {part} | `{_class(arguments.get(part))}`{more} |"
     for name, term in _mapping(_mapping(arguments.get("regularizers")).get("dict")).items():
         yield f"| regularizer {_cell(name)} | `{_class(term)}` |"
-    for name, count in (("images seen", "images"), ("batches", "batches")):
-        number = facts.progress.get(count, 0)
-        yield f"| {name} | {number if type(number) is int else 0:,} |"
+    for title, key in (("images seen", "images"), ("batches", "batches")):
+        number = facts.progress.get(key, 0)
+        yield f"| {title} | {number if type(number) is int else 0:,} |"
     if facts.scores:
         yield from ("", "## Scores", "", "| score | value |", "| --- | --- |")
         for name, value in facts.scores.items():

@@ -28,7 +28,7 @@ from lightning_gan.files.names import CONFIG, SCORECARDS
 from lightning_gan.files.whole import unfinished_name
 from lightning_gan.game.conditions import NoConditionError
 from lightning_gan.game.origins import origins_in
-from lightning_gan.packages.card import Facts, card
+from lightning_gan.packages.card import PackageFacts, card
 from lightning_gan.training.checkpoint import KEY, read_checkpoint
 from lightning_gan.training.module import GANModule
 from lightning_gan.training.package import DESCRIPTION, FORMAT, KIND, STATE, is_package, take_apart
@@ -124,7 +124,7 @@ def _write(
     scores = _score_cards(run, folder)
     identifier, text = _license(license)
     (folder / LICENSE).write_text(text, encoding="utf-8")
-    facts = Facts(
+    facts = PackageFacts(
         name=name,
         license=identifier,
         spec=saved["spec"],

@@ -69,7 +69,7 @@ def test_other_data_and_classes(command, first, small):
     result = command(f"fit {small} data.num_classes=5 init_from={second}")
     assert result.code == 0, result.err
     assert "in part: " in result.out
-    assert "5 of 5 classes" in result.out
+    assert "5 of 5 classes (the file has 10)" in result.out
 
 
 @pytest.mark.parametrize(

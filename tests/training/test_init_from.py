@@ -139,7 +139,7 @@ def test_classes_that_both_have_are_taken_over(tmp_path):
     now = toys.weights(gan.generator)[name]
     assert torch.equal(now[:4], toys.weights(old.generator)[name])
     assert torch.equal(now[4:], new[name][4:])
-    assert table.networks[0].partly == {name: "4 of 6 classes"}
+    assert table.networks[0].partly == {name: "4 of 6 classes (the file has 4)"}
     assert kinds(table, "generator")[:3] == [len(new) - 1, 1, 0]
     assert f"generator, in part: {name} 4 of 6 classes" in str(table)
 
