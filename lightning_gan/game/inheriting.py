@@ -122,14 +122,14 @@ def _counted(each: Inherited) -> dict[str, Any]:
 
 
 def _pairs(found: Mapping[str, str]) -> list[str]:
-    return [f"{name} {text}" for name, text in found.items()]
+    return [f"{name}: {text}" for name, text in found.items()]
 
 
 def _said(title: str, names: Sequence[str]) -> list[str]:
     if not names:
         return []
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return [f"{title}: {', '.join(map(printable, names[:SHOWN]))}{more}"]
+    return [f"{title}: {'; '.join(map(printable, names[:SHOWN]))}{more}"]
 
 
 def without_compiled(name: str) -> str:

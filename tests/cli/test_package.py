@@ -1,4 +1,4 @@
-"""``lightning-gan package``: others fine-tune what it writes and go on; hostile ones end in a line."""
+"""``lightning-gan package``: what it writes is fine-tuned and goes on; hostile ones are refused."""
 
 from __future__ import annotations
 

@@ -11,7 +11,14 @@ import toys
 from safetensors.torch import save_file
 from torch import nn
 
-from lightning_gan import EMA, GANModule, Generator, InputError
+from lightning_gan import (
+    EMA,
+    GANModule,
+    Generator,
+    InputError,
+    create_discriminator,
+    create_generator,
+)
 from lightning_gan.components.following import weights_follow
 from lightning_gan.export import export_generator
 from lightning_gan.game import inheriting
@@ -141,7 +148,7 @@ def test_classes_that_both_have_are_taken_over(tmp_path):
     assert torch.equal(now[4:], new[name][4:])
     assert table.networks[0].partly == {name: "4 of 6 classes (the file has 4)"}
     assert kinds(table, "generator")[:3] == [len(new) - 1, 1, 0]
-    assert f"generator, in part: {name} 4 of 6 classes" in str(table)
+    assert f"generator, in part: {name}: 4 of 6 classes" in str(table)
 
 
 def test_another_shape_begins_new_and_is_listed(trained):
@@ -151,7 +158,7 @@ def test_another_shape_begins_new_and_is_listed(trained):
     assert kinds(table, "discriminator") == [1, 0, 3, 0, 0]
     after = toys.weights(gan.discriminator)
     assert torch.equal(after["layers.0.weight"], before["layers.0.weight"])
-    assert "layers.0.weight (8, 16) in the file, (6, 16) here" in str(table)
+    assert "layers.0.weight: (8, 16) in the file, (6, 16) here; " in str(table)
     assert "begins new" in str(table)
 
 
@@ -203,6 +210,32 @@ def test_a_gan_in_training_does_not_begin(trained, tmp_path):
     toys.fit(tmp_path, gan, steps=1)
     with pytest.raises(InputError, match="begins a training, and this GAN has seen 1 batches"):
         gan.init_from(trained[1])
+
+
+def test_digits_begin_with_a_network_for_larger_images(tmp_path):
+    """Of 1x28x28, for 1x8x8: what has the same shape is taken over, and the rest is told."""
+
+    def make(side):
+        arguments = {"sample_shape": (1, side, side), "num_classes": 10, "base_channels": 4}
+        return toys.gan(
+            generator=create_generator("dcgan", **arguments),
+            discriminator=create_discriminator("dcgan", **arguments),
+        )
+
+    old, gan = make(28), make(8)
+    torch.save(old.state_dict(), tmp_path / "mnist.pt")
+    table = gan.init_from(tmp_path / "mnist.pt")
+    classes = [each.generator.classes.weight for each in (old, gan)]
+    assert torch.equal(*classes)
+    assert torch.equal(gan.discriminator.layers[0].weight, old.discriminator.layers[0].weight)
+    for network, found in zip((gan.generator, gan.discriminator), table.networks, strict=True):
+        names = [*found.loaded, *found.partly, *found.another_shape, *found.new]
+        assert sorted(names) == sorted(network.state_dict())
+    assert "project.weight: (392, 132) in the file, (64, 132) here" in str(table)
+    labels = torch.arange(16) % 10
+    data = toys.loader(toys.images(16, (1, 8, 8)), labels)
+    toys.fit(tmp_path, gan, steps=2, data=data)
+    assert gan.progress.batches == 2
 
 
 # Names ------------------------------------------------------------------------------------------
