@@ -130,6 +130,10 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import init
 
         return init.run(request)
+    if request.command == "package":
+        from lightning_gan.cli import package
+
+        return package.run(request)
     if request.command == "data":
         from lightning_gan.cli import inspect_data
 

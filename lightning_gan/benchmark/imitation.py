@@ -66,6 +66,8 @@ def _changes(gan: GANModule) -> Iterator[str]:
     networks = (gan.generator, gan.discriminator)
     if any(all(not p.requires_grad for p in network.parameters()) for network in networks):
         yield "model.freeze=null"
+    if gan.generator_settings.rates:
+        yield "model.rates=null"
     wanted = {"micro_batches": 1, "generator_batch": 1, "fake_labels": "real"}
     for name, value in wanted.items():
         if getattr(gan, name) != value:

@@ -16,6 +16,8 @@ from torchvision.transforms.functional import to_pil_image
 from lightning_gan.data.base import ImageData
 from lightning_gan.data.window import Window
 from lightning_gan.files.names import SAMPLES
+from lightning_gan.training.folders import leaves_files as leaves_files
+from lightning_gan.training.folders import run_folder as run_folder
 
 
 def _to_tensorboard(logger: Any, key: str, image: Tensor, path: Path, step: int) -> None:
@@ -39,22 +41,6 @@ WRITERS: dict[type, Callable[[Any, str, Tensor, Path, int], None]] = {
     WandbLogger: _to_wandb,
     MLFlowLogger: _to_mlflow,
 }
-
-
-def run_folder(trainer: pl.Trainer) -> Path:
-    """Return the folder of the run; to be called on all ranks, for they agree on rank zero's."""
-    folder = Path(trainer.log_dir or trainer.default_root_dir)
-    first = next(iter(trainer.loggers), None)
-    if isinstance(first, MLFlowLogger) and first.save_dir:
-        # Beside the checkpoints: MLflow takes every folder directly in its store for an experiment.
-        folder = folder / str(first.name) / str(first.version)
-        folder = trainer.strategy.broadcast(folder)
-    return folder
-
-
-def leaves_files(trainer: pl.Trainer) -> bool:
-    """Whether a run may leave files behind, which a ``fast_dev_run`` does not."""
-    return not getattr(trainer, "fast_dev_run", False)
 
 
 def shown_path(path: Path) -> Path:

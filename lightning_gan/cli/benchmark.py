@@ -113,10 +113,10 @@ def _limited(settings: dict[str, Any], plan: BenchmarkPlan) -> dict[str, Any]:
     Raises:
         InputError: The run is to go on from a checkpoint.
     """
-    if settings["ckpt_path"] is not None:
-        raise InputError(
-            f"benchmark trains from the start, got ckpt_path={settings['ckpt_path']}: leave it out"
-        )
+    for key in ("ckpt_path", "init_from"):
+        if settings[key] is not None:
+            given = settings[key] if key == "ckpt_path" else settings[key]["path"]
+            raise InputError(f"benchmark trains from the start, got {key}={given}: leave it out")
     # Held-out losses are no part of training, and the summary would time the other loops as well.
     limits = {"max_steps": plan.batches, "max_epochs": -1, "limit_val_batches": 0}
     return {**settings, "trainer": {**settings["trainer"], **limits}, "summary": None}

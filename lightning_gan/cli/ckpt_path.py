@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning_gan.errors import InputError, nearest
-from lightning_gan.training.checkpoint import read_checkpoint
+from lightning_gan.training.checkpoint import read_checkpoint, unpacked_for_this_process
+from lightning_gan.training.package import is_package
 from lightning_gan.training.seams.saving import way_on
 
 LISTED = 1000
@@ -23,8 +24,9 @@ def find_checkpoint(command: str, path: Any, root: str, max_steps: int = -1) -> 
 
     Args:
         command: ``fit`` needs none, the others do.
-        path: ``ckpt_path``: a file, None, or "last" for the newest state of the newest run below
-            ``root``; a file that cannot be used is passed over, with a sentence.
+        path: ``ckpt_path``: a file, a training package, None, or "last" for the newest state of
+            the newest run below ``root``; a file that cannot be used is passed over, with a
+            sentence.
         root: Folder of the runs, ``trainer.default_root_dir``.
         max_steps: Where training is to end; -1 for no limit.
 
@@ -42,11 +44,17 @@ def find_checkpoint(command: str, path: Any, root: str, max_steps: int = -1) -> 
     if not isinstance(path, str):
         raise InputError(f"ckpt_path: got {path!r}; expected the path of a .ckpt file, or last")
     found = _last(command, root) if path == "last" else path
+    named = found
+    if found is not None and is_package(found):
+        try:
+            found = unpacked_for_this_process(found)
+        except InputError as error:
+            raise InputError(f"ckpt_path: {error}") from error
     if found is not None and "://" not in found and found != "hpc":  # a cluster's file
         reached = _check_file(command, found, root)
         if command == "fit" and -1 < max_steps <= reached:
             raise InputError(
-                f"ckpt_path: {found} is at step {reached} already; set trainer.max_steps, which is "
+                f"ckpt_path: {named} is at step {reached} already; set trainer.max_steps, which is "
                 f"{max_steps}, above it"
             )
     return found

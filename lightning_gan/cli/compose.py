@@ -36,7 +36,7 @@ from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 TOP = (
-    *("model", "data", "trainer", "seed_everything", "threads", "ckpt_path"),
+    *("model", "data", "trainer", "seed_everything", "threads", "ckpt_path", "init_from"),
     *CALLBACKS,
 )
 KIND_GROUPS = {**{kind: kind for kind in SLOTS}, "regularizers": "regularizer"}

@@ -32,6 +32,7 @@ COMMON = {
     "seed_everything": "seed of the whole run",
     "threads": "CPU threads of each process; small networks are fastest with 1",
     "ckpt_path": "checkpoint to go on from or to measure; last: the newest",
+    "init_from": "weights to begin with (fine-tuning): a checkpoint, package, export or file",
 }
 EXAMPLES = {
     "fit": """\
@@ -127,6 +128,17 @@ make of it. The exit code is 1 where an image is broken.
 examples:
   lightning-gan data inspect my_images
   lightning-gan data inspect my_images.zip"""
+PACKAGE = """\
+usage: lightning-gan package CHECKPOINT --out FOLDER [--license MIT|FILE] [--trust true]
+
+Write all of a training: both networks, the averaged generator, both optimizers, counts, the
+configuration and score cards of the run, a picture, licence and card, in safetensors and JSON. With
+the ending .zip, a zip is written. Whoever has it fine-tunes it, or goes on with the training.
+
+examples:
+  lightning-gan package runs/digits_dcgan/version_0/checkpoints/last.ckpt --out digits
+  lightning-gan fit init_from=digits data=folder data.root=my_images
+  lightning-gan fit --config digits/config.json --ckpt_path digits"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
        lightning-gan plugins show [KIND] NAME [--json]
@@ -150,6 +162,7 @@ TEXTS = {
     "report": REPORT,
     "benchmark": BENCHMARK,
     "data": DATA,
+    "package": PACKAGE,
 }
 DRAWING = {"export": export.EXPORT, **sample.COMMANDS}
 

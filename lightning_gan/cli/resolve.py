@@ -17,6 +17,7 @@ from lightning_gan.cli.compose import TOP
 from lightning_gan.components.nodes import Checker
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.training.module import GANModule
+from lightning_gan.training.starting import Beginning
 
 OUTPUT_ROOT = "runs"
 PLAYERS = ("generator", "discriminator")
@@ -54,6 +55,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
         "model": _model(settings.get("model")),
         "data": CHECK.node("data", settings.get("data"), LightningDataModule),
         "ckpt_path": settings.get("ckpt_path"),
+        "init_from": _init_from(settings.get("init_from")),
     }
     for key, default in short_names.CALLBACKS.items():
         value = settings.get(key, None if key in ON_REQUEST else {})
@@ -68,6 +70,17 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
             value = {"class_path": default, **value}
         result[key] = CHECK.node(key, value, Callback)
     return result
+
+
+def _init_from(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f"init_from: got {given!r}; expected the path of a checkpoint, a training package or "
+            "weights to begin with"
+        )
+    return CHECK.arguments("init_from", Beginning, given)
 
 
 def _seed(seed: Any) -> Any:

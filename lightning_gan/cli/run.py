@@ -28,6 +28,7 @@ from lightning_gan.cli.short_names import CALLBACKS
 from lightning_gan.cli.watching import shown
 from lightning_gan.cli.words import explained_by, short
 from lightning_gan.cli.written import configuration_text
+from lightning_gan.components.following import following
 from lightning_gan.components.nodes import build_arguments, build_node
 from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError, NotFiniteError, StateError
@@ -63,6 +64,11 @@ def run(request: Request) -> int:
         steps = given if type(given) is int else -1  # what else it may be is looked at later
         path = ckpt_path.find_checkpoint(request.command, settings["ckpt_path"], root, steps)
         settings["ckpt_path"] = path
+        if path is not None and settings["init_from"] is not None and request.command == "fit":
+            print(
+                f"ckpt_path goes on from {path}, which holds all weights: init_from="
+                f"{settings['init_from']['path']} is left aside"
+            )
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
         code, restarts = _attempt(settings, request.command)
@@ -189,7 +195,14 @@ class Run:
         self.datamodule = build_data(settings)
         model = fitted(settings["model"], self.datamodule)
         settings = {**settings, "seed_everything": seed(settings["seed_everything"])}
-        self.model: GANModule = build_node("model", model, in_words)
+        goes_on = settings["ckpt_path"] is not None
+        with following(goes_on):
+            self.model: GANModule = build_node("model", model, in_words)
+        if command == "fit" and settings["init_from"] is not None and not goes_on:
+            with shown():
+                table = self.model.init_from(**settings["init_from"])
+            if launching.is_first_process():
+                print(table, flush=True)
         defaults = {a.name: a.default for a in arguments_of(Trainer).values()}
         trainer = {
             **defaults,

@@ -53,6 +53,8 @@ def normalise(settings: Any) -> Any:
     result = dict(settings)
     if isinstance(result.get("data"), str):
         result["data"] = {"class_path": result["data"]}
+    if isinstance(result.get("init_from"), str):
+        result["init_from"] = {"path": result["init_from"]}
     model = result.get("model")
     if isinstance(model, str):
         model = {"class_path": model}

@@ -35,5 +35,6 @@ def configuration_text(settings: Mapping[str, Any]) -> str:
                 content["model"]["init_args"][player].get("init_args", {}).pop(name, None)
     # Said also where it is null: without these keys, the file would mean the defaults.
     content.update({key: content.get(key) for key in CALLBACKS}, ckpt_path=None)
+    content["init_from"] = content.pop("init_from", None)
     header = f"# lightning-gan {__version__}: lightning-gan fit --config <this file>\n"
     return header + yaml.dump(content, Dumper=Dumper, sort_keys=False)

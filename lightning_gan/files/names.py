@@ -10,6 +10,7 @@ SAMPLES = "samples"  # pictures, name-step.png
 SCORECARDS = "scorecards"  # step-N.json
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"  # the newest checkpoint among them
+INIT_FROM = "init_from.json"  # what was taken over from the weights that training began with
 REPORT = "report.html"
 BENCHMARK = "benchmark.json"
 

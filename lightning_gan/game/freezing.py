@@ -1,13 +1,14 @@
-"""Parameters that are not trained, by name or pattern."""
+"""Parameters by name or pattern: those that are not trained, and those with rates of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from torch import nn
 
 from lightning_gan.errors import InputError, nearest
+from lightning_gan.types import finite
 
 
 def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Sequence[str]) -> None:
@@ -29,15 +30,57 @@ def freeze(generator: nn.Module, discriminator: nn.Module, patterns: Sequence[st
         )
     parameters = dict(_named(generator, discriminator))
     for pattern in patterns:
-        found = [name for name in parameters if _fits(name, pattern)]
-        if not found:
-            modules = {name.rpartition(".")[0] for name in parameters}
-            raise InputError(
-                f"freeze: {pattern!r} names no parameter{nearest(pattern, modules) or '.'} "
-                f"Modules with parameters: {', '.join(sorted(modules)[:20])}"
-            )
-        for name in found:
+        for name in _found(parameters, pattern, "freeze"):
             parameters[name].requires_grad_(False)
+
+
+def check_rates(generator: nn.Module, discriminator: nn.Module, rates: object) -> dict[str, float]:
+    """Check factors of learning rates by pattern, as :func:`freeze` reads patterns.
+
+    Args:
+        generator: Its parameters are called ``generator.<name>``.
+        discriminator: Its parameters are called ``discriminator.<name>``.
+        rates: A factor for each pattern.
+
+    Returns:
+        The factors.
+
+    Raises:
+        InputError: A pattern names nothing, a factor is not positive, or there is no such mapping.
+    """
+    if not isinstance(rates, dict) or not all(isinstance(each, str) for each in rates):
+        raise InputError(
+            "rates must be a mapping of names or patterns to factors, such as "
+            f"{{'generator.mapping': 0.01}}, got {rates!r}"
+        )
+    parameters = dict(_named(generator, discriminator))
+    checked = {}
+    for pattern, rate in rates.items():
+        _found(parameters, pattern, "rates")
+        checked[pattern] = finite(rate, f"rates[{pattern!r}]")
+        if checked[pattern] <= 0:
+            raise InputError(
+                f"rates[{pattern!r}] must be positive, got {rate!r}; what is not to be trained "
+                "belongs into freeze"
+            )
+    return checked
+
+
+def rate_of(name: str, rates: Mapping[str, float]) -> tuple[str | None, float]:
+    """Return the last pattern that fits a parameter's name, and its factor; (None, 1) without."""
+    fitting = [(pattern, rate) for pattern, rate in rates.items() if _fits(name, pattern)]
+    return fitting[-1] if fitting else (None, 1.0)
+
+
+def _found(parameters: Iterable[str], pattern: str, option: str) -> list[str]:
+    found = [name for name in parameters if _fits(name, pattern)]
+    if not found:
+        modules = {name.rpartition(".")[0] for name in parameters}
+        raise InputError(
+            f"{option}: {pattern!r} names no parameter{nearest(pattern, modules) or '.'} "
+            f"Modules with parameters: {', '.join(sorted(modules)[:20])}"
+        )
+    return found
 
 
 def frozen_names(generator: nn.Module, discriminator: nn.Module) -> list[str]:

@@ -28,8 +28,10 @@ from lightning_gan.game.checks import (
 )
 from lightning_gan.game.conditions import Conditions, NoConditionError
 from lightning_gan.game.fitting import check_apart, check_owner, check_parts
+from lightning_gan.game.inheriting import AVERAGE, Inheritance
 from lightning_gan.game.labels import check_batch_labels
 from lightning_gan.game.optimization import LRSchedulerCallable, OptimizerCallable
+from lightning_gan.game.origins import origins_in
 from lightning_gan.game.references import Referenced, Referencing
 from lightning_gan.game.sampler import Sampler
 from lightning_gan.game.sampling import draw_inputs
@@ -88,6 +90,9 @@ class GAN(Referencing, Sampler, Specified):
             samples. None: batches are such already. See BatchKeys for dicts and longer tuples.
         freeze: Parameters that are not trained, by name or pattern: ``"discriminator.blocks.0"``
             is all below it, ``"generator.*.bias"`` a pattern.
+        rates: Factors of the learning rate for parameters by name or pattern, as for ``freeze``:
+            ``{"generator.mapping": 0.01}``. The last that fits counts, on top of the factors that
+            a network declares itself (``parameter_groups``).
         schedules: Numbers that change with the images seen, by path:
             ``{"regularizers.r1.weight": Linear(10.0, 1.0, kimg=50)}``. Those of optimizers are
             ``generator_optimizer.lr``, ``generator_optimizer.betas.1`` and so on.
@@ -108,6 +113,8 @@ class GAN(Referencing, Sampler, Specified):
     Attributes:
         progress: How far training has come.
         conditions: Where conditions are drawn from that nobody names.
+        origins: Names and fingerprints of what the weights began with, the newest first.
+        inheritance: What was taken over from it; None where training begins with new weights.
 
     Raises:
         InputError: Parts do not fit each other, or a number is out of range.
@@ -155,6 +162,7 @@ class GAN(Referencing, Sampler, Specified):
         fake_labels: Literal["real", "uniform"] = "real",
         prepare_batch: PrepareBatch | None = None,
         freeze: list[str] | None = None,
+        rates: dict[str, float] | None = None,
         schedules: dict[str, Schedule] | None = None,
         max_skipped: int | None = 10,
         generator_compile: bool = False,
@@ -221,6 +229,9 @@ class GAN(Referencing, Sampler, Specified):
             self.__dict__["prepare_batch"] = prepare_batch
         self._check_options()
         freezing.freeze(generator, discriminator, freeze or [])
+        if rates is not None:
+            checked = freezing.check_rates(generator, discriminator, rates)
+            self.generator_settings.rates = self.discriminator_settings.rates = checked
         for name, part in self.parts().items():
             part.bind(generator, discriminator)
             check_owner(name, part)
@@ -237,6 +248,8 @@ class GAN(Referencing, Sampler, Specified):
         self._statistics_stale = True
         self._referenced = Referenced(self.parts())
         self.progress = Progress()
+        self.origins: list[dict[str, str]] = []
+        self.inheritance: Inheritance | None = None
         self.conditions = Conditions(generator)
         self._sample_range: SampleRange = getattr(generator, "sample_range", None)
         range_bounds(self._sample_range)
@@ -355,8 +368,14 @@ class GAN(Referencing, Sampler, Specified):
 
     def begin_average(self) -> None:
         """Let the averaged generator begin with the weights that training begins with."""
-        if self.generator_ema is not None and self.progress.batches == 0:
+        averaged = self.inheritance is not None and self.inheritance.reaches(AVERAGE)
+        if self.generator_ema is not None and self.progress.batches == 0 and not averaged:
             self.generator_ema.load_state_dict(self.generator.state_dict())
+
+    def begun_from(self, origins: list[dict[str, str]], inheritance: Inheritance) -> None:
+        """Note whose weights the networks, the averaged one too, have taken over."""
+        self.origins, self.inheritance = origins, inheritance
+        self.weights_changed()
 
     def follow_schedules(self, sides: Iterable[Side] = ()) -> None:
         """Set every scheduled number, those of these sides' optimizers too, as images were seen."""
@@ -369,12 +388,13 @@ class GAN(Referencing, Sampler, Specified):
     # State --------------------------------------------------------------------------------------
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the counts, the range of samples, and where frozen weights come from."""
+        """Return the counts, the range of samples, and where weights come from."""
         declared = self._sample_range
         return {
             "progress": self.progress.state_dict(),
             "sample_range": list(declared) if isinstance(declared, tuple) else declared,
             "references": self._referenced.describe(),
+            "origins": [dict(each) for each in self.origins],
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
@@ -384,6 +404,7 @@ class GAN(Referencing, Sampler, Specified):
         self._sample_range = tuple(declared) if isinstance(declared, list) else declared
         range_bounds(self._sample_range)
         self._referenced.check(state["references"])
+        self.origins = origins_in(state)
         self._scheduled.apply(self.progress.images)
         self.weights_changed()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lightning_gan.errors import InputError
+from lightning_gan.game.freezing import rate_of
 from lightning_gan.types import ParameterGroup, Player
 
 OptimizerCallable = Callable[[Iterable[Any]], Optimizer]
@@ -32,6 +33,7 @@ def make_optimizer(
     network: nn.Module,
     parts: Sequence[nn.Module],
     make: OptimizerCallable | None,
+    rates: Mapping[str, float] | None = None,
 ) -> Optimizer | None:
     """Build one player's optimizer.
 
@@ -40,6 +42,7 @@ def make_optimizer(
         network: The player's network.
         parts: What the player trains besides, such as an encoder.
         make: Makes the optimizer from parameters or groups of them. None: Adam.
+        rates: Factors of the learning rate, by patterns of names such as ``generator.mapping``.
 
     Returns:
         The optimizer; None where everything is frozen.
@@ -48,6 +51,9 @@ def make_optimizer(
         InputError: The optimizer refuses its arguments, or groups of parameters overlap.
     """
     groups = _groups(player, network, parts)
+    if rates:
+        names = {id(p): name for name, p in network.named_parameters(player.value)}
+        groups = [part for group in groups for part in _split(group, names, rates)]
     if not groups:
         return None
     plain = len(groups) == 1 and groups[0].rate == 1
@@ -177,6 +183,22 @@ def _groups(player: Player, network: nn.Module, parts: Sequence[nn.Module]) -> l
         if own:
             found.append(ParameterGroup(group.name, own, group.rate))
     return found
+
+
+def _split(
+    group: ParameterGroup, names: Mapping[int, str], rates: Mapping[str, float]
+) -> list[ParameterGroup]:
+    """Return a group as those of the patterns that fit its parameters, and the rest."""
+    parts: dict[str | None, list[nn.Parameter]] = {}
+    factors = {}
+    for parameter in group.parameters:
+        pattern, factor = rate_of(names.get(id(parameter), ""), rates)
+        parts.setdefault(pattern, []).append(parameter)
+        factors[pattern] = factor
+    return [
+        ParameterGroup(pattern or group.name, own, group.rate * factors[pattern])
+        for pattern, own in parts.items()
+    ]
 
 
 def clip(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ class SideSettings:
         clip_value: Largest absolute value of an entry of the gradient; None = do not clip.
         weight: Factor of the adversarial term of its objective.
         compile: Whether its network is compiled when training starts.
+        rates: Factors of its learning rate, by patterns of parameters' names.
     """
 
     player: Player
@@ -47,6 +48,7 @@ class SideSettings:
     clip_value: float | None = None
     weight: float = 1.0
     compile: bool = False
+    rates: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for option in ("weight", "clip_norm", "clip_value"):
@@ -111,7 +113,9 @@ class Side:
     def configure(self) -> None:
         """Make optimizer and scheduler."""
         settings = self.settings
-        optimizer = make_optimizer(self.player, self.network, self.parts, settings.make_optimizer)
+        optimizer = make_optimizer(
+            self.player, self.network, self.parts, settings.make_optimizer, settings.rates
+        )
         scheduler = make_scheduler(self.player, optimizer, settings.make_lr_scheduler)
         self.adopt(optimizer, scheduler)
 

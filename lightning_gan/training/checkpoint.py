@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
 import re
+import shutil
+import tempfile
 import warnings
 import weakref
 import zipfile
@@ -17,8 +20,10 @@ from pytorch_lightning.utilities import rank_zero_warn
 
 from lightning_gan.components.spec import is_portable, printable
 from lightning_gan.errors import InputError
+from lightning_gan.files.whole import unfinished
 from lightning_gan.game import freezing, randomness
 from lightning_gan.game.gan import GAN
+from lightning_gan.training.package import TrainingPackage, is_package
 
 KEY = "lightning_gan"
 FORMAT = 2
@@ -56,14 +61,52 @@ def description_of(gan: GAN, states: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any]:
-    """Read a checkpoint with ``weights_only=True``.
+    """Read a checkpoint with ``weights_only=True``, or a training package.
 
     Args:
-        path: File that Lightning wrote.
+        path: File that Lightning wrote, or a package: its folder or a zip of that.
         map_location: Where tensors go, as in ``torch.load``.
 
     Raises:
         InputError: The file is missing, damaged, holds code, or is not a GANModule's checkpoint.
+    """
+    if is_package(path):
+        return checked_checkpoint(path, TrainingPackage(path).checkpoint())
+    return checked_checkpoint(path, read_plain(path, map_location))
+
+
+def unpack_checkpoint(package: str | Path, path: str | Path) -> Path:
+    """Write the checkpoint that a training package holds, for ``trainer.fit(..., ckpt_path=path)``.
+
+    Args:
+        package: Its folder, or a zip of that.
+        path: Where to write.
+
+    Raises:
+        InputError: The package is damaged or foreign.
+    """
+    checkpoint = checked_checkpoint(package, TrainingPackage(package).checkpoint())
+    with unfinished(Path(path)) as beside:
+        torch.save(checkpoint, beside)
+    return Path(path)
+
+
+def unpacked_for_this_process(package: str | Path) -> str:
+    """Return the checkpoint of a package as a file that is there as long as this process."""
+    folder = tempfile.mkdtemp(prefix="lightning-gan-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(unpack_checkpoint(package, Path(folder) / f"{Path(package).stem}.ckpt"))
+
+
+def read_plain(path: str | Path, map_location: Any = None) -> Any:
+    """Read a file of torch's with ``weights_only=True``: tensors and plain values, nothing else.
+
+    Args:
+        path: The file.
+        map_location: Where tensors go, as in ``torch.load``.
+
+    Raises:
+        InputError: The file is missing, damaged or holds code.
     """
     if not os.path.isfile(path):
         raise InputError(f"no checkpoint at {path}")
@@ -71,7 +114,7 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
         _check_size(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch muses about foreign pickles before it refuses
-            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+            return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # damaged bytes fail in whatever way they say
         if isinstance(error, pickle.UnpicklingError) and _FOREIGN.search(str(error)):
             raise InputError(
@@ -79,6 +122,14 @@ def read_checkpoint(path: str | Path, map_location: Any = None) -> dict[str, Any
                 "loading it could run code"
             ) from error
         raise InputError(f"{path} is not a checkpoint or is damaged") from error
+
+
+def checked_checkpoint(path: str | Path, checkpoint: Any) -> dict[str, Any]:
+    """Return what was read, as a checkpoint of a GANModule.
+
+    Raises:
+        InputError: It is none, or of another format.
+    """
     ours = checkpoint.get(KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(ours, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise InputError(f"{path} was not written by a GANModule")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,18 +14,21 @@ from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
+from lightning_gan.components.following import following
 from lightning_gan.components.spec import build, printable
 from lightning_gan.errors import InputError
 from lightning_gan.game import freezing, randomness
 from lightning_gan.game.devices import device_of
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.held_out import evaluated
+from lightning_gan.game.inheriting import Inheritance
 from lightning_gan.game.labels import check_before_transfer
 from lightning_gan.training import log
 from lightning_gan.training.checkpoint import KEY, description_of, read_checkpoint
 from lightning_gan.training.refused import check_offers
 from lightning_gan.training.seams.transfer import is_there
 from lightning_gan.training.session import Session
+from lightning_gan.training.starting import init_from
 
 Self = TypeVar("Self", bound="GANModule")
 
@@ -92,6 +95,24 @@ class GANModule(GAN, LightningModule):
     def latest_metrics_step(self) -> int:
         """After how many batches of the fit they were logged."""
         return self.latest.step
+
+    # Fine-tuning --------------------------------------------------------------------------------
+
+    def init_from(
+        self,
+        path: str | Path,
+        *,
+        strict: bool = False,
+        only: str | None = None,
+        average: bool = False,
+        rename: Mapping[str, str] | None = None,
+    ) -> Inheritance:
+        """Begin with the weights of a file; see :func:`lightning_gan.training.starting.init_from`.
+
+        That is fine-tuning: counts and optimizers start anew. ``trainer.fit(gan, ckpt_path=...)``
+        goes on with a training as if it had never stopped.
+        """
+        return init_from(self, path, strict=strict, only=only, average=average, rename=rename)
 
     # Training -----------------------------------------------------------------------------------
 
@@ -234,7 +255,7 @@ class GANModule(GAN, LightningModule):
                 "weights_only=False is refused: a GANModule's checkpoint needs no code"
             )
         checkpoint = read_checkpoint(checkpoint_path, map_location="cpu")
-        with randomness.preserved(torch.device("cpu")):
+        with randomness.preserved(torch.device("cpu")), following(strict):
             module = build(checkpoint[KEY]["spec"], trust=trust, given=arguments)
         if not isinstance(module, cls):
             raise InputError(

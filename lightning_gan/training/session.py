@@ -6,6 +6,7 @@ module's: nothing of ours lives in those.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -14,6 +15,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_warn
 
 from lightning_gan.errors import InputError, NotFiniteError
+from lightning_gan.files.claims import numbered_names, write_first_free
+from lightning_gan.files.names import INIT_FROM
 from lightning_gan.game import randomness
 from lightning_gan.game.compilation import compile_networks
 from lightning_gan.game.ending import check_endings
@@ -25,6 +28,7 @@ from lightning_gan.game.optimization import spare_gpu_queries
 from lightning_gan.game.ranks import gather_objects
 from lightning_gan.game.side import Side
 from lightning_gan.training import log, rank_states, resuming
+from lightning_gan.training.folders import leaves_files, run_folder
 from lightning_gan.training.holding import hold_out
 from lightning_gan.training.hyperparameters import log_hyperparameters, of_module
 from lightning_gan.training.lengths import batches_ahead, last_batch
@@ -152,10 +156,19 @@ class Session(Callback):
         gan.declare_range(declared)
         if gan.prepare_batch is None:
             check_classes_of(gan.class_network(), trainer.datamodule)  # type: ignore[attr-defined]
+        self._keep_inheritance(trainer)
         gan.begin_average()  # here already, for validation before the first batch
         if gan.generator_ema is not None:
             gan.generator_ema.train()  # Lightning warns of modules in eval mode at this point
         hold_out(trainer, gan)  # before other callbacks' on_train_start, which comes before ours
+
+    def _keep_inheritance(self, trainer: Trainer) -> None:
+        """Write into the run's folder what the networks took over from somebody's weights."""
+        folder, table = run_folder(trainer), self._gan.inheritance  # asks all ranks
+        fresh = table is not None and self._gan.progress.batches == 0
+        if table is not None and fresh and trainer.is_global_zero and leaves_files(trainer):
+            text = json.dumps(table.as_dict(), indent=2) + "\n"
+            write_first_free(folder, numbered_names(INIT_FROM), text)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Seed this rank's random states, or take up those of the checkpoint."""

@@ -9,15 +9,16 @@ import torch
 
 pytestmark = pytest.mark.usefixtures("composed_once")
 TOP = (
-    "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, checkpoint, "
-    "samples, curves, evaluation, health, export, summary, predictions"
+    "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, init_from, "
+    "checkpoint, samples, curves, evaluation, health, export, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, init, evaluate, compare, report, benchmark, data, plugins first, then its settings",
+    "predict, init, evaluate, compare, report, package, benchmark, data, plugins first, then its "
+    "settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
     "--print_config": "no command given; expected one of fit, validate, test, predict, "
     "init, evaluate, compare, report, benchmark, data, plugins",
