@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pytorch_lightning import LightningDataModule
 
 from lightning_gan.errors import InputError
