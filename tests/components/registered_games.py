@@ -55,6 +55,7 @@ COUPLED = {
     ("balance", "adaptive_weight"): "norms of gradients of a piece",
     ("balance", "gradient_balance"): "norms of gradients of a piece",
     ("balance", "gradnorm"): "norms of gradients of a piece",
+    ("generator", "stylegan2"): "mixes styles of the batch's latents",
     ("discriminator", "packed"): None,  # of neighbours, whom pieces of four do not part
 }
 CASES = [
@@ -199,8 +200,9 @@ class Draws(TorchDispatchMode):
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         found = function(*args, **(kwargs or {}))
-        if torch.Tag.nondeterministic_seeded not in function.tags:
-            return found
+        draws = torch.Tag.nondeterministic_seeded in function.tags
+        if not draws or function.overloadpacket is torch.ops.aten.randperm:
+            return found  # an order of the samples has no rows: what draws one couples them
         if self.writes:
             self.written[-1].append(found.clone())
             return found
