@@ -16,10 +16,12 @@ TOP = (
 WRONG = {
     # The command itself.
     "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, init, evaluate, compare, report, benchmark, data, plugins first, then its settings",
+    "predict, init, evaluate, compare, report, export, sample, interpolate, manifold, project, "
+    "translate, benchmark, data, plugins first, then its settings",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
     "--print_config": "no command given; expected one of fit, validate, test, predict, "
-    "init, evaluate, compare, report, benchmark, data, plugins",
+    "init, evaluate, compare, report, export, sample, interpolate, manifold, project, translate, "
+    "benchmark, data, plugins",
     "fit digits_dcgan": "'digits_dcgan' is not a setting; expected key=value, for example "
     "experiment=digits_dcgan or trainer.max_steps=200, or --key=value",
     "fit --trainer.max_steps=2 digits": "'digits' is not a setting; expected key=value, *",
