@@ -53,7 +53,7 @@ lightning-gan trains GANs. What there is to do:
   lightning-gan fit experiment=mnist_dcgan   train one of the experiments; --help lists them
   lightning-gan report RUN --open            curves and pictures of a run in the browser
   lightning-gan evaluate CHECKPOINT          score it against real images
-  lightning-gan sample RUN --out=new.png     draw samples from it; export makes a folder for others
+  lightning-gan sample RUN --out=new.png     draw samples from it; export: for others
   lightning-gan --help                       all commands, groups, experiments and settings
   lightning-gan fit --help generator=dcgan   the settings of one choice"""
 INIT = """\

@@ -47,7 +47,7 @@ INDICES = dict(zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True))
 
 
 @dataclass
-class Piece:
+class FormulaPart:
     """A part of a formula.
 
     Attributes:
@@ -59,7 +59,7 @@ class Piece:
 
     kind: str
     text: str = ""
-    parts: list[Piece] = field(default_factory=list)
+    parts: list[FormulaPart] = field(default_factory=list)
 
 
 class _Reader:
@@ -71,20 +71,20 @@ class _Reader:
         self.words = re.findall(rf"\\(?:{'|'.join(WORDS)})\s*\{{([^{{}}]*)\}}", latex)
         self.place = 0
 
-    def row(self, end: str) -> Piece:
-        parts: list[Piece] = []
+    def row(self, end: str) -> FormulaPart:
+        parts: list[FormulaPart] = []
         while (token := self._next()) not in (end, ""):
             if token in ("^", "_"):
                 self._attach(parts, token)
             elif (node := self._node(token)) is not None:
                 parts.append(node)
-        return parts[0] if len(parts) == 1 else Piece("row", parts=parts)
+        return parts[0] if len(parts) == 1 else FormulaPart("row", parts=parts)
 
     def _next(self) -> str:
         self.place += 1
         return self.tokens[self.place - 1] if self.place <= len(self.tokens) else ""
 
-    def _argument(self) -> Piece:
+    def _argument(self) -> FormulaPart:
         token = self._next()
         while token[1:] in IGNORED:
             token = self._next()
@@ -92,41 +92,43 @@ class _Reader:
             self.place -= 1
             self.tokens[self.place : self.place + 1] = list(token)
             token = self._next()
-        return self._node(token) or Piece("row")
+        return self._node(token) or FormulaPart("row")
 
-    def _attach(self, parts: list[Piece], sign: str) -> None:
-        base = parts.pop() if parts else Piece("row")
+    def _attach(self, parts: list[FormulaPart], sign: str) -> None:
+        base = parts.pop() if parts else FormulaPart("row")
         if base.kind != "script":
-            base = Piece("script", parts=[base, Piece("row"), Piece("row")])
+            base = FormulaPart("script", parts=[base, FormulaPart("row"), FormulaPart("row")])
         base.parts[1 if sign == "_" else 2] = self._argument()
         parts.append(base)
 
-    def _node(self, token: str) -> Piece | None:
+    def _node(self, token: str) -> FormulaPart | None:
         if token == "{":
             return self.row("}")
         if token[0:1] != "\\":
             kind = "number" if token[:1].isdigit() else "letter" if token.isalpha() else "sign"
-            return Piece(kind, {"'": "′", "-": "−", "*": "∗"}.get(token, token))
+            return FormulaPart(kind, {"'": "′", "-": "−", "*": "∗"}.get(token, token))
         name = token[1:]
         if name in IGNORED:
             return None
         if name == "frac":
-            return Piece("fraction", parts=[self._argument(), self._argument()])
+            return FormulaPart("fraction", parts=[self._argument(), self._argument()])
         if name == "sqrt":
-            return Piece("root", parts=[self._argument()])
+            return FormulaPart("root", parts=[self._argument()])
         if name in ACCENTS:
-            return Piece("accent", name, [self._argument()])
+            return FormulaPart("accent", name, [self._argument()])
         if name in WORDS:
             self._argument()
-            return Piece("word", self.words.pop(0).replace("\\_", "_") if self.words else "")
+            return FormulaPart("word", self.words.pop(0).replace("\\_", "_") if self.words else "")
         if name in SPACES:
-            return Piece("space", SPACES[name])
+            return FormulaPart("space", SPACES[name])
         if name in SIGNS:
-            return Piece("sign", SIGNS[name])
-        return Piece("letter", LETTERS[name]) if name in LETTERS else Piece("word", name)
+            return FormulaPart("sign", SIGNS[name])
+        return (
+            FormulaPart("letter", LETTERS[name]) if name in LETTERS else FormulaPart("word", name)
+        )
 
 
-def tree_of(latex: str) -> Piece:
+def tree_of(latex: str) -> FormulaPart:
     """Return a formula as a tree."""
     return _Reader(latex).row("\0")
 
@@ -167,7 +169,7 @@ def rewritten(text: str, inline: Callable[[str], str], display: Callable[[str], 
 # As text ----------------------------------------------------------------------------------------
 
 
-def _text(node: Piece) -> str:
+def _text(node: FormulaPart) -> str:
     texts = [_text(part) for part in node.parts]
     if node.kind == "row":
         return _joined(node.parts, texts)
@@ -183,7 +185,7 @@ def _text(node: Piece) -> str:
     return node.text
 
 
-def _joined(parts: list[Piece], texts: list[str]) -> str:
+def _joined(parts: list[FormulaPart], texts: list[str]) -> str:
     """Return a row, with spaces where people write them."""
     line = ""
     for index, (node, text) in enumerate(zip(parts, texts, strict=True)):
@@ -206,7 +208,7 @@ def _joined(parts: list[Piece], texts: list[str]) -> str:
     return line.strip()
 
 
-def _ends_in_word(before: Piece | None, node: Piece) -> bool:
+def _ends_in_word(before: FormulaPart | None, node: FormulaPart) -> bool:
     """Whether a space is needed after a function's name, or a big sign."""
     if before is None or (node.kind == "sign" and node.text in ")]},(["):
         return False
@@ -216,7 +218,7 @@ def _ends_in_word(before: Piece | None, node: Piece) -> bool:
     return core.kind == "word" or gap or node.kind == "fraction" or before.kind == "fraction"
 
 
-def _grouped(node: Piece) -> str:
+def _grouped(node: FormulaPart) -> str:
     text = _text(node)
     simple = node.kind in ("letter", "number", "accent", "word") or (
         node.kind == "script" and node.parts[0].kind in ("letter", "number")
@@ -241,7 +243,7 @@ def _script(text: str, sign: str, characters: dict[str, str]) -> str:
 TAGS = {"letter": "mi", "number": "mn", "sign": "mo", "row": "mrow"}
 
 
-def _markup(node: Piece) -> str:
+def _markup(node: FormulaPart) -> str:
     inner = [_markup(part) for part in node.parts]
     if node.kind == "row":
         inner = [text + _gap(part) for part, text in zip(node.parts, inner, strict=True)]
@@ -271,7 +273,7 @@ def _markup(node: Piece) -> str:
     return f"<{TAGS[node.kind]}>{text or ''.join(inner)}</{TAGS[node.kind]}>"
 
 
-def _gap(node: Piece) -> str:
+def _gap(node: FormulaPart) -> str:
     """Return the space after the name of a function."""
     core = node.parts[0] if node.kind == "script" else node
     return '<mspace width="0.15em"/>' if core.text in FUNCTIONS else ""

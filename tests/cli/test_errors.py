@@ -16,12 +16,9 @@ TOP = (
 # Words of the command, and the message, in which a star stands for anything.
 WRONG = {
     # The command itself.
-    "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, "
-    "predict, init, evaluate, compare, report, package, benchmark, data, plugins first, then its "
-    "settings",
+    "fitt": "unknown command 'fitt', did you mean 'fit'? Expected one of fit, validate, test, *",
     "--config run.yaml fit": "unknown command '--config'. Expected one of fit, *",
-    "--print_config": "no command given; expected one of fit, validate, test, predict, "
-    "init, evaluate, compare, report, benchmark, data, plugins",
+    "--print_config": "no command given; expected one of fit, validate, test, predict, *",
     "fit digits_dcgan": "'digits_dcgan' is not a setting; expected key=value, for example "
     "experiment=digits_dcgan or trainer.max_steps=200, or --key=value",
     "fit --trainer.max_steps=2 digits": "'digits' is not a setting; expected key=value, *",

@@ -346,10 +346,10 @@ class MeanLoss(NonSaturatingLoss):
 
 class OverflowingLoss(AdversarialLoss):
     def discriminator(self, real_logits, fake_logits):
-        return (-real_logits).exp().square() + fake_logits.exp().square()
+        return (-real_logits).exp().pow(16) + fake_logits.exp().pow(16)
 
     def generator(self, fake_logits, real_logits=None):
-        return (-fake_logits).exp().square()
+        return (-fake_logits).exp().pow(16)
 
 
 class SwappedLoss(NonSaturatingLoss):
