@@ -35,6 +35,7 @@ def context():
 
 def _become(job, words, folder, environment, output, errors):
     os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # what is usual here, for loaders' workers
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -78,7 +79,7 @@ class Started:
         self._process.start()
         for _, theirs in pipes:
             theirs.close()
-        self.pid = self._process.pid
+        self.pid, self.sentinel = self._process.pid, self._process.sentinel
 
     @property
     def returncode(self):
@@ -138,5 +139,12 @@ def in_two(job, *words, folder=".", environment=None):
     place |= {"NODE_RANK": "0", **(environment or {})}
     folder = Path(folder).resolve()
     ranks = [Started(job, words, folder, {**place, "LOCAL_RANK": rank}) for rank in "01"]
+    running = list(ranks)
+    while running and all(rank.returncode in (None, 0) for rank in ranks):
+        if not connection.wait([rank.sentinel for rank in running], LIMIT_S):
+            break
+        running = [rank for rank in running if rank.returncode is None]
+    for rank in running:  # would wait for the other for ever
+        rank.kill()
     outputs = [end(rank)[0] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(outputs)[-4000:]

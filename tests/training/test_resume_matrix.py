@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 import resume_matrix
 import torch
@@ -21,16 +19,11 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
     resume_matrix.draw(folder / "images")
     job = Path(__file__).with_name("resume_matrix.py")
+    seed = {"PL_GLOBAL_SEED": "3"}
     for mode in ("whole", "resume"):
-        for processes in (1, 2):
-            done = subprocess.run(
-                [sys.executable, str(job), mode, str(folder), str(processes)],
-                env={**os.environ, "OMP_NUM_THREADS": "1", "PL_GLOBAL_SEED": "3"},
-                capture_output=True,
-                text=True,
-                timeout=600,
-            )
-            assert done.returncode == 0, done.stderr[-3000:]
+        alone = forked.run(job, mode, folder, 1, environment=seed)
+        assert alone.returncode == 0, alone.stderr[-3000:]
+        forked.in_two(job, mode, folder, 2, environment=seed)
     return folder
 
 
