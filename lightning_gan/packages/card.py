@@ -40,7 +40,7 @@ class PackageFacts:
     version: str = ""
 
 
-def card(facts: PackageFacts) -> str:
+def package_card(facts: PackageFacts) -> str:
     """Return the text of ``README.md``."""
     return "\n".join(_lines(facts)) + "\n"
 

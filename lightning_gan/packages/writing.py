@@ -28,7 +28,7 @@ from lightning_gan.files.names import CONFIG, SCORECARDS
 from lightning_gan.files.whole import unfinished_name
 from lightning_gan.game.conditions import NoConditionError
 from lightning_gan.game.origins import origins_in
-from lightning_gan.packages.card import PackageFacts, card
+from lightning_gan.packages.card import PackageFacts, package_card
 from lightning_gan.training.checkpoint import KEY, read_checkpoint
 from lightning_gan.training.module import GANModule
 from lightning_gan.training.package import DESCRIPTION, FORMAT, KIND, STATE, is_package, take_apart
@@ -139,7 +139,7 @@ def _write(
         has_picture=_picture(source, folder, trust),
         version=version("lightning-gan"),
     )
-    (folder / CARD).write_text(card(facts), encoding="utf-8")
+    (folder / CARD).write_text(package_card(facts), encoding="utf-8")
     description = {
         "kind": KIND,
         "format": FORMAT,
