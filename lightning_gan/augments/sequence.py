@@ -24,6 +24,9 @@ class SequenceAugment(Augment):
     Args:
         augments: The augmentations, one or more.
 
+    Example:
+        lightning-gan fit augment=sequence model.augment.augments=[diffaugment,instance_noise]
+
     Raises:
         InputError: There is none, or something else among them.
     """

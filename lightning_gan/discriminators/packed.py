@@ -38,6 +38,10 @@ class PackedDiscriminator(Discriminator):
         >>> packed = create_discriminator("packed", discriminator=pair, packing=2)
         >>> packed.sample_shape, packed(torch.zeros(6, 1, 8, 8)).shape
         ((1, 8, 8), torch.Size([3]))
+
+        lightning-gan fit data.labels=false discriminator=packed \
+            model.discriminator.discriminator.class_path=dcgan \
+            model.discriminator.discriminator.sample_shape=[2,8,8]
     """
 
     couples_samples = True
