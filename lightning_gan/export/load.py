@@ -71,7 +71,7 @@ def load_generator(
     """
     device = device_of(map_location)
     found = hub.folder_of(str(path)) if hub.is_address(path) else locate(path)
-    if found.is_file():
+    if os.path.isfile(found):
         loaded = _of_checkpoint(found, trust, generator, prior)
     else:
         loaded = _of_folder(found, trust, generator, prior)
@@ -85,9 +85,9 @@ def locate(path: str | Path) -> Path:
         InputError: There is neither.
     """
     path = Path(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return path
-    if not path.is_dir():
+    if not os.path.isdir(path):
         beside = [str(p) for p in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(str(path), sorted(beside))
         raise InputError(

@@ -8,6 +8,7 @@ Tensors go to files by whose they are; the rest is one JSON tree, in which a ten
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,9 +39,9 @@ Files = dict[str, dict[str, Tensor]]
 def is_package(path: str | Path) -> bool:
     """Whether a path is a training package: a folder, or a zip of one."""
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # of names that are too long, too
         return (path / DESCRIPTION).is_file()
-    if not path.is_file() or not zipfile.is_zipfile(path):
+    if not os.path.isfile(path) or not zipfile.is_zipfile(path):
         return False
     try:
         with zipfile.ZipFile(path) as archive:

@@ -65,12 +65,12 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     if not isinstance(path, (str, os.PathLike)) or "://" in str(path):
         raise InputError(f"init_from: got {path!r}; expected the path of a file or folder here")
     where = Path(path)
-    if not where.exists():
+    if not os.path.exists(where):
         raise InputError(f"init_from: nothing is at {where}{nearest(str(where), _beside(where))}")
     if is_package(where):
         source = _of_package(where)
     else:
-        source = _of_folder(where) if where.is_dir() else _of_file(where)
+        source = _of_folder(where) if os.path.isdir(where) else _of_file(where)
     if not source.tensors:
         raise InputError(f"init_from: {where} holds no weights")
     return source

@@ -91,7 +91,8 @@ WRONG = {
     "fit --model.generator '{class_path: mlp, hiden: [3]}'": "model.generator.hiden: MLPGenerator "
     "has no such setting, did you mean 'hidden'? *",
     "fit --data.batchsize 3": "data.batchsize: Digits has no such setting, did you mean "
-    "'batch_size'? It accepts batch_size, image_size, crop, labels, seed, on_device",
+    "'batch_size'? It accepts batch_size, image_size, crop, labels, seed, on_device, "
+    "clusters",
     "fit trainer.max_stesp=3": "trainer.max_stesp: Trainer has no such setting, did you mean "
     "'max_steps'? See --print_config for all of them",
     "fit samples.every_n_step=3": "samples.every_n_step: SampleGrid has no such setting, did you "

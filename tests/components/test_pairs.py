@@ -78,6 +78,7 @@ class AbleDiscriminator(Discriminator):
         said = [judge.judge(hidden, self.classes(y)) for judge in self.judges]
         more = {name: layer(hidden) for name, layer in self.others.items()}
         more["reconstruction"] = self.rebuild(hidden).reshape(x.shape)
+        more["reconstructions"] = [(more["reconstruction"], x)]
         classes = self.classify(hidden)
         if len(said) == 1:
             extra = {**said[0].extra, **more}
@@ -88,7 +89,14 @@ class AbleDiscriminator(Discriminator):
         return DiscriminatorOutput(logits, classes, [[hidden]] * len(said), extra)
 
 
-PROVIDED = {"class_logits", "features", "function", "direction", "reconstruction"}
+PROVIDED = {
+    "class_logits",
+    "features",
+    "function",
+    "direction",
+    "reconstruction",
+    "reconstructions",
+}
 
 
 @functools.cache

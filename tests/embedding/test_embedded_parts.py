@@ -87,7 +87,7 @@ class Discriminator(nn.Module):
     def __init__(self, heads):
         super().__init__()
         self.look, self.tell = nn.Linear(64, 6), nn.Linear(6, CLASSES)
-        self.more = nn.Linear(6, 4)
+        self.more, self.rebuild = nn.Linear(6, 4), nn.Linear(6, 64)
         self.heads = nn.ModuleList(nn.Linear(6, 1 + index) for index in range(heads))
         self.slices = nn.ModuleList(SlicedLinear(6, 1 + index) for index in range(heads))
 
@@ -97,6 +97,7 @@ class Discriminator(nn.Module):
         logits = logits[0] if len(logits) == 1 else logits
         names = ("codes", "embedding", "twin_class_logits")
         said = dict.fromkeys(names, self.more(features))
+        said["reconstructions"] = [(self.rebuild(features).reshape(x.shape), x)]
         for name in ("function", "direction"):
             sliced = [getattr(each(features), name) for each in self.slices]
             said[name] = sliced[0] if len(sliced) == 1 else sliced

@@ -29,7 +29,7 @@ from lightning_gan.evaluation import Plan
         (
             {"metrics": ["kdi"]},
             "metrics must be one of fid, kid, classifier_score, precision_recall, "
-            "density_coverage, duplicates, memorization, class_balance, separation, "
+            "density_coverage, duplicates, memorization, class_balance, modes, separation, "
             "conditional_accuracy, got 'kdi', did you mean 'kid'?",
         ),
     ],
