@@ -39,8 +39,9 @@ def test_table(tmp_path):
     lines = known_distributions.table(known_distributions.read(tmp_path)).splitlines()
     assert lines[2:] == [
         "| MixtureGrid | A | r1 | 64x64 | all modes 2 of 3; modes lost 1 of 3 "
-        "| 25 (24 to 25) of 25 | 0.96 (0.90 to 0.98) | 0.95 (0.70 to 1.00) |",
-        "| MixtureGrid | B | none | 64x64 | diverged 1 of 3; failed 2 of 3 | 9 of 25 | 0.20 | - |",
+        "| 25 (24 to 25) of 25 | 0.80 (0.00 to 0.90) | 0.96 (0.90 to 0.98) | 0.95 (0.70 to 1.00) |",
+        "| MixtureGrid | B | none | 64x64 | diverged 1 of 3; failed 2 of 3 "
+        "| 9 of 25 | 0.00 | 0.20 | - |",
     ]
 
 
