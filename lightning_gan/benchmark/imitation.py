@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.components.part import Part
@@ -12,6 +12,10 @@ from lightning_gan.types import Player, Progress
 
 LONGEST_ROUND = 100
 PRECISIONS = ("32-true", "bf16-mixed", "64-true")
+DOES_MORE = (
+    "benchmark compares with short hand-written loops, which cannot do all that this module does: "
+    "leave it out with"
+)
 
 
 def check_imitable(gan: GANModule, precision: str) -> None:
@@ -24,15 +28,14 @@ def check_imitable(gan: GANModule, precision: str) -> None:
     Raises:
         InputError: The module does more than these loops, or the precision is another one.
     """
-    changes = list(_changes(gan))
+    changes = imitable(gan)
     if changes:
-        raise InputError(
-            "benchmark compares with short hand-written loops, which cannot do all that this "
-            f"module does: leave it out with {' '.join(changes)}"
-        )
+        written = ", ".join(f"{name}={value!r}" for name, value in changes.items())
+        raise InputError(f"{DOES_MORE} {written}")
     if precision not in PRECISIONS:
         raise InputError(
-            f"benchmark: trainer.precision must be one of {', '.join(PRECISIONS)}, got {precision}"
+            f"benchmark: the Trainer's precision must be one of {', '.join(PRECISIONS)}, "
+            f"got {precision}"
         )
 
 
@@ -49,29 +52,35 @@ def d_steps(alternation: Alternation) -> int | None:
     return None
 
 
-def _changes(gan: GANModule) -> Iterator[str]:
-    """Yield what to write on the command line so that nothing is left that cannot be imitated."""
+def imitable(gan: GANModule) -> dict[str, Any]:
+    """Return the arguments of a module with which nothing is left that cannot be imitated.
+
+    Args:
+        gan: The module to be measured.
+
+    Returns:
+        For each argument that has to change a plain value; a part by its registered name.
+    """
+    changes: dict[str, Any] = {}
     if len(gan.regularizers):
-        yield "regularizers=[]"
+        changes["regularizers"] = []
     if d_steps(gan.alternation) is None:
-        yield "alternation=alternating"
+        changes["alternation"] = "alternating"
     if _does_more(gan.augment):
-        yield "augment=identity"
+        changes["augment"] = "identity"
     if gan.loss.needs_real_logits_for_generator or gan.loss.plays or _does_more(gan.loss):
-        yield "loss=non_saturating"
+        changes["loss"] = "non_saturating"
     if _does_more(gan.prior):
-        yield "prior=normal"
+        changes["prior"] = "normal"
     if gan.balance is not None:
-        yield "balance=null"
+        changes["balance"] = None
     networks = (gan.generator, gan.discriminator)
     if any(all(not p.requires_grad for p in network.parameters()) for network in networks):
-        yield "model.freeze=null"
+        changes["freeze"] = None
     if gan.generator_settings.rates:
-        yield "model.rates=null"
+        changes["rates"] = None
     wanted = {"micro_batches": 1, "generator_batch": 1, "fake_labels": "real"}
-    for name, value in wanted.items():
-        if getattr(gan, name) != value:
-            yield f"model.{name}={value}"
+    changes |= {name: value for name, value in wanted.items() if getattr(gan, name) != value}
     for settings in (gan.generator_settings, gan.discriminator_settings):
         for name, found, value in (
             ("clip_norm", settings.clip_norm, None),
@@ -79,12 +88,13 @@ def _changes(gan: GANModule) -> Iterator[str]:
             ("weight", settings.weight, 1.0),
         ):
             if found != value:
-                yield f"model.{settings.named(name)}={'null' if value is None else value}"
+                changes[settings.named(name)] = value
     if gan.schedules:
-        yield "model.schedules=null"
+        changes["schedules"] = None
     for name in ("prepare_batch", "head_weights"):
         if getattr(gan, name) is not None:
-            yield f"model.{name}=null"
+            changes[name] = None
+    return changes
 
 
 def _does_more(part: Part) -> bool:

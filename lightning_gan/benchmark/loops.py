@@ -106,7 +106,7 @@ class HandLoop(ABC):
             raise InputError(
                 "benchmark compares with loops that know one head, and "
                 f"{type(self.gan.discriminator).__name__} has {len(others) + 1}: measure with a "
-                "discriminator that has one, discriminator=dcgan"
+                "discriminator that has one, such as DCGANDiscriminator"
             )
         return logits.to(self.dtype)
 

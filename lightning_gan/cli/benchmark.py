@@ -38,6 +38,7 @@ def run(request: Request) -> int:
 
     import torch
 
+    from lightning_gan.benchmark.imitation import DOES_MORE, imitable
     from lightning_gan.benchmark.measure import measure
     from lightning_gan.callbacks.graceful_stop import GracefulStop
     from lightning_gan.callbacks.sink import run_folder, shown_path
@@ -52,6 +53,8 @@ def run(request: Request) -> int:
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
         cli = runs.Run(settings, "fit", folders)
+        if changes := imitable(cli.model):
+            raise InputError(f"{DOES_MORE} {_typed(changes)}")
         runs.make_folder(root)
         stop = GracefulStop()
         cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
@@ -91,6 +94,15 @@ def _split(overrides: Sequence[Override]) -> tuple[dict[str, Any], list[str]]:
     if all(override.key_or_group != "experiment" for override in overrides):
         words.insert(0, DEFAULT)
     return given, words
+
+
+def _typed(changes: dict[str, Any]) -> str:
+    """Write arguments of a module as the command takes them."""
+    groups = compose.groups()
+    return " ".join(
+        f"{name if name in groups else f'model.{name}'}={'null' if value is None else value}"
+        for name, value in changes.items()
+    )
 
 
 def _output(given: Any) -> Path | None:

@@ -101,26 +101,26 @@ class Together(Alternation):
     ("parts", "change"),
     [
         ({"regularizers": {"r1": R1Regularizer()}}, "regularizers=[]"),
-        ({"alternation": LossThreshold()}, "alternation=alternating"),
-        ({"alternation": Alternating(g_steps=2)}, "alternation=alternating"),
-        ({"alternation": Together()}, "alternation=alternating"),
-        ({"augment": Watching()}, "augment=identity"),
-        ({"micro_batches": 2}, "model.micro_batches=1"),
-        ({"generator_batch": 2}, "model.generator_batch=1"),
-        ({"prepare_batch": tuple}, "model.prepare_batch=null"),
-        ({"head_weights": [0.5]}, "model.head_weights=null"),
-        ({"freeze": ["generator"]}, "model.freeze=null"),
-        ({"augment": Replacing()}, "augment=identity"),
-        ({"loss": SeesTheStep()}, "loss=non_saturating"),
-        ({"loss": LossWithWeights()}, "loss=non_saturating"),
-        ({"prior": OwnsWeights()}, "prior=normal"),
-        ({"balance": Balance()}, "balance=null"),
-        ({"generator_weight": 0.5}, "model.generator_weight=1.0"),
-        ({"generator_clip_norm": 1.0}, "model.generator_clip_norm=null"),
-        ({"discriminator_clip_value": 1.0}, "model.discriminator_clip_value=null"),
+        ({"alternation": LossThreshold()}, "alternation='alternating'"),
+        ({"alternation": Alternating(g_steps=2)}, "alternation='alternating'"),
+        ({"alternation": Together()}, "alternation='alternating'"),
+        ({"augment": Watching()}, "augment='identity'"),
+        ({"micro_batches": 2}, "micro_batches=1"),
+        ({"generator_batch": 2}, "generator_batch=1"),
+        ({"prepare_batch": tuple}, "prepare_batch=None"),
+        ({"head_weights": [0.5]}, "head_weights=None"),
+        ({"freeze": ["generator"]}, "freeze=None"),
+        ({"augment": Replacing()}, "augment='identity'"),
+        ({"loss": SeesTheStep()}, "loss='non_saturating'"),
+        ({"loss": LossWithWeights()}, "loss='non_saturating'"),
+        ({"prior": OwnsWeights()}, "prior='normal'"),
+        ({"balance": Balance()}, "balance=None"),
+        ({"generator_weight": 0.5}, "generator_weight=1.0"),
+        ({"generator_clip_norm": 1.0}, "generator_clip_norm=None"),
+        ({"discriminator_clip_value": 1.0}, "discriminator_clip_value=None"),
         (
             {"micro_batches": 2, "generator_clip_value": 1.0},
-            "model.micro_batches=1 model.generator_clip_value=null",
+            "micro_batches=1, generator_clip_value=None",
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_several_heads_are_refused():
         loop.step()
     assert str(error.value) == (
         "benchmark compares with loops that know one head, and TwoHeads has 2: measure with a "
-        "discriminator that has one, discriminator=dcgan"
+        "discriminator that has one, such as DCGANDiscriminator"
     )
 
 
@@ -167,7 +167,7 @@ def test_schedules_paired_losses_and_drawn_labels_are_named():
     with pytest.raises(InputError) as error:
         check_imitable(gan, "32-true")
     assert str(error.value).endswith(
-        "leave it out with loss=non_saturating model.fake_labels=real model.schedules=null"
+        "leave it out with loss='non_saturating', fake_labels='real', schedules=None"
     )
 
 
@@ -175,7 +175,8 @@ def test_other_precisions_are_refused():
     with pytest.raises(InputError) as error:
         check_imitable(toys.gan(), "16-mixed")
     assert str(error.value) == (
-        "benchmark: trainer.precision must be one of 32-true, bf16-mixed, 64-true, got 16-mixed"
+        "benchmark: the Trainer's precision must be one of 32-true, bf16-mixed, 64-true, "
+        "got 16-mixed"
     )
 
 

@@ -73,8 +73,8 @@ WRONG = {
     "that this module does: leave it out with regularizers=[]",
     "experiment=mnist_dense": "benchmark compares with *: leave it out with "
     "model.generator_clip_value=null model.discriminator_clip_value=null",
-    "trainer.precision=bf16-true": "benchmark: trainer.precision must be one of 32-true, "
-    "bf16-mixed, 64-true, got bf16-true",
+    "trainer.precision=bf16-true": "benchmark: the Trainer's precision must be one of "
+    "32-true, bf16-mixed, 64-true, got bf16-true",
     "trainer.fast_dev_run=true": "the benchmark ended before its first round: *",
     "trainer.default_root_dir=there.json": "trainer.default_root_dir: got there.json; *",
     "-m": "benchmark takes no -m; see lightning-gan benchmark --help",
