@@ -1,6 +1,6 @@
-"""The wheel works where only the wheel is, and a plugin works beside it.
+"""The wheel works where only the wheel is, and the plugins work beside it.
 
-The environment is a new one that holds our wheel and the plugin's; the packages that we depend on
+The environment is a new one that holds our wheel and those of all plugins; the packages that we depend on
 are lent to it by a .pth file, so that torch is not installed twice.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 
 
 def run(*command, cwd, check=True):
@@ -38,13 +39,13 @@ def run(*command, cwd, check=True):
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
-    """Folder of a new environment with the two wheels."""
+    """Folder of a new environment with the wheels."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "env", with_pip=False)
     wheels = folder / "wheels"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     copies = []
-    for project in (ROOT, ROOT / "plugins" / "minimal-loss"):
+    for project in (ROOT, *PLUGINS):
         copies.append(folder / project.name)
         # Of our own: .ci holds whole environments.
         ignored = [".git", ".venv", ".ci", "runs", "build", "*.egg-info", "__pycache__", ".*_cache"]
@@ -110,7 +111,8 @@ def test_the_plugin_is_listed(env, tmp_path):
     assert rows["loss", "minimal"]["status"] == "registered"
 
 
-def test_the_plugins_own_test_passes(env, tmp_path):
-    tests = ROOT / "plugins" / "minimal-loss" / "tests"
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_a_plugins_own_tests_pass(env, tmp_path, plugin):
+    tests = plugin / "tests"
     run(env / "env" / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", tests,
         "--rootdir", tests, cwd=tmp_path)  # fmt: skip
