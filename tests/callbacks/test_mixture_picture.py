@@ -241,7 +241,7 @@ def picture(values, fake=None):
     scores = {
         "mixture/jsd": 0.25,
         "mixture/jsd_by_discriminator": 0.1,
-        "mixture/modes_covered": 1.0,
+        "mixture/modes_covered": 100.0,
         "mixture/high_quality": 0.5,
         "mixture/rarest_mode": 0.04,
         "mixture/spread": 0.7,
@@ -250,7 +250,7 @@ def picture(values, fake=None):
     changed = {"optimal": values, "trained": values, "scores": scores}
     if fake is not None:
         changed["fake"] = fake
-    return draw(type(found)(**{**vars(found), **changed}), REAL, step=7)
+    return draw(type(found)(**{**vars(found), **changed}), REAL, step=36_000)
 
 
 def test_picture_shows_high_values_blue_low_ones_red_and_unknown_ones_gray():
@@ -295,9 +295,9 @@ def test_titles(titles):
     picture(torch.zeros(40, 40))
     above, left, right = titles[0]
     assert re.split(r"    |\n", above) == [
-        "step 7",
+        "step 36,000",
         "Jensen-Shannon divergence 0.250 nats (36% of ln 2)",
-        "modes 1 of 2, the rarest at 4%",
+        "modes 100 of 2, the rarest at 4%",
         "high quality 50%, spread 0.70",
     ]
     assert left == "optimal  $D^*(x) = p_{data} / (p_{data} + p_G)$"
