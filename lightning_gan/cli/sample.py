@@ -312,7 +312,7 @@ def _project(command: Command, words: Sequence[str], given: dict[str, Any]) -> N
         (folder / "latent.npz").write_bytes(_npz(arrays))
     of_class = "" if found.y is None else f", class {found.y}"
     print(
-        f"error: {found.error:.4f} (root mean square, in {bounds[0]:g} to {bounds[1]:g}; "
+        f"root mean square error: {found.error:.4f} (in {bounds[0]:g} to {bounds[1]:g}; "
         f"{found.first_error:.4f} at the start){of_class}\n"
         f"projection: pair.png and latent.npz in {_shown(out)}"
     )

@@ -122,7 +122,10 @@ def test_the_nearest_latent(run):
     run("sample plain.ckpt --out=all --num=1 --labels=1 --seed=5")
     result = run("project plain.ckpt all/000000-class1.png --out=p --steps=40 --starts=2")
     assert result.code == 0
-    error = float(result.out.split("error: ")[1].split(" ")[0])
+    line, _ = result.out.splitlines()
+    name, told = line.split(": ")
+    error = float(told.split(" (in -1 to 1; ")[0])
+    assert name == "root mean square error"
     assert error < 0.1
     assert sorted(path.name for path in Path("p").iterdir()) == ["latent.npz", "pair.png"]
     latent = np.load("p/latent.npz")
