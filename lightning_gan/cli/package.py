@@ -30,14 +30,17 @@ def run(request: Request) -> int:
     if trust not in SWITCH:
         raise InputError(f"package: trust must be true or false, got {trust!r}")
     from lightning_gan.cli.watching import shown
-    from lightning_gan.packages.writing import export_training_package
+    from lightning_gan.packages.writing import CONFIGURATION, export_training_package
 
     path, out = (os.path.expanduser(each) for each in (paths[0], given["out"]))
     with quiet(), shown():
         written = export_training_package(
             path, out, license=given.get("license"), trust=SWITCH[trust]
         )
-    print(f"wrote {written}\nnext: lightning-gan fit init_from={written}")
+    line = f"init_from={written}"  # weights alone: the networks must be those of the package
+    if (written / CONFIGURATION).is_file():
+        line = f"--config {written / CONFIGURATION} --{line}"
+    print(f"wrote {written}\nnext: lightning-gan fit {line}")
     return 0
 
 
