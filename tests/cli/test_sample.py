@@ -135,6 +135,14 @@ def test_the_nearest_latent(run):
     assert not Path("q").exists()
 
 
+def test_home_is_where_it_is_behind_an_equals_sign(run, monkeypatch):
+    Path("home").mkdir()
+    monkeypatch.setenv("HOME", str(Path("home").resolve()))
+    assert run("sample plain.ckpt --out=~/a.png --num=1").code == 0
+    assert Path("home/a.png").is_file()
+    assert not Path("~").exists()
+
+
 def test_a_folder_of_inputs(run):
     Path("in/deep").mkdir(parents=True)
     for name, size in (("a.png", (20, 12)), ("deep/b.jpg", (9, 9)), ("a.bmp", (4, 4))):
