@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, export, sample, trees
+from lightning_gan.cli import compose, export, package, sample, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -128,17 +128,6 @@ make of it. The exit code is 1 where an image is broken.
 examples:
   lightning-gan data inspect my_images
   lightning-gan data inspect my_images.zip"""
-PACKAGE = """\
-usage: lightning-gan package CHECKPOINT --out FOLDER [--license MIT|FILE] [--trust true]
-
-Write all of a training: both networks, the averaged generator, both optimizers, counts, the
-configuration and score cards of the run, a picture, licence and card, in safetensors and JSON. With
-the ending .zip, a zip is written. Whoever has it fine-tunes it, or goes on with the training.
-
-examples:
-  lightning-gan package runs/digits_dcgan/version_0/checkpoints/last.ckpt --out digits
-  lightning-gan fit init_from=digits data=folder data.root=my_images
-  lightning-gan fit --config digits/config.json --ckpt_path digits"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
        lightning-gan plugins show [KIND] NAME [--json]
@@ -162,9 +151,8 @@ TEXTS = {
     "report": REPORT,
     "benchmark": BENCHMARK,
     "data": DATA,
-    "package": PACKAGE,
 }
-DRAWING = {"export": export.EXPORT, **sample.COMMANDS}
+PAGES = {"export": export.EXPORT, "package": package.PACKAGE, **sample.COMMANDS}
 
 
 def text(request: Request) -> str:
@@ -177,8 +165,8 @@ def text(request: Request) -> str:
         return EVALUATE.format(settings=_table(_evaluation()))
     if request.command in TEXTS:
         return TEXTS[request.command]
-    if request.command in DRAWING:
-        return DRAWING[request.command].help()
+    if request.command in PAGES:
+        return PAGES[request.command].help()
     chosen = list(_chosen(request))
     if chosen:
         return "\n\n".join(_options(group, name) for group, name in chosen)

@@ -15,6 +15,7 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.given import (
     Command,
     Option,
+    file_path,
     number_from_0,
     one_of,
     sides,
@@ -55,7 +56,7 @@ With one seed, fewer samples are the beginning of more, whatever the batch size.
 picture of all, FILE.npz holds samples, latents z and labels y, and anything else is a folder with a
 PNG for each.""",
     (
-        Option("out", Path, "FILE.png, FILE.npz or a folder; needed"),
+        Option("out", file_path, "FILE.png, FILE.npz or a folder; needed"),
         Option("num", whole_from(1), "how many", None, "64"),
         LABELS,
         SEED,
@@ -77,7 +78,7 @@ Draw ways between latents, spherical ones.
 {OF_PATH}
 FILE.png has a way in each row; FILE.gif walks along all ways at once, there and back.""",
     (
-        Option("out", Path, "FILE.png or FILE.gif; needed"),
+        Option("out", file_path, "FILE.png or FILE.gif; needed"),
         Option("rows", whole_from(1), "ways", 8, "8"),
         Option("columns", whole_from(2), "samples on each; of a GIF, frames", None, "10, GIF 30"),
         Option("labels", wholes, "classes of the ways, in turns; 0,1,2,... by default"),
@@ -98,7 +99,7 @@ MANIFOLD = Command(
 Draw the whole plane of latents of a generator with two, a square for each class.
 {OF_PATH}""",
     (
-        Option("out", Path, "FILE.png; needed"),
+        Option("out", file_path, "FILE.png; needed"),
         Option("size", whole_from(2), "points on each axis", 15, "15"),
         Option("labels", wholes, "which classes; all by default"),
         BATCH,
@@ -114,7 +115,7 @@ Find the latent whose sample is nearest to an image.
 {OF_PATH}
 Writes to a folder: pair.png, image and sample side by side, and latent.npz with z, y and error.""",
     (
-        Option("out", Path, "the folder, which must be new or empty; needed"),
+        Option("out", file_path, "the folder, which must be new or empty; needed"),
         Option("label", whole_from(0), "the class; found by default"),
         Option("steps", whole_from(1), "steps of the optimizer", 300, "300"),
         Option("starts", whole_from(1), "of 256 drawn latents, how many are followed", 4, "4"),
@@ -312,7 +313,7 @@ def _project(command: Command, words: Sequence[str], given: dict[str, Any]) -> N
         (folder / "latent.npz").write_bytes(_npz(arrays))
     of_class = "" if found.y is None else f", class {found.y}"
     print(
-        f"error: {found.error:.4f} (root mean square, in {bounds[0]:g} to {bounds[1]:g}; "
+        f"root mean square error: {found.error:.4f} (in {bounds[0]:g} to {bounds[1]:g}; "
         f"{found.first_error:.4f} at the start){of_class}\n"
         f"projection: pair.png and latent.npz in {_shown(out)}"
     )
