@@ -197,15 +197,14 @@ class BestCheckpoint(Checkpoint):
         known = logged_scores(trainer.callbacks, module)  # type: ignore[attr-defined]
         mode, said = MODES.get(known.get(self.name, "neither")), self.given_mode
         if self.name not in known and said is None:
-            names = ", ".join(known)
+            hint = nearest(self.name, known) or "."
             raise InputError(
-                f"monitor must be a score that this run logs, got {self.name!r}"
-                f"{nearest(self.name, known)}; "
+                f"monitor must be a score that this run logs, got {self.name!r}{hint} "
                 + (
-                    f"it logs {names}; of another val/{self.name} that your module logs, say "
-                    "which is better: set mode to min or max"
+                    f"It logs {', '.join(known)}; for another that your module logs as "
+                    f"val/{self.name}, set mode to min or max"
                     if known
-                    else "it logs none: add Evaluation, in the command "
+                    else "It logs none: add Evaluation, in the command "
                     "evaluation.every_n_steps=1000, or PairedMetrics"
                 )
             )
