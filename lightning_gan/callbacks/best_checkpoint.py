@@ -94,7 +94,10 @@ class BestCheckpoint(Checkpoint):
         self.best_model_path = ""
         self.ended_by: str | None = None
         self._restored: dict[str, Any] | None = None
-        self._forget()
+        self._folder = self._path = Path()
+        self._last: Tensor | None = None  # that was looked at
+        self._source: Literal["training", "validation"] | None = None  # of the scores
+        self._missed = False
 
     @property
     def said(self) -> str:
@@ -262,10 +265,7 @@ class BestCheckpoint(Checkpoint):
     def _forget(self) -> None:
         self.watch.load_state_dict(ScoreWatch(self.watch.mode).state_dict())
         self.best_model_path, self.ended_by = "", None
-        self._folder = self._path = Path()
-        self._last: Tensor | None = None  # that was looked at
-        self._source: Literal["training", "validation"] | None = None  # of the scores
-        self._missed = False
+        self._source, self._missed = None, False
 
     def _look(self, trainer: pl.Trainer, source: Literal["training", "validation"]) -> None:
         """Take a score that has not been looked at, the same on all ranks."""

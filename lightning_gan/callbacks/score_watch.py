@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -60,9 +61,8 @@ class ScoreWatch:
         if not math.isfinite(score):
             return False
         self.first = score if self.first is None else self.first
-        if self.reference is None or self._loss(score) < self._loss(self.reference) - (
-            self.min_delta
-        ):
+        by = math.inf if self.reference is None else self._loss(self.reference) - self._loss(score)
+        if by > self.min_delta:
             self.reference, self.waited = score, 0
         if self.best is not None and self._loss(score) >= self._loss(self.best):
             return False
@@ -82,7 +82,7 @@ class ScoreWatch:
         """Return what was seen so far, plain values; not the settings."""
         return {name: value for name, value in asdict(self).items() if name in STATE}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` returned."""
         for name in STATE:
             setattr(self, name, state[name])
