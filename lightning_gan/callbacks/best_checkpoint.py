@@ -141,52 +141,59 @@ class BestCheckpoint(Checkpoint):
             raise InputError(problem)
         self.watch.load_state_dict(state)
         self.best_model_path = taken
-        self._end_where_it_is_enough(trainer)
+        again = "; it ended so before: change that, or go on from the best"
+        self._end_where_it_is_enough(trainer, again)
 
     def _take_up(self, trainer: pl.Trainer, restored: dict[str, Any] | None) -> str | None:
         """Take over the state and the file of the best so far; return what is in the way."""
-        beside = Path(trainer.ckpt_path or "").parent / BEST
-        if restored is not None:
-            state = self._state_to_take_up(trainer.global_step, restored, beside)
-            if isinstance(state, str):
-                rank_zero_warn(f"{state}: the best by {self.name} begins anew")
-            else:
+        source = self._path
+        if restored is not None and not self._is_of_this_score(restored):
+            by = restored["monitor"]
+            rank_zero_warn(f"the best so far is by {by}: the best by {self.name} begins anew")
+        elif restored is not None:
+            places = [Path(trainer.ckpt_path or "").parent / BEST, Path(restored["path"] or BEST)]
+            at_hand = (self._state_at(place, restored, trainer.global_step) for place in places)
+            found = next(((s, p) for s, p in zip(at_hand, places, strict=True) if s), None)
+            if found is not None:
+                state, source = found
                 self.watch.load_state_dict(state)
-                self.best_model_path = "" if self.watch.best is None else str(self._path)
-        if self.best_model_path and beside.resolve() == self._path.resolve():
-            self._note()
-            return None
-        if self._path.exists():
+                self.best_model_path = str(self._path)
+            elif restored["best"] is None:
+                self.watch.load_state_dict(restored)
+            else:
+                rank_zero_warn(
+                    f"{places[0]} is not the best checkpoint of step {restored['step']:,}: the "
+                    f"best by {self.name} begins anew"
+                )
+        is_ours = self.best_model_path and source.resolve() == self._path.resolve()
+        if self._path.exists() and not is_ours:
             return (
                 f"{self._path} is there already, the best of another training, which is not "
                 "overwritten: move it, or choose another folder"
             )
         if self.best_model_path:
-            _copy(beside, self._path)
+            if not is_ours:
+                _copy(source, self._path)
             self._note()
         return None
 
-    def _state_to_take_up(
-        self, step: int, restored: dict[str, Any], beside: Path
-    ) -> Mapping[str, Any] | str:
-        """Return the state whose best checkpoint is at hand, or why there is none.
+    def _state_at(
+        self, path: Path, restored: Mapping[str, Any], step: int
+    ) -> Mapping[str, Any] | None:
+        """Return the state to go on with where the best checkpoint so far is in a file, else None.
 
         Args:
-            step: At which training goes on.
-            restored: The state in the checkpoint that it goes on from.
-            beside: Where the best checkpoint is, then.
+            path: The file.
+            restored: The state in the checkpoint that training goes on from.
+            step: At which it goes on.
         """
-        if not self._is_of_this_score(restored):
-            return f"the best in the checkpoint is by {restored['monitor']}"
-        there = _state_of(beside, self.state_key)
-        if there is not None and self._is_of_this_score(there):
-            # A score of the same step, or of the end, came after the checkpoint was written.
-            later = restored["best"] is None or there["step"] > restored["step"]
-            if there["step"] <= step and (later or there["step"] == restored["step"]):
-                return there if later else restored
-        if restored["best"] is None:
-            return restored
-        return f"{beside} is not the best checkpoint of step {restored['step']:,}"
+        there = _state_of(path, self.state_key)
+        if there is None or not self._is_of_this_score(there) or there["step"] > step:
+            return None
+        # A score of the same step, or of the end, came after the checkpoint was written.
+        if restored["best"] is None or there["step"] > restored["step"]:
+            return there
+        return restored if there["step"] == restored["step"] else None
 
     def _is_of_this_score(self, state: Mapping[str, Any]) -> bool:
         return (state["monitor"], state["mode"]) == (self.name, self.watch.mode)
@@ -252,10 +259,19 @@ class BestCheckpoint(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score, its step and the counts."""
-        return {"monitor": self.name, "mode": self.watch.mode, **self.watch.state_dict()}
+        path = str(Path(self.best_model_path).resolve()) if self.best_model_path else ""
+        about = {"monitor": self.name, "mode": self.watch.mode, "path": path}
+        return {**about, **self.watch.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep what :meth:`state_dict` returned until training starts."""
+        """Keep what :meth:`state_dict` returned until training starts.
+
+        Raises:
+            InputError: Something of it is missing.
+        """
+        missing = sorted(self.state_dict().keys() - state_dict.keys())
+        if missing:
+            raise InputError(f"the checkpoint's best is damaged: it has no {', '.join(missing)}")
         self._restored = state_dict
 
     @property
@@ -275,13 +291,13 @@ class BestCheckpoint(Checkpoint):
         self._last, self._source = found, source
         score: float = trainer.strategy.broadcast(float(found))
         if self.watch.note(trainer.global_step, score):
-            trainer.save_checkpoint(self._path, weights_only=False)
             self.best_model_path = str(self._path)
+            trainer.save_checkpoint(self._path, weights_only=False)
             if trainer.is_global_zero:
                 print(f"best so far: {self.said}", flush=True)
                 self._note()
 
-    def _end_where_it_is_enough(self, trainer: pl.Trainer) -> None:
+    def _end_where_it_is_enough(self, trainer: pl.Trainer, more: str = "") -> None:
         reason = self.watch.ends
         early = trainer.global_step < (trainer.min_steps or 0) or trainer.current_epoch < (
             trainer.min_epochs or 0
@@ -291,7 +307,8 @@ class BestCheckpoint(Checkpoint):
         self.ended_by, trainer.should_stop = reason, True
         if trainer.is_global_zero:
             sentence = self._why(reason, trainer.global_step)
-            print(f"{sentence}; the best, {self.said}, is {shown_path(self._path)}", flush=True)
+            where = f"the best, {self.said}, is {shown_path(self._path)}"
+            print(f"{sentence}; {where}{more}", flush=True)
             self._note(sentence)
 
     def _why(self, reason: str, step: int) -> str:

@@ -165,6 +165,7 @@ def test_a_resumed_run_is_as_one_that_was_never_stopped(stop, tmp_path):
         assert ours["global_step"] == theirs["global_step"]
         assert toys.same(weights(ours), weights(theirs))
         states = [each["callbacks"]["BestCheckpoint"] for each in (ours, theirs)]
+        assert states[0].pop("path") != states[1].pop("path")
         assert states[0] == states[1]
     assert noted(tmp_path / "again") == noted(tmp_path / "whole")
 
@@ -212,12 +213,15 @@ def test_a_best_that_is_not_at_hand_begins_anew(lost, tmp_path):
     folder = tmp_path / "first" / "checkpoints"
     path = folder / "last.ckpt"
     if lost == "moved":
-        path = shutil.copy(path, tmp_path / "alone.ckpt")
+        path = shutil.move(path, tmp_path / "alone.ckpt")
+        shutil.rmtree(folder)
     elif lost == "damaged":
         (folder / "best.ckpt").write_bytes(b"no")
     else:
-        early = fit(tmp_path / "early", BestCheckpoint("fid"), Scored({2: 3.0}), steps=4)
-        early.save_checkpoint(path := folder / "four.ckpt")  # best.ckpt beside it is of step 6
+        early = fit(tmp_path / "second", BestCheckpoint("fid"), Scored({2: 3.0}), steps=4)
+        early.save_checkpoint(path := tmp_path / "second" / "checkpoints" / "four.ckpt")
+        fit(tmp_path / "second", BestCheckpoint("fid"), Scored({6: 1.0}), path=path)
+        assert saved(tmp_path / "second")["global_step"] == 6  # beside the one of step 4
     best = BestCheckpoint("fid")
     with pytest.warns(UserWarning, match="best.ckpt is not the best .* by fid begins anew"):
         fit(tmp_path / "again", best, Scored({10: 4.0}), path=path)
@@ -225,10 +229,19 @@ def test_a_best_that_is_not_at_hand_begins_anew(lost, tmp_path):
     assert saved(tmp_path / "again")["global_step"] == 10
 
 
+def test_a_best_where_it_was_is_found_from_elsewhere(tmp_path):
+    run = fit(tmp_path / "first", BestCheckpoint("fid"), Scored({2: 3.0}), steps=4)
+    run.save_checkpoint(tmp_path / "elsewhere.ckpt")  # as where a cluster requeues a job
+    best = BestCheckpoint("fid")
+    fit(tmp_path / "again", best, Scored({6: 4.0}), path=tmp_path / "elsewhere.ckpt")
+    assert (best.said, best.watch.waited) == ("fid 3 at step 2", 1)
+    assert saved(tmp_path / "again")["global_step"] == 2
+
+
 def test_another_score_begins_anew(tmp_path):
     fit(tmp_path / "first", BestCheckpoint("fid"), Scored({2: 3.0}), steps=4)
     best = BestCheckpoint("recall")
-    with pytest.warns(UserWarning, match="is by fid: the best by recall begins anew"):
+    with pytest.warns(UserWarning, match="so far is by fid: the best by recall begins anew"):
         fit(
             tmp_path / "again",
             best,
