@@ -52,8 +52,8 @@ OF_METRICS: dict[str, tuple[str, ...]] = {
     "duplicates": ("duplicates",),
     "memorization": ("memorization", "nearest_train_distance"),
     "class_balance": (
-        *("chi_square", "chi_square_p", "total_variation", "kl"),
-        *("smallest_class", "class_entropy"),
+        *("chi_square", "chi_square_p", "class_entropy"),
+        *("smallest_class", "total_variation", "kl"),
     ),
     "modes": ("modes", "confident_modes", "confident_share", "mode_kl"),
     "separation": (
