@@ -28,6 +28,7 @@ COMMON = {
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
     "health.every_n_steps": "batches between health checks; health=false: none",
     "evaluation": "score cards while training: evaluation.every_n_steps=1000; null: none",
+    "best": "the score whose best checkpoint is kept: best=fid; best.patience=10 ends training",
     "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
     "seed_everything": "seed of the whole run",
     "threads": "CPU threads of each process; small networks are fastest with 1",

@@ -56,6 +56,7 @@ def run(request: Request) -> int:
         raise InputError(f"export: --out={out} exists and is not empty; choose another folder")
 
     from lightning_gan.callbacks.sink import shown_path
+    from lightning_gan.cli.best import tell_best
     from lightning_gan.cli.watching import shown
     from lightning_gan.export.card import Origin
     from lightning_gan.export.formats import FILES, check_formats
@@ -70,6 +71,7 @@ def run(request: Request) -> int:
         raise InputError(f"export expects a checkpoint or a run, got the exported folder {path}")
     step = read_checkpoint(checkpoint, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(checkpoint, "cpu", trust=given["trust"])
+    tell_best(path)
     print(f"exporting {shown_path(checkpoint)} as {', '.join(given['format'])}", flush=True)
     example = None if given["input"] is None else _example(given["input"])
     with shown():

@@ -367,9 +367,11 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
 
 
 def _loaded(path: str, given: dict[str, Any]) -> LoadedGenerator:
+    from lightning_gan.cli.best import tell_best
     from lightning_gan.cli.devices import chosen_device
     from lightning_gan.export.load import load_generator
 
+    tell_best(path)
     return load_generator(path, chosen_device(given["device"]), trust=given["trust"])
 
 
