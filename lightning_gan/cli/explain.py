@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, export, sample, trees
+from lightning_gan.cli import compose, explore, export, sample, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -164,7 +164,7 @@ TEXTS = {
     "data": DATA,
     "package": PACKAGE,
 }
-DRAWING = {"export": export.EXPORT, **sample.COMMANDS}
+DRAWING = {"export": export.EXPORT, "explore": explore.EXPLORE, **sample.COMMANDS}
 
 
 def text(request: Request) -> str:
