@@ -47,11 +47,11 @@ class Pick(NamedTuple):
 
     Attributes:
         seed: The seed.
-        index: Which one, from 0.
+        number: Which one, from 0.
     """
 
     seed: int
-    index: int
+    number: int
 
 
 class Explorer:
@@ -248,7 +248,8 @@ class Explorer:
         pieces = self.loaded.sample_in_pieces(
             num, labels, seed, None, truncation, batch_size=self.batch_size
         )
-        samples, classes = [], []
+        samples: list[Tensor] = []
+        classes: list[int] = []
         for piece in pieces:
             samples.append(piece.samples.cpu())
             classes += piece.y.tolist() if self.classes is not None else []
@@ -258,7 +259,8 @@ class Explorer:
         """Return the latents at places of the plane, shape (N, 2) from 0 to 1."""
         self._check_latents()
         if self.is_plane:
-            return torch.special.ndtri(0.05 + 0.9 * places)
+            z: Tensor = torch.special.ndtri(0.05 + 0.9 * places)
+            return z
         corners = latents(self.loaded, 4, seed, truncation)
         ways = slerp(corners[[0, 2]], corners[[1, 3]], places[:, 0])  # (2, N, Z)
         return torch.cat(
@@ -269,8 +271,12 @@ class Explorer:
         self, start: Pick, end: Pick, num: int, label: int | None, truncation: float | None
     ) -> Tensor:
         self._check_latents()
-        ends = [latents(self.loaded, p.index + 1, p.seed, truncation)[-1:] for p in (start, end)]
-        return self._generated(slerp(*ends, torch.linspace(0, 1, num))[0], label, truncation)
+        first, last = (
+            latents(self.loaded, pick.number + 1, pick.seed, truncation)[-1:]
+            for pick in (start, end)
+        )
+        z = slerp(first, last, torch.linspace(0, 1, num))[0]
+        return self._generated(z, label, truncation)
 
     def _generated(self, z: Tensor, label: int | None, truncation: float | None) -> Tensor:
         """Return samples of latents, all of one class, which has to be one where there are any."""

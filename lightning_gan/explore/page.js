@@ -276,7 +276,7 @@ function startTranslate() {
     const [file] = $("file").files;
     if (!asked || !file) return;
     if (file.size > about.bounds.bytes) {
-      say(`The image has more than ${about.bounds.bytes / 2 ** 20} MB, which is the most taken here.`);
+      say(`The image has more than ${about.bounds.bytes / 2 ** 20} MiB, which is the most taken here.`);
       return;
     }
     latest.want({ file, asked });

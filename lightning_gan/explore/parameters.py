@@ -48,22 +48,14 @@ class Parameters:
         text = self._given.get(name)
         return default if text is None else _whole(text, name, least, most)
 
-    def number(self, name: str, default: float | None, least: float, most: float) -> float | None:
+    def number(self, name: str, default: float, least: float, most: float) -> float:
         """Return a number.
 
         Raises:
             InputError: It is none, or out of range.
         """
         text = self._given.get(name)
-        if text is None:
-            return default
-        try:
-            found = float(text) if len(text) <= 32 else math.nan
-        except ValueError:
-            found = math.nan
-        if not least <= found <= most:
-            raise InputError(f"{name} expects a number from {least:g} to {most:g}")
-        return found
+        return default if text is None else _number(text, name, least, most)
 
     def label(self, classes: int | None) -> int | None:
         """Return a class; None where none is given.
@@ -90,17 +82,17 @@ class Parameters:
         return None if label is None else [label]
 
     def pick(self, name: str) -> Pick:
-        """Return a sample that was picked, SEED:INDEX.
+        """Return a sample that was picked, SEED:NUMBER.
 
         Raises:
             InputError: It is missing, or no such pair.
         """
-        seed, _, index = self._given.get(name, "").partition(":")
+        seed, _, number = self._given.get(name, "").partition(":")
         try:
-            return Pick(_whole(seed, name, 0, MOST_SEED), _whole(index, name, 0, MOST_SAMPLES - 1))
+            return Pick(_whole(seed, name, 0, MOST_SEED), _whole(number, name, 0, MOST_SAMPLES - 1))
         except InputError as error:
             raise InputError(
-                f"{name} expects SEED:INDEX, with an index below {MOST_SAMPLES}"
+                f"{name} expects SEED:NUMBER, with a number below {MOST_SAMPLES}"
             ) from error
 
     def seed(self) -> int:
@@ -108,8 +100,13 @@ class Parameters:
         return self.whole("seed", 0, 0, MOST_SEED)
 
     def truncation(self) -> float | None:
-        """Return psi, or None."""
-        return self.number("truncation", None, 0.0, MOST_PSI)
+        """Return psi; None where none is given.
+
+        Raises:
+            InputError: It is none, or out of range.
+        """
+        text = self._given.get("truncation")
+        return None if text is None else _number(text, "truncation", 0.0, MOST_PSI)
 
 
 def _whole(text: str, name: str, least: int, most: int) -> int:
@@ -117,6 +114,16 @@ def _whole(text: str, name: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise InputError(f"{name} expects a whole number from {least} to {most}")
     return number
+
+
+def _number(text: str, name: str, least: float, most: float) -> float:
+    try:
+        found = float(text) if len(text) <= 32 else math.nan
+    except ValueError:
+        found = math.nan
+    if not least <= found <= most:
+        raise InputError(f"{name} expects a number from {least:g} to {most:g}")
+    return found
 
 
 def bounds() -> Mapping[str, object]:

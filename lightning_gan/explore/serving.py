@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import resource
 import socket
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ PORT = 8642
 TRIED = 20  # ports, from PORT on, of which the first free one is taken
 BACKLOG = 1024
 ENDING_S = 3
+FILES = 8192
 
 
 def is_loopback(host: str) -> bool:
@@ -86,6 +88,11 @@ def server(app: ASGIApp) -> uvicorn.Server:
 
 def serve(app: ASGIApp, found: socket.socket) -> None:
     """Answer until Ctrl-C, or until SIGTERM ends the process."""
+    # Each connection is an open file, and where there are no more, nothing works.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     with suppress(KeyboardInterrupt):  # raised once more when all has ended
         server(app).run(sockets=[found])
 

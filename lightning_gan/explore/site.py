@@ -181,11 +181,13 @@ def application(
         routes=Site(explorer, about).routes(),
         exception_handlers={InputError: _refused, HTTPException: _failed, Exception: _broken},
     )
-    return Guard(app, hosts)
+    return Doorkeeper(app, hosts)
 
 
-class Guard:
+class Doorkeeper:
     """Middleware: refuses what comes by a foreign name or from another site; adds headers.
+
+    What still waits when the page ends is answered with 503.
 
     Args:
         app: The application.
@@ -197,9 +199,12 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        begun = False
 
         async def with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 more = [(name.encode(), text.encode()) for name, text in HEADERS.items()]
                 message["headers"] = [*message["headers"], *more]
             await send(message)
@@ -208,10 +213,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         reason = self._reason(dict(scope["headers"]))
-        if reason is None:
-            await self.app(scope, receive, with_headers)
-        else:
+        if reason is not None:
             await _error(403, reason)(scope, receive, with_headers)
+            return
+        try:
+            await self.app(scope, receive, with_headers)
+        except asyncio.CancelledError:  # Ctrl-C, while requests wait
+            if not begun:
+                await _error(503, "this page ends")(scope, receive, with_headers)
 
     def _reason(self, headers: Mapping[bytes, bytes]) -> str | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
@@ -256,7 +265,7 @@ async def _body(request: Request) -> bytes:
         InputError: There is none.
     """
     too_large = HTTPException(
-        413, f"the image has more than {UPLOAD_BYTES / 2**20:g} MB, which is the most taken here"
+        413, f"the image has more than {UPLOAD_BYTES / 2**20:g} MiB, which is the most taken here"
     )
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > UPLOAD_BYTES:

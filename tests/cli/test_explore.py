@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -84,7 +86,7 @@ def test_the_extra_that_is_missing(command, file, monkeypatch):
         ("explore nowhere", "nothing is at nowhere; expected a checkpoint, a run or an exported"),
         ("explore x --port=0", "explore: --port expects a whole number from 1, got '0'"),
         ("explore x --port=65536", "explore: --port expects a number from 1 to 65535, got 65536"),
-        ("explore x --host=nowhere.invalid", "there is no host 'nowhere.invalid'; try 127.0.0.1"),
+        ("explore x --host=a..b", "there is no host 'a..b'; try 127.0.0.1"),
         ("explore x --share=true", "explore: unknown option --share. Options are --port, --host,"),
         ("explore x --public=yes", "explore: --public expects true or false, got 'yes'"),
     ],
@@ -105,8 +107,9 @@ def test_help(command):
 @pytest.mark.slow
 def test_it_serves_and_ends_with_ctrl_c(tmp_path):
     exporting.save(exporting.gan(Painter()), tmp_path / "painter.ckpt")
+    words = [sys.executable, "-m", "lightning_gan", "explore", "painter.ckpt", "--trust=true"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "lightning_gan", "explore", "painter.ckpt", "--trust=true"],
+        ["bash", "-c", f"ulimit -Sn 256; exec {shlex.join(words)}"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -122,6 +125,8 @@ def test_it_serves_and_ends_with_ctrl_c(tmp_path):
             assert json.load(answer)["input"] is True
         with urllib.request.urlopen(url, timeout=30) as answer:
             assert "<title>" in io.TextIOWrapper(answer).read()
+        files, most = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        assert files == (serving.FILES if most == resource.RLIM_INFINITY else min(8192, most))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     finally:

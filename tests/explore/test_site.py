@@ -110,9 +110,9 @@ def test_a_translation(painter):
         ("api/map?size=17", "size expects a whole number from 2 to 16"),
         ("api/map?size=1", "size expects a whole number from 2 to 16"),
         ("api/point?label=turns", "label expects a whole number from 0 to 2"),
-        ("api/way?from=0:0", "to expects SEED:INDEX, with an index below 64"),
-        ("api/way?from=0&to=0:1", "from expects SEED:INDEX, with an index below 64"),
-        ("api/way?from=0:64&to=0:1", "from expects SEED:INDEX, with an index below 64"),
+        ("api/way?from=0:0", "to expects SEED:NUMBER, with a number below 64"),
+        ("api/way?from=0&to=0:1", "from expects SEED:NUMBER, with a number below 64"),
+        ("api/way?from=0:64&to=0:1", "from expects SEED:NUMBER, with a number below 64"),
         ("api/way?from=0:0&to=0:1&num=33", "num expects a whole number from 2 to 32"),
     ],
 )
@@ -283,6 +283,26 @@ def test_the_queue_has_an_end_and_who_has_gone_is_passed_over(monkeypatch):
         assert page.ask("api/samples?seed=5")[0] == 200
 
 
+def test_what_waits_when_the_page_ends_is_told(monkeypatch, capfd):
+    monkeypatch.setattr(serving, "ENDING_S", 1)
+    started, go = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(3) as pool:
+        with serving_of(drawing()) as page:
+
+            def slow(*args):
+                started.set()
+                assert go.wait(30)
+                return []
+
+            monkeypatch.setattr(page.explorer, "draw", slow)
+            asked = [pool.submit(page.ask, "api/samples") for _ in range(3)]
+            assert started.wait(30)
+            time.sleep(0.3)
+            threading.Timer(2.0, go.set).start()
+        assert [each.result() for each in asked] == [(503, {"error": "this page ends"})] * 3
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_bodies_in_memory_are_few(monkeypatch):
     """Uploads beyond them wait, and their bodies are not read meanwhile."""
     with serving_of(painting()) as page:
@@ -327,6 +347,6 @@ def test_which_hosts_are_this_machine_alone():
     assert serving.is_loopback("localhost")
     assert not serving.is_loopback("0.0.0.0")
     assert not serving.is_loopback("192.168.1.5")
-    with pytest.raises(serving.InputError, match=r"^there is no host 'no such\.host'; try 127"):
-        serving.is_loopback("no such.host")
+    with pytest.raises(serving.InputError, match=r"^there is no host 'a\.\.b'; try 127"):
+        serving.is_loopback("a..b")
     assert json.dumps(site._name("[::1]:80")) == '"::1"'
