@@ -95,7 +95,8 @@ function startSamples() {
 }
 
 function showSamples({ samples }, asked) {
-  const first = drawn === null;
+  // Samples of another psi are others: a way goes from one to another of the same.
+  const first = drawn === null || drawn.asked.truncation !== asked.truncation;
   drawn = { asked, samples };
   const picked = about.latents;
   $("grid").replaceChildren(...samples.map((sample, index) => {
@@ -120,6 +121,7 @@ function showSamples({ samples }, asked) {
   $("save-samples").download = `samples-seed${asked.seed}.png`;
   $("command").textContent = command(asked);
   if (picked && first) {
+    next = "from";
     const like = samples.findIndex((sample, index) => index > 0 && sample.label === samples[0].label);
     pick(0);
     pick(Math.max(0, like));
