@@ -250,7 +250,29 @@ def test_two_hundred_at_once(classes):
     assert classes.ask("api/samples")[0] == 200
 
 
-def test_the_queue_has_an_end_and_who_has_gone_is_passed_over(monkeypatch):
+@pytest.fixture
+def inside(monkeypatch):
+    """Wait until so many requests are inside the gate of the page that is served."""
+    gates = []
+
+    class Seen(gate.Gate):
+        def __init__(self):
+            super().__init__()
+            gates.append(self)
+
+    monkeypatch.setattr(site, "Gate", Seen)
+    return lambda number: until(lambda: gates[-1]._inside == number)
+
+
+def until(holds):
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never comes true")
+
+
+def test_the_queue_has_an_end_and_who_has_gone_is_passed_over(monkeypatch, inside):
     with serving_of(drawing()) as page:
         started, go = threading.Event(), threading.Event()
         drawn = []
@@ -270,20 +292,20 @@ def test_the_queue_has_an_end_and_who_has_gone_is_passed_over(monkeypatch):
             address = urlsplit(page.url)
             gone = socket.create_connection((address.hostname, address.port))
             gone.sendall(b"GET /api/samples?seed=2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            time.sleep(0.3)
+            inside(2)
             last = pool.submit(page.ask, "api/samples?seed=3")
-            time.sleep(0.3)
+            inside(3)
             assert page.ask("api/samples?seed=4")[0] == 503
             assert page.ask("api/about")[0] == 200  # what needs no computing is answered
             gone.close()
-            time.sleep(0.3)
+            time.sleep(1)
             go.set()
             assert (first.result()[0], last.result()[0]) == (200, 200)
         assert drawn == [1, 3]
         assert page.ask("api/samples?seed=5")[0] == 200
 
 
-def test_what_waits_when_the_page_ends_is_told(monkeypatch, capfd):
+def test_what_waits_when_the_page_ends_is_told(monkeypatch, capfd, inside):
     monkeypatch.setattr(serving, "ENDING_S", 1)
     started, go = threading.Event(), threading.Event()
     with ThreadPoolExecutor(3) as pool:
@@ -297,13 +319,13 @@ def test_what_waits_when_the_page_ends_is_told(monkeypatch, capfd):
             monkeypatch.setattr(page.explorer, "draw", slow)
             asked = [pool.submit(page.ask, "api/samples") for _ in range(3)]
             assert started.wait(30)
-            time.sleep(0.3)
-            threading.Timer(2.0, go.set).start()
+            inside(3)
+            threading.Timer(3.0, go.set).start()
         assert [each.result() for each in asked] == [(503, {"error": "this page ends"})] * 3
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_bodies_in_memory_are_few(monkeypatch):
+def test_bodies_in_memory_are_few(monkeypatch, inside):
     """Uploads beyond them wait, and their bodies are not read meanwhile."""
     with serving_of(painting()) as page:
         held, go, seen = threading.Event(), threading.Event(), []
@@ -323,7 +345,9 @@ def test_bodies_in_memory_are_few(monkeypatch):
         with ThreadPoolExecutor(10) as pool:
             asked = [pool.submit(page.ask, "api/translate", png(8, 8)) for _ in range(10)]
             assert held.wait(30)
-            time.sleep(0.5)
+            inside(10)
+            until(lambda: len(seen) >= gate.UPLOADS)
+            time.sleep(0.3)
             assert len(seen) == gate.UPLOADS
             go.set()
             assert {each.result()[0] for each in asked} == {200}
