@@ -23,7 +23,7 @@ from lightning_gan.priors.uniform import UniformPrior
 from lightning_gan.sampling.images import read_image
 from lightning_gan.sampling.projection import project
 from lightning_gan.sampling.translation import translate
-from lightning_gan.sampling.ways import manifold, ways
+from lightning_gan.sampling.ways import latents, manifold, ways
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,9 @@ def test_a_generator_with_a_truncation_of_its_own_is_told():
     assert generator.truncation == 1
     z = next(loaded.sample_in_pieces(3, seed=0, truncation=0.5)).z
     assert torch.equal(z, next(loaded.sample_in_pieces(3, seed=0)).z)
+    # On ways as well: their latents stay.
+    assert torch.equal(z, latents(loaded, 3, 0, truncation=0.5))
+    assert torch.allclose(ways(loaded, 1, 3, truncation=0.0), flat.expand(1, 3, -1, -1, -1))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, export, package, sample, trees
+from lightning_gan.cli import compose, explore, export, package, sample, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -153,7 +153,12 @@ TEXTS = {
     "benchmark": BENCHMARK,
     "data": DATA,
 }
-PAGES = {"export": export.EXPORT, "package": package.PACKAGE, **sample.COMMANDS}
+PAGES = {
+    "export": export.EXPORT,
+    "explore": explore.EXPLORE,
+    "package": package.PACKAGE,
+    **sample.COMMANDS,
+}
 
 
 def text(request: Request) -> str:

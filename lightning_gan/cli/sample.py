@@ -42,7 +42,6 @@ ALWAYS = (
     Option("device", str, "cpu, cuda, cuda:1, ...; by default a GPU where there is one"),
     Option("trust", yes, "true: import whatever class the file names", False, "false"),
 )
-GRID_COLUMNS = 8
 NUM = 64
 GIF_MS = 80
 
@@ -181,10 +180,10 @@ def _sample(command: Command, words: Sequence[str], given: dict[str, Any]) -> No
 
     import torch
 
-    from lightning_gan.sampling import images
+    from lightning_gan.sampling import images, turns
 
     _check_draws(loaded)
-    labels = _in_turns(given["labels"], n)
+    labels = turns.in_turns(given["labels"], n)
     drawn = loaded.sample_in_pieces(
         n, labels, given["seed"], None, given["truncation"], given["batch_size"]
     )
@@ -194,7 +193,7 @@ def _sample(command: Command, words: Sequence[str], given: dict[str, Any]) -> No
             samples = torch.cat([piece.samples.cpu() for piece in pieces])
             if out.suffix == ".png":
                 images.check_images(samples, "FILE.npz")
-                wide = columns or _columns(given["labels"], n)
+                wide = columns or turns.grid_columns(given["labels"], n)
                 _write(out, images.png(images.cells(images.as_shown(loaded, samples), wide)))
             else:
                 arrays = {"samples": samples, "z": torch.cat([piece.z for piece in pieces])}
@@ -229,7 +228,7 @@ def _interpolate(command: Command, words: Sequence[str], given: dict[str, Any]) 
     out = _out(command, given, ".png", ".gif")
     loaded = _loaded(words[0], given)
 
-    from lightning_gan.sampling import images
+    from lightning_gan.sampling import images, turns
     from lightning_gan.sampling.ways import ways
 
     rows, moving = given["rows"], out.suffix == ".gif"
@@ -238,13 +237,13 @@ def _interpolate(command: Command, words: Sequence[str], given: dict[str, Any]) 
             loaded,
             rows,
             given["columns"] or (30 if moving else 10),
-            labels=_in_turns(given["labels"], rows),
+            labels=turns.in_turns(given["labels"], rows),
             seed=given["seed"],
             truncation=given["truncation"],
             batch_size=given["batch_size"],
         )
         if moving:
-            wide = min(rows, GRID_COLUMNS, max(1, round(rows**0.5)))
+            wide = min(rows, turns.GRID_COLUMNS, max(1, round(rows**0.5)))
             frames = [images.cells(found[:, place], wide) for place in range(found.shape[1])]
             content = images.gif([*frames, *frames[-2:0:-1]], GIF_MS)
         else:
@@ -406,18 +405,6 @@ def _out(command: Command, given: dict[str, Any], *endings: str) -> Path:
     elif not is_free(out):
         raise InputError(f"out: {out} exists and is not empty; choose another folder")
     return out
-
-
-def _in_turns(labels: list[int] | None, n: int) -> Tensor | None:
-    import torch
-
-    return None if labels is None else torch.tensor(labels)[torch.arange(n) % len(labels)]
-
-
-def _columns(labels: list[int] | None, n: int) -> int:
-    """Return the columns of a picture: one for each class that was asked for."""
-    wanted = len(labels or ())
-    return wanted if 1 < wanted <= 20 else min(n, GRID_COLUMNS)
 
 
 @contextmanager
