@@ -55,20 +55,22 @@ def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
 def fitted(model: Node, data: LightningDataModule) -> Node:
     """Return the module's node, the networks with what the data know and the user did not say.
 
-    That is ``sample_shape`` and ``num_classes``, where the data module tells them.
+    That is ``sample_shape`` and ``num_classes``, where the data module tells them, and whatever its
+    ``network_arguments`` hold.
 
     Raises:
         InputError: The data module does not tell what a network needs.
     """
     given = dict(model["init_args"])
+    others = dict(getattr(data, "network_arguments", {}))
     for player in PLAYERS:
         node, known = given[player], arguments_of(load_class(given[player]["class_path"]))
         told = {}
-        for name in FROM_DATA:
+        for name in dict.fromkeys([*FROM_DATA, *others]):
             if name not in known or name in node["init_args"]:
                 continue
-            if hasattr(data, name):
-                value = getattr(data, name)
+            if name in others or hasattr(data, name):
+                value = others[name] if name in others else getattr(data, name)
                 told[name] = list(value) if isinstance(value, tuple) else value
             elif known[name].required:
                 example = "[1,28,28]" if name == "sample_shape" else "10"

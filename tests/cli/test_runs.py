@@ -233,6 +233,25 @@ def test_data_that_tell_nothing(command, small):
     assert command(f"fit {words} {shapes}").code == 0
 
 
+class Telling(Plain):
+    """A data module that tells more than its shape."""
+
+    sample_shape = (1, 2, 2)
+    network_arguments = {"latent_dim": 3, "dropout": 0.125, "unknown": 1}
+
+
+def test_data_that_tell_more(command, small):
+    """Each network gets what it takes and nobody has set."""
+    words = small.replace("data=random data.n=8 data.batch_size=4", f"data={__name__}.Telling")
+    for number, (said, expected) in enumerate([("", 3), (" model.generator.latent_dim=5", 5)]):
+        assert command(f"fit {words}{said}").code == 0
+        gan = GANModule.load_from_checkpoint(f"runs/version_{number}/checkpoints/last.ckpt")
+        assert gan.generator.arguments()["latent_dim"] == gan.generator.latent_dim == expected
+        discriminator = gan.discriminator.arguments()
+        assert discriminator["dropout"] == 0.125
+        assert not {"latent_dim", "unknown"} & discriminator.keys()
+
+
 def test_the_data_module_is_built_once(command, small, monkeypatch):
     from lightning_gan.data import RandomImages
 
