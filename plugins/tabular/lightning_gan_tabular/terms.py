@@ -23,12 +23,13 @@ class PackGradientPenalty(Regularizer):
     """
 
     differentiates = frozenset({"real", "fake"})
+    couples_samples = True
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
         super().__init__(weight, interval)
 
     def discriminator(self, step: AdversarialStep) -> Tensor:
-        """Return the squared distance of the norm of each pack from 1, shape (packs,)."""
+        """Return the mean over packs of the squared distance of the norm from 1."""
         real, fake = step.real.detach(), step.fake.detach().to(step.real.dtype)
         n, packing = len(real), getattr(step.discriminator, "packing", 1)
         pack = torch.arange(n, device=real.device) // packing
@@ -42,7 +43,7 @@ class PackGradientPenalty(Regularizer):
         norms = torch.zeros(packs, device=real.device, dtype=squares.dtype)
         # A zero gradient has no direction: the root's own would be infinite.
         norm = norms.index_add(0, pack, squares).clamp_min(1e-12).sqrt()
-        return (norm - 1).square()
+        return (norm - 1).square().mean()
 
 
 class ConditionCrossEntropy(Regularizer):
@@ -78,5 +79,7 @@ class ConditionCrossEntropy(Regularizer):
         logits: Tensor = step.generator_output.extra["condition_logits"].float()
         if not self._sizes:
             return logits.sum(1)
-        parts = [part.log_softmax(1) for part in logits.split(self._sizes, dim=1)]
-        return -(torch.cat(parts, dim=1) * step.fake_y.to(logits)).sum(1)
+        parts = torch.split(logits, list(self._sizes), dim=1)
+        logs = torch.cat([part.log_softmax(1) for part in parts], dim=1)
+        y: Tensor = step.fake_y
+        return -(logs * y.to(logs)).sum(1)
