@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def guessed(column: pd.Series[Any]) -> str:
         values = column.dropna().to_numpy(dtype=float)
         if not np.isfinite(values).all() or (values != np.round(values)).any():
             return "number"
-        return "category" if len(np.unique(values)) <= FEW else "integer"
+        return "category" if column.nunique() <= FEW else "integer"
     texts = column.dropna()
     is_text = all(isinstance(value, str) for value in texts)
     if len(texts) and is_text and texts.str.fullmatch(ISO).all():
@@ -106,9 +107,36 @@ def _plain(value: Any, whole: bool) -> Any:
 
 def setting(name: Any, kind: str) -> str:
     """Return what to type so that a column is taken for a kind."""
-    if str(name).isidentifier():
-        return f"data.types.{name}={kind}"
-    return f"'data.types={{\"{name}\": {kind}}}'"
+    return f"data.types.{typed(name)}={kind}"
+
+
+def typed(name: Any) -> str:
+    """Return how the name of a column is typed: all but letters and digits is an underscore."""
+    return re.sub(r"[\W_]+", "_", str(name)).strip("_") or str(name)
+
+
+def resolved(types: Mapping[str, str] | None, names: Iterable[Any]) -> dict[str, str]:
+    """Return kinds by the names that columns have.
+
+    Args:
+        types: Kinds by names, or by names as they are typed.
+        names: Those that there are.
+
+    Raises:
+        InputError: There is no such column, or there are several, or no such kind.
+    """
+    known = [str(name) for name in names]
+    found = {}
+    for given, kind in (types or {}).items():
+        name = str(given)
+        meant = [name] if name in known else [k for k in known if typed(k) == typed(name)]
+        if len(meant) != 1:
+            what = f"{len(meant)} columns are typed so" if meant else "there is no such column"
+            raise InputError(f"data.types.{name}: {what}; the table has {', '.join(known)}")
+        if kind not in KINDS:
+            raise InputError(f"data.types.{name} must be one of {', '.join(KINDS)}, got {kind!r}")
+        found[meant[0]] = kind
+    return found
 
 
 def described(column: pd.Series[Any], kind: str | None, modes: int, seed: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from lightning_gan import InputError
+from lightning_gan_tabular import columns
 
 ENDINGS = (".csv", ".parquet")
 
@@ -28,20 +29,24 @@ def read_table(path: str | Path, types: Mapping[str, str] | None = None) -> pd.D
     """
     path = Path(path)
     check_ending(path)
-    as_text = [name for name, kind in (types or {}).items() if kind in ("category", "date")]
     try:
         if path.suffix == ".csv":
-            frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str))
             header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()
+            kinds = columns.resolved(types, header).items()
+            as_text = [name for name, kind in kinds if kind in ("category", "date")]
+            frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str))
         else:
             frame = pd.read_parquet(path)
             header = list(frame.columns)
+            columns.resolved(types, header)
     except ImportError as error:
         raise InputError(
             f"{path} is Parquet, which needs pyarrow: pip install 'lightning-gan-tabular[parquet]'"
         ) from error
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}; expected a table, CSV or Parquet") from error
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         line = str(error).strip().splitlines()
         raise InputError(

@@ -57,7 +57,7 @@ def distances(
     Raises:
         InputError: They have no column in common, or values are of another kind.
     """
-    types = dict(types or {})
+    types = columns.resolved(types, real.columns)
     names = [n for n in real.columns if n in synthetic.columns and types.get(n) != "drop"]
     if not names:
         raise InputError("the tables have no column in common")
@@ -119,7 +119,7 @@ def usefulness(
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
     from sklearn.metrics import f1_score, r2_score
 
-    types = dict(types or {})
+    types = columns.resolved(types, test.columns)
     names = [n for n in test.columns if types.get(n) != "drop"]
     lacking = [n for n in (*names, target) if n not in train.columns or n not in test.columns]
     if lacking:

@@ -60,7 +60,8 @@ class Table:
         Args:
             frame: The rows.
             types: Kinds of columns by name: "number", "integer", "date", "category", or "drop",
-                which leaves one out. Those of other columns are guessed: text is a category, or a
+                which leaves one out. In names an underscore may stand for all but letters and
+                digits. Those of other columns are guessed: text is a category, or a
                 date where all of it is ISO 8601; up to 10 different whole numbers are categories.
             modes: The most modes of a column of numbers.
             seed: Of the mixtures.
@@ -68,17 +69,8 @@ class Table:
         Raises:
             InputError: There is no such column or kind, values do not fit it, or no column is left.
         """
-        types = dict(types or {})
         names = [str(name) for name in frame.columns]
-        for name, kind in types.items():
-            if name not in names:
-                raise InputError(
-                    f"data.types.{name}: the table has no such column; it has {', '.join(names)}"
-                )
-            if kind not in columns.KINDS:
-                raise InputError(
-                    f"data.types.{name} must be one of {', '.join(columns.KINDS)}, got {kind!r}"
-                )
+        types = columns.resolved(types, names)
         found = [
             columns.described(frame[name], types.get(name), modes, seed)
             for name in names

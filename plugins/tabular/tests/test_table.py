@@ -51,8 +51,14 @@ def test_each_column_is_told_in_a_line(table):
     assert told["day"].startswith("day: date, 2024-01-0")
     assert "mode" in told["day"]
     assert told["visits"].startswith("visits: integer, 0 to 59, some missing, ")
-    rows = Table.of(pd.DataFrame({"row number": range(40)}), modes=1).lines()
-    assert "'data.types={\"row number\": drop}' leaves them out" in rows[0]
+    for name, way in (("row", "row"), ("row number", "row_number"), ("_row (#)", "row")):
+        frame = pd.DataFrame({name: range(40), "x": 0})
+        line = Table.of(frame, modes=1).lines()[0]
+        assert line.endswith(f"(numbers of the rows? data.types.{way}=drop leaves them out)")
+        assert Table.of(frame, {way: "drop"}, modes=1).names == ["x"]
+    twins = pd.DataFrame({"a b": range(40), "a-b": 0})
+    with pytest.raises(InputError, match="2 columns are typed so; the table has a b, a-b"):
+        Table.of(twins, {"a_b": "drop"})
 
 
 def test_rows_come_back(frame, table):
@@ -126,7 +132,7 @@ def test_the_mixture_finds_the_modes(frame, table):
         (["03/01/24"] * 20, {"x": "date"}, "no date such as 2024-03-01"),
         ([2**60 + i for i in range(20)], {}, "beyond 2^53"),
         ([None] * 20, {"x": "number"}, "has no values"),
-        ([1] * 20, {"y": "drop"}, "has no such column; it has x"),
+        ([1] * 20, {"y": "drop"}, "there is no such column; the table has x"),
         ([1] * 20, {"x": "text"}, "must be one of number, integer, date, category, drop"),
         ([1] * 20, {"x": "drop"}, "no column is left"),
     ],
