@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import pytorch_lightning as pl
 import torch
+import yaml
 from lightning_gan_tabular import Table, TableData, read_table, sample_table
 from lightning_gan_tabular.command import main
 from pytorch_lightning.strategies import StrategyRegistry
@@ -47,6 +48,16 @@ def run(csv, tmp_path_factory):
         assert command(*words, "trainer.max_steps=3") == 0
         assert command(*words, "trainer.max_steps=6", "ckpt_path=last") == 0
     return folder
+
+
+@pytest.mark.parametrize(
+    ("experiment", "batch_size", "dropout"), [("tabular", 200, 0.0), ("ctgan", 500, 0.5)]
+)
+def test_experiments_compose(csv, capsys, experiment, batch_size, dropout):
+    assert command("fit", f"experiment={experiment}", f"data.path={csv}", "--print_config") == 0
+    settings = yaml.safe_load(capsys.readouterr().out)
+    assert settings["data"]["init_args"]["batch_size"] == batch_size
+    assert settings["model"]["init_args"]["discriminator"]["init_args"]["dropout"] == dropout
 
 
 def test_a_run_in_two_parts_is_the_same_run(run):
