@@ -107,14 +107,15 @@ class TableData(LightningDataModule):
         return self._loader
 
     def val_dataloader(self) -> Any:
-        """Return the held-out rows in order, this process's share of them; empty without any."""
+        """Return the held-out rows in order, this process's share of them; empty without any.
+
+        All processes have equally many: up to one for each process is left out.
+        """
         rank, processes = self._process()
-        rows = self._held[rank::processes]
-        return (
-            ConditionedRows(rows, self.table.layout, self.batch_size, self.seed)
-            if len(rows)
-            else []
-        )
+        rows = self._held[: len(self._held) // processes * processes][rank::processes]
+        if not len(rows):
+            return []
+        return ConditionedRows(rows, self.table.layout, self.batch_size, self.seed)
 
     test_dataloader = predict_dataloader = val_dataloader
 

@@ -29,6 +29,19 @@ def test_no_held_out_row_is_trained_on(data):
     assert torch.cdist(held, trained).min() > 0
 
 
+def test_processes_share_held_out_rows_alike(csv, monkeypatch):
+    data = TableData(str(csv), modes=1, batch_size=2)
+    whole = torch.cat([x for x, _ in data.val_dataloader()])
+    shares = []
+    for rank in range(5):
+        monkeypatch.setattr(data, "_process", lambda rank=rank: (rank, 5))
+        shares.append(torch.cat([x for x, _ in data.val_dataloader()]))
+    assert [len(share) for share in shares] == [2] * 5  # of 12
+    assert torch.equal(torch.stack(shares, 1).flatten(0, 1), whole[:10])
+    monkeypatch.setattr(data, "_process", lambda: (0, 13))
+    assert data.val_dataloader() == []
+
+
 def test_rows_have_the_category_of_their_condition(data):
     loader, condition = data.train_dataloader(), data.table.layout.condition
     batches = [loader.batch(0), *data.val_dataloader()]
