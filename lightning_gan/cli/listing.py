@@ -6,12 +6,13 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from lightning_gan.components import registry
+from lightning_gan.components import developing, installed, registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
 from lightning_gan.files.columns import columns
 
 FLAGS = ("--json", "--check")
+BAD = ("broken", "half installed", "outdated")
 COLUMNS = ("kind", "name", "distribution", "version", "status")
 
 
@@ -40,23 +41,61 @@ def show(words: Sequence[str]) -> int:
                 f"Options: {', '.join(FLAGS)}"
             )
     check = "--check" in words
-    rows = [row for kind in registry.KINDS for row in _rows(kind, check)]
+    rows = [row for kind in registry.KINDS for row in _rows(kind, check)] + _problems()
     if "--json" in words:
         print(json.dumps(rows, indent=2))
     else:
         print(columns([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
-    return int(check and any(row["status"].startswith("broken") for row in rows))
+    return int(check and any(row["status"].startswith(BAD) for row in rows))
 
 
 def _rows(kind: str, check: bool) -> list[dict[str, str]]:
     entries = registry.entries(kind)
     rows = []
-    for entry in entries:
+    for entry in (*entries, *registry.disabled_entries(kind)):
         same_name = [other for other in entries if other.name == entry.name]
-        status = (check and _broken(entry)) or _status(entry, same_name, check)
+        status = fault(entry) or (check and _broken(entry)) or _status(entry, same_name, check)
         row = {key: value for key, value in dataclasses.asdict(entry).items() if key in COLUMNS}
         rows.append({**row, "class_path": entry.class_path, "status": status})
     return rows
+
+
+def fault(entry: Entry) -> str:
+    """Return what the metadata say against an entry, or "": nothing is imported."""
+    if entry.disabled:
+        return f"disabled by {installed.DISABLE}"
+    missing = installed.missing_module(entry.value)
+    if missing:
+        return (
+            f"half installed: there is no module {missing}, pip install --force-reinstall "
+            f"{entry.distribution}"
+        )
+    return registry.outdated(entry.distribution)
+
+
+def _problems() -> list[dict[str, str]]:
+    """Return a row for whatever has no component that could be listed, with the reason."""
+    found = [(p.distribution, p.version, p.reason) for p in installed.problems()]
+    for module in developing.modules():
+        reason = developing.failure(module)
+        if reason:
+            found.append((module, developing.VERSION, f"{developing.VARIABLE}: {reason}"))
+    there = set(map(installed.normalised, installed.distributions()))
+    for name in installed.listed(installed.DISABLE):
+        if installed.normalised(name) == registry.DISTRIBUTION:
+            found.append((name, "", f"{installed.DISABLE}: ours cannot be switched off"))
+        elif installed.normalised(name) not in there:
+            found.append((name, "", f"{installed.DISABLE}: there is no such distribution"))
+    return [
+        {
+            **dict.fromkeys(("kind", "name"), "-"),
+            "distribution": distribution,
+            "version": version,
+            "class_path": "",
+            "status": reason,
+        }
+        for distribution, version, reason in found
+    ]
 
 
 def _status(entry: Entry, same_name: Sequence[Entry], check: bool) -> str:

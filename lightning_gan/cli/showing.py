@@ -109,7 +109,8 @@ def _find(name: str, kind: str | None) -> Entry:
     )
     if not kinds:
         known = {f"{e.distribution}:{e.name}" if distribution else e.name for e in there}
-        hint = nearest(name, sorted(known)) or "."
+        hints = (registry.elsewhere(each, name) for each in registry.KINDS)
+        hint = next(filter(None, hints), "") or nearest(name, sorted(known)) or "."
         raise PluginError(
             f"unknown component {name!r}{hint} All of them: lightning-gan plugins list"
         )
