@@ -11,29 +11,26 @@ from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
 from lightning_gan.files.columns import columns
 
+ACTIONS = ("list", "show", "check", "new", "doctor", "schema")
 FLAGS = ("--json", "--check")
 BAD = ("broken", "half installed", "outdated")
 COLUMNS = ("kind", "name", "distribution", "version", "status")
 
 
 def show(words: Sequence[str]) -> int:
-    """Print the registered components, or one, and return the exit code.
+    """Print the registered components, or do what else the first word says; return the exit code.
 
     Returns:
-        1 if ``--check`` found a bad one, else 0.
+        1 if something that is checked is bad, else 0.
 
     Raises:
-        InputError: The words are neither ``list`` with ``--json`` or ``--check``, nor ``show`` with
-            a name.
+        InputError: The words are not understood.
     """
-    if words and words[0] == "show":
-        from lightning_gan.cli import showing  # which needs torch
-
-        return showing.show_one(words[1:])
+    if words and words[0] in ACTIONS and words[0] != "list":
+        return _act(words[0], words[1:])
     if not words or words[0] != "list":
-        raise InputError(
-            "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] NAME"
-        )
+        got = f", got {words[0]!r}{nearest(words[0], ACTIONS)}" if words else ""
+        raise InputError(f"expected: lightning-gan plugins {', '.join(ACTIONS)}{got}")
     for word in words[1:]:
         if word not in FLAGS:
             raise InputError(
@@ -47,6 +44,25 @@ def show(words: Sequence[str]) -> int:
     else:
         print(columns([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
     return int(check and any(row["status"].startswith(BAD) for row in rows))
+
+
+def _act(action: str, words: Sequence[str]) -> int:
+    """Do what is not listing; torch is imported where it is needed."""
+    if action == "show":
+        from lightning_gan.cli import showing
+
+        return showing.show_one(words)
+    if action == "new":
+        from lightning_gan.cli import scaffold
+
+        return scaffold.write(words)
+    if action == "schema":
+        from lightning_gan.cli import schema
+
+        return schema.write_schema(words)
+    from lightning_gan.cli import checking
+
+    return checking.check(words) if action == "check" else checking.doctor(words)
 
 
 def _rows(kind: str, check: bool) -> list[dict[str, str]]:
