@@ -10,9 +10,8 @@ GENERATOR = '''\
 
 import math
 
-from torch import Tensor, nn
-
 from lightning_gan import Generator
+from torch import Tensor, nn
 
 
 class CLASS(Generator):
@@ -51,9 +50,8 @@ DISCRIMINATOR = '''\
 
 import math
 
-from torch import Tensor, nn
-
 from lightning_gan import Discriminator
+from torch import Tensor, nn
 
 
 class CLASS(Discriminator):
@@ -84,10 +82,9 @@ class CLASS(Discriminator):
 LOSS = '''\
 """A loss."""
 
+from lightning_gan import AdversarialLoss
 from torch import Tensor
 from torch.nn.functional import softplus
-
-from lightning_gan import AdversarialLoss
 
 
 class CLASS(AdversarialLoss):
@@ -115,9 +112,8 @@ REGULARIZER = '''\
 """A regularizer."""
 
 import torch
-from torch import Tensor
-
 from lightning_gan import AdversarialStep, Regularizer
+from torch import Tensor
 
 
 class CLASS(Regularizer):
@@ -169,9 +165,8 @@ AUGMENT = '''\
 """An augmentation."""
 
 import torch
-from torch import Tensor
-
 from lightning_gan import Augment
+from torch import Tensor
 
 
 class CLASS(Augment):
@@ -194,9 +189,8 @@ PRIOR = '''\
 """A prior."""
 
 import torch
-from torch import Tensor
-
 from lightning_gan import Prior
+from torch import Tensor
 
 
 class CLASS(Prior):
@@ -226,9 +220,8 @@ AVERAGE = '''\
 """An average."""
 
 import torch
-from torch import nn
-
 from lightning_gan import Average
+from torch import nn
 
 
 class CLASS(Average):
@@ -282,9 +275,8 @@ BALANCE = '''\
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
-
 from lightning_gan import AdversarialStep, Balance, Player
+from torch import Tensor
 
 
 class CLASS(Balance):
@@ -384,6 +376,7 @@ TESTS = {
 """It keeps the contract of its kind."""
 
 from lightning_gan.testing import check_component
+
 from {module}.{name} import CLASS
 
 

@@ -120,6 +120,8 @@ class Kit:
                     CHECKS[check](case)
         except (ConformanceError, games.Skipped):
             raise
+        except PluginError as error:
+            raise ConformanceError(f"{entry.name}: {error}") from error
         except Exception as error:
             raise ConformanceError(
                 f"{entry.name}: the {entry.kind} of {entry.distribution} cannot be tried, "

@@ -99,6 +99,7 @@ CASES: dict[str, Any] = {
     "piecewise": {"knots": [[0, 0.5], [0.01, 1.0]]},
     **{name: {"start": 1.0, "end": 0.1, "kimg": 0.02} for name in ("burn_in", "cosine", "linear")},
     "schedule/step": {"start": 1.0, "factor": 0.5, "kimg": 0.008},
+    "inverse_time_decay": {"decay": 0.1},
     "adaptive_weight": {"layer": "draw", "couples": NORMS},
     "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}, "couples": NORMS},
     "gradnorm": {
