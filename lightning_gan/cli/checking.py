@@ -19,7 +19,7 @@ from lightning_gan.cli.listing import fault
 from lightning_gan.cli.plugin_words import one_name, read_options
 from lightning_gan.components import developing, installed, registry
 from lightning_gan.components.registry import Entry
-from lightning_gan.errors import InputError, PluginError, nearest
+from lightning_gan.errors import InputError, nearest
 from lightning_gan.files.columns import columns
 
 NAME = re.compile(r"[A-Za-z]\w*")
@@ -113,15 +113,15 @@ def _environment() -> dict[str, str]:
 
 
 def _meant(name: str) -> list[Entry]:
+    """Return the components of a distribution, or the one of a name.
+
+    Raises:
+        InputError: There is neither.
+    """
     found = _of_distribution(name)
-    if found:
-        return found
-    try:
-        return [showing.find_named(name)]
-    except PluginError as error:
-        if "did you mean" in str(error) or "pip install" in str(error) or "LIGHTNING" in str(error):
-            raise
-        raise InputError(_unknown_distribution(name)) from error
+    if not found and "-" in name and ":" not in name:  # no component is called so
+        raise InputError(_unknown_distribution(name))
+    return found or [showing.find_named(name)]
 
 
 def _of_distribution(name: str) -> list[Entry]:
