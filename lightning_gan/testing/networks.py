@@ -32,28 +32,30 @@ SHAPES: dict[int, list[tuple[int, ...]]] = {
 
 def check_shapes(case: Case) -> None:
     """Check several sizes, channels and batches; a shape may be refused with an InputError."""
-    tried = case.tried()
+    tried, declared = case.tried(), case.declared()
     own = tuple(tried.arguments.get("sample_shape") or ())
-    shapes: list[tuple[int, ...]] = [own] if own else []
-    fixed = "sample_shape" in case.declared() or tried.keywords.get("y") is not None
-    if own and not fixed and None not in own:
-        shapes += case.word("shapes") or SHAPES.get(len(own), [])
+    shapes = [own] if own else []
+    named = {**declared, **declared.get("arguments", {})}
+    y = tried.keywords.get("y")
+    if "shapes" in declared:
+        shapes += map(tuple, declared["shapes"])
+    elif own and None not in own and "sample_shape" not in named and y is None:
+        shapes += SHAPES.get(len(own), [])
     fits = 0
-    for shape in shapes or [None]:
+    for change in [{"sample_shape": shape} for shape in shapes] or [{}]:
         with told(
             case.component,
-            f"must be built for samples of shape {shape}, or refuse it with an InputError",
+            f"must be built for samples of shape {change.get('sample_shape')}, or refuse it with "
+            "an InputError",
         ):
             try:
-                network = tried.build(
-                    case.component, **({} if shape is None else {"sample_shape": shape})
-                )
+                network = tried.build(case.component, **change)
             except InputError:
                 continue
         fits += 1
         network.eval()
         for n in (1, 3):
-            _check_batch(network, n, tried.keywords.get("y"))
+            _check_batch(network, n, y)
     expect(fits, case.component, f"must be built for one of the shapes {shapes}, but refuses all")
 
 
@@ -85,8 +87,8 @@ def pair_of(case: Case) -> tuple[Generator, Discriminator, Any]:
 
 def check_pair_gradients(case: Case) -> None:
     """Check that D's logits have a gradient for every parameter that makes G's samples."""
-    generator, discriminator, y = pair_of(case)
-    generator, discriminator = (jittered(each).train() for each in (generator, discriminator))
+    made, judge, y = pair_of(case)
+    generator, discriminator = jittered(made).train(), jittered(judge).train()
     trained = {name: p for name, p in generator.named_parameters() if p.requires_grad}
     silent, wrong = set(trained), set()
     makes: set[str] = set()

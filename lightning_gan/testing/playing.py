@@ -86,7 +86,8 @@ def make(
         options: Of the GAN.
     """
     torch.manual_seed(seed)
-    tried, parts, shapes = case.tried(), {"loss": NonSaturatingLoss()}, LOGITS
+    tried, shapes = case.tried(), LOGITS
+    parts: dict[str, Any] = {"loss": NonSaturatingLoss()}
     given = tried.keywords
     networks = copy.deepcopy(given.get("networks"))
     part: Any = None
@@ -153,7 +154,7 @@ def rows_of(tree: Any, piece: int) -> Any:
     return tree_map(lambda x: x.chunk(PIECES)[piece], tree)
 
 
-class Draws(TorchDispatchMode):
+class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down what is drawn between two backward passes; or deals out rows of it.
 
     Args:
@@ -164,7 +165,7 @@ class Draws(TorchDispatchMode):
     def __init__(
         self, written: list[list[Tensor]] | None = None, pieces: Sequence[int] = (0,)
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.written: list[list[Tensor]] = [[]] if written is None else written
         self.pieces, self.writes = pieces, written is None
         self.passes = self.drawn = 0
