@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lightning_gan.components import known_distributions, registry
+from lightning_gan.components import offered, registry
 
 ROOT = Path(__file__).parents[1]
 pytest.importorskip("tomllib")  # Python 3.11
@@ -17,8 +17,8 @@ def test_the_page_and_the_table_are_those_of_the_projects():
     message = "run python plugins/tables.py"
     assert TABLES["PAGE"].read_text() == TABLES["page"](), message
     assert TABLES["TABLE"].read_text() == TABLES["table"](), message
-    known_distributions.table.cache_clear()
-    assert known_distributions.table() == json.loads(TABLES["table"]())
+    offered.table.cache_clear()
+    assert offered.table() == json.loads(TABLES["table"]())
 
 
 def test_every_plugin_is_listed_with_kinds_that_there_are():

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lightning_gan.components import developing, installed, known_distributions
+from lightning_gan.components import developing, installed, offered
 from lightning_gan.errors import PluginError, nearest
 
 # Version of the plugin interface: raised when a plugin must be changed to work.
@@ -336,7 +336,7 @@ def elsewhere(kind_name: str, name: str) -> str:
         reason = developing.failure(module)
         if reason:
             return f". {developing.VARIABLE}={module} is {reason}."
-    home = known_distributions.home_of(KINDS[kind_name].folder, name)
+    home = offered.home_of(KINDS[kind_name].folder, name)
     if home is None or distribution not in ("", home) or home in installed.distributions():
         return ""
     return f": {home} has it, pip install {home}."

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lightning_gan import API_VERSION
-from lightning_gan.components import known_distributions, registry
+from lightning_gan.components import offered, registry
 
 LOSS = """\
 from lightning_gan.losses.minimax import MinimaxLoss
@@ -160,7 +160,7 @@ def test_a_module_is_registered_while_it_is_written(command, monkeypatch, tmp_pa
 
 def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatch):
     table = {"lightning-gan-r3gan": {"losses": ["relativistic_r3"]}}
-    monkeypatch.setattr(known_distributions, "table", lambda: table)
+    monkeypatch.setattr(offered, "table", lambda: table)
     wrong = command("fit loss=relativistic_r3")
     assert wrong.code == 2
     assert wrong.error.startswith(
