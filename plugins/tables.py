@@ -32,9 +32,20 @@ switches it off. This page is written by `python plugins/tables.py`.
 
 def projects() -> list[dict[str, Any]]:
     """Return what the pyproject.toml of each plugin says, sorted by names."""
-    files = (ROOT / "plugins").glob("*/pyproject.toml")
-    found = [tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in files]
+    found = []
+    for path in (ROOT / "plugins").glob("*/pyproject.toml"):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        found.append({**project, "files": configurations(path.parent)})
     return sorted(found, key=lambda project: str(project["name"]))
+
+
+def configurations(folder: Path) -> dict[str, list[str]]:
+    """Return the names of a plugin's YAML files, by the folder of their group."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*/configs/*/*.yaml")):
+        if path.relative_to(folder).parts[0] != "build":
+            found.setdefault(path.parent.name, []).append(path.stem)
+    return found
 
 
 def components(project: dict[str, Any]) -> dict[str, list[str]]:
@@ -49,20 +60,23 @@ def components(project: dict[str, Any]) -> dict[str, list[str]]:
 
 def table() -> str:
     """Return the text of distributions.json."""
-    found = {p["name"]: components(p) for p in projects() if p["name"].startswith(OFFICIAL)}
+    official = [project for project in projects() if project["name"].startswith(OFFICIAL)]
+    found = {each["name"]: {**components(each), **each["files"]} for each in official}
     return json.dumps(found, indent=2) + "\n"
+
+
+def listed(names: dict[str, list[str]]) -> str:
+    """Return names by their kinds, for a cell."""
+    found = (f"{kind}: {', '.join(f'`{name}`' for name in names[kind])}" for kind in names)
+    return "; ".join(found) or "none"
 
 
 def page() -> str:
     """Return the text of the page."""
     rows = []
     for project in projects():
-        listed = "; ".join(
-            f"{folder}: {', '.join(f'`{name}`' for name in names)}"
-            for folder, names in components(project).items()
-        )
-        configs = "yes" if f"{PREFIX}configs" in project.get("entry-points", {}) else "no"
-        rows.append(f"| `{project['name']}` | {project['description']} | {listed} | {configs} |")
+        cells = [listed(components(project)), listed(project["files"])]
+        rows.append(f"| `{project['name']}` | {project['description']} | {' | '.join(cells)} |")
     return HEAD + "\n".join(rows) + "\n"
 
 

@@ -39,9 +39,19 @@ def test_a_project_becomes_rows(monkeypatch):
         "console_scripts": {"x": "x:main"},
     }
     project = {"name": "lightning-gan-x", "description": "Slopes.", "entry-points": points}
+    project["files"] = {"experiment": ["steep_digits"]}
     assert TABLES["components"](project) == {"losses": ["flat", "steep"]}
     globals_ = TABLES["page"].__globals__
     monkeypatch.setitem(globals_, "projects", lambda: [project])
-    row = "| `lightning-gan-x` | Slopes. | losses: `flat`, `steep` | yes |"
+    row = "| `lightning-gan-x` | Slopes. | losses: `flat`, `steep` | experiment: `steep_digits` |"
     assert TABLES["page"]().splitlines()[-1] == row
-    assert json.loads(TABLES["table"]()) == {"lightning-gan-x": {"losses": ["flat", "steep"]}}
+    assert json.loads(TABLES["table"]()) == {
+        "lightning-gan-x": {"losses": ["flat", "steep"], "experiment": ["steep_digits"]}
+    }
+
+
+def test_yaml_files_by_group(tmp_path):
+    for path in ("x/configs/experiment/a.yaml", "build/configs/experiment/b.yaml", "x/c.yaml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    assert TABLES["configurations"](tmp_path) == {"experiment": ["a"]}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
@@ -17,9 +18,9 @@ from urllib.parse import unquote, urlparse
 from lightning_gan.cli import showing
 from lightning_gan.cli.listing import fault
 from lightning_gan.cli.plugin_words import one_name, read_options
-from lightning_gan.components import developing, installed, registry
+from lightning_gan.components import developing, installed, offered, registry
 from lightning_gan.components.registry import Entry
-from lightning_gan.errors import InputError, nearest
+from lightning_gan.errors import InputError, PluginError, nearest
 from lightning_gan.files.columns import columns
 
 NAME = re.compile(r"[A-Za-z]\w*")
@@ -38,22 +39,21 @@ def check(words: Sequence[str]) -> int:
         InputError: There is no such component or distribution.
     """
     names, _ = read_options("check", words, {})
-    entries = _meant(one_name("check", names, "NAME or DISTRIBUTION"))
-    distribution = entries[0].distribution
+    distribution, entries, whole = _meant(one_name("check", names, "NAME or DISTRIBUTION"))
     wrong, notes = _of_metadata(distribution)
     rows, failures = [], list(wrong)
     for entry in entries:
         said = fault(entry) or _of_entry(entry)
         rows.append([entry.kind, entry.name, "wrong" if said else "ok"])
         failures += [f"{entry.kind} {entry.name}: {said}"] if said else []
-    print(f"{distribution} {entries[0].version}")
+    print(f"{distribution} {installed.distributions().get(distribution, developing.VERSION)}")
     if failures:  # nothing is imported
         print(columns([("kind", "name", "metadata"), *rows]))
         return _told(failures, notes)
     from lightning_gan.testing.kit import Kit, checks_of  # which needs torch
 
     with TemporaryDirectory() as folder:
-        kit = Kit([distribution], Path(folder))
+        kit = Kit([distribution] if entries else [], Path(folder))
         for row, entry in zip(rows, entries, strict=True):
             for name in ("loads", "contract"):
                 failed = ""
@@ -66,6 +66,10 @@ def check(words: Sequence[str]) -> int:
                     row.append("wrong" if failed else "ok")
                 else:
                     row.append("-")
+    for name in _experiments_of(distribution) if whole else ():
+        said = _of_experiment(name)
+        rows.append(["experiment", name, "-", "wrong" if said else "ok", "-"])
+        failures += [f"experiment {name}: {said}"] if said else []
     print(columns([("kind", "name", "metadata", "loads", "contract"), *rows]))
     return _told(failures, notes)
 
@@ -81,12 +85,12 @@ def doctor(words: Sequence[str]) -> int:
     """
     names, given = read_options("doctor", words, {"--tests": "FOLDER"})
     name = one_name("doctor", names, "DISTRIBUTION [--tests FOLDER]")
-    entries = _of_distribution(name)
-    if not entries:
+    distribution = _named(name)
+    if distribution is None:
         raise InputError(_unknown_distribution(name))
+    entries = _of_distribution(distribution)
     if importlib.util.find_spec("pytest") is None:
         raise InputError("plugins doctor runs tests with pytest: pip install pytest")
-    distribution = entries[0].distribution
     wrong, notes = _of_metadata(distribution)
     wrong += [f"{e.kind} {e.name}: {fault(e)}" for e in entries if fault(e)]
     if wrong:
@@ -101,7 +105,8 @@ def doctor(words: Sequence[str]) -> int:
     with TemporaryDirectory() as empty:
         folder = tests.resolve().parent if tests else Path(empty)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        command += ["--lightning-gan-plugin", distribution, *own]
+        command += ["--lightning-gan-plugin", distribution] if entries else []
+        command += own
         code = subprocess.run(command, cwd=folder, env=_environment(), check=False).returncode
     print(f"{distribution}: {'all is well' if code == 0 else 'something fails, see above'}")
     return int(code != 0)
@@ -112,16 +117,56 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path} if developing.modules() else dict(os.environ)
 
 
-def _meant(name: str) -> list[Entry]:
-    """Return the components of a distribution, or the one of a name.
+def _meant(name: str) -> tuple[str, list[Entry], bool]:
+    """Return a distribution with its components, or with the one of a name; whether all is meant.
 
     Raises:
         InputError: There is neither.
     """
-    found = _of_distribution(name)
-    if not found and "-" in name and ":" not in name:  # no component is called so
+    distribution = _named(name)
+    if distribution is not None:
+        return distribution, _of_distribution(distribution), True
+    if ":" not in name and not NAME.fullmatch(name):  # no component is called so
         raise InputError(_unknown_distribution(name))
-    return found or [showing.find_named(name)]
+    entry = showing.find_named(name)
+    return entry.distribution, [entry], False
+
+
+def _named(name: str) -> str | None:
+    """Return the distribution of ours, or module under development, that a name means."""
+    known = [*installed.distributions(), *developing.modules()]
+    wanted = installed.normalised(name)
+    return next((each for each in known if installed.normalised(each) == wanted), None)
+
+
+def _experiments_of(distribution: str) -> list[str]:
+    """Return the names of a distribution's experiments; imports its configurations.
+
+    Raises:
+        PluginError: They cannot be imported.
+    """
+    found = []
+    for entry in registry.config_packages():
+        if entry.distribution == distribution:
+            try:
+                folder = files(entry.value).joinpath("experiment")
+            except Exception as error:
+                raise PluginError(f"{entry} failed to import: {error}") from error
+            if folder.is_dir():
+                found += [each.name for each in folder.iterdir() if each.name.endswith(".yaml")]
+    return sorted(name.removesuffix(".yaml") for name in found)
+
+
+def _of_experiment(name: str) -> str:
+    """Return what is wrong with an experiment's settings, or ""."""
+    from lightning_gan.cli import compose
+    from lightning_gan.cli.resolve import resolve
+
+    try:
+        resolve(compose.settings([f"experiment={name}"]))
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _of_distribution(name: str) -> list[Entry]:
@@ -133,6 +178,8 @@ def _of_distribution(name: str) -> list[Entry]:
 
 
 def _unknown_distribution(name: str) -> str:
+    if installed.normalised(name) in offered.table():
+        return f"{name} is not installed: pip install {installed.normalised(name)}"
     known = {entry.distribution for kind in registry.KINDS for entry in registry.entries(kind)}
     return (
         f"there is no component and no distribution {name!r}{nearest(name, known) or '.'} "

@@ -336,10 +336,7 @@ def elsewhere(kind_name: str, name: str) -> str:
         reason = developing.failure(module)
         if reason:
             return f". {developing.VARIABLE}={module} is {reason}."
-    home = offered.home_of(KINDS[kind_name].folder, name)
-    if home is None or distribution not in ("", home) or home in installed.distributions():
-        return ""
-    return f": {home} has it, pip install {home}."
+    return offered.how_to_get(KINDS[kind_name].folder, name)
 
 
 def _resolve(value: str) -> Any:

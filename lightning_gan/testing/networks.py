@@ -165,4 +165,7 @@ def _with_gradients(network: Any, x: Tensor, y: Any) -> list[Tensor]:
     trained = [p for p in network.parameters() if p.requires_grad]
     total = torch.stack([each.square().mean() for each in output]).sum()
     found = torch.autograd.grad(total, trained, allow_unused=True)
-    return [*(each.detach() for each in output), *(g for g in found if g is not None)]
+    gradients = [
+        torch.zeros_like(p) if g is None else g for p, g in zip(trained, found, strict=True)
+    ]  # compiled, what is not used has zeros
+    return [*(each.detach() for each in output), *gradients]

@@ -37,6 +37,25 @@ def test_check_of_a_distribution(command, install):
     assert command("plugins check Gan_Good").out == done.out
 
 
+def test_check_of_one_that_has_experiments_alone(command, install):
+    folder = "only_configs/experiment"
+    settings = "# @package _global_\n# Theirs.\nmodel:\n  loss:\n    class_path: {0}\n"
+    files = {
+        "only_configs/__init__.py": "",
+        f"{folder}/theirs_good.yaml": settings.format("hinge"),
+        f"{folder}/theirs_bad.yaml": settings.format("hinges"),
+    }
+    install("gan-only", {"lightning_gan.configs": ["only = only_configs"]}, files)
+    done = command("plugins check gan-only")
+    assert done.code == 1
+    rows = [line.split() for line in done.out.splitlines()[2:4]]
+    assert rows == [
+        ["experiment", "theirs_bad", "-", "wrong", "-"],
+        ["experiment", "theirs_good", "-", "ok", "-"],
+    ]
+    assert "wrong: experiment theirs_bad: model.loss: unknown loss 'hinges', did you" in done.out
+
+
 def test_check_finds_what_breaks_the_contract(command, install):
     broken = SOURCE.replace("softplus(self.margin - fake_logits)", "fake_logits.mean()")
     install("gan-mean", GOOD, {"their_loss.py": broken})

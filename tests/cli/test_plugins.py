@@ -159,7 +159,8 @@ def test_a_module_is_registered_while_it_is_written(command, monkeypatch, tmp_pa
 
 
 def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatch):
-    table = {"lightning-gan-r3gan": {"losses": ["relativistic_r3"]}}
+    names = {"losses": ["relativistic_r3"], "experiment": ["r3gan_small"]}
+    table = {"lightning-gan-r3gan": names}
     monkeypatch.setattr(offered, "table", lambda: table)
     wrong = command("fit loss=relativistic_r3")
     assert wrong.code == 2
@@ -167,6 +168,13 @@ def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatc
         "loss: unknown loss 'relativistic_r3': lightning-gan-r3gan has it, pip install "
         "lightning-gan-r3gan. Available: "
     )
+    wrong = command("fit experiment=r3gan_small")
+    assert wrong.code == 2
+    assert wrong.error.startswith(
+        "experiment: unknown choice 'r3gan_small': lightning-gan-r3gan has it, pip install "
+    )
+    wrong = command("plugins check lightning_gan.r3gan")
+    assert wrong.error == ("lightning_gan.r3gan is not installed: pip install lightning-gan-r3gan")
     wrong = command("plugins show relativistic_r3")
     assert "lightning-gan-r3gan has it, pip install lightning-gan-r3gan" in wrong.error
 
