@@ -89,13 +89,13 @@ def check_resume(case: Case) -> None:
 def check_micro_batches(case: Case) -> None:
     """Check that a batch in two micro-batches gives the update of the whole one."""
     with told(case.component, "must be played in a game of three batches"):
-        _, expected, written = play_whole(case)
+        begun, expected = play_whole(case)
     with told(
         case.component,
         "must draw for each sample of a micro-batch what it draws for it in the whole batch",
         SEPARATE,
     ):
-        found, reason = play_pieces(case, written)
+        found, reason = play_pieces(case, begun)
     check_same(case, found, expected, reason, "micro-batches")
 
 

@@ -160,12 +160,12 @@ class Kit:
                 continue
             case = self.case(entry)
             try:
-                first, last, written = play_whole(case)
+                begun[entry], last = play_whole(case)
             except Exception as error:  # told by this component's own check
                 self._together[entry] = said(error)
                 continue
             self._wholes[entry] = last
-            begun[entry], folders[entry] = (first, written), case.folder
+            folders[entry] = case.folder
         if begun:
             place = self.folder / f"processes{len(self._together)}"
             self._together |= play_ranks(begun, folders, place)

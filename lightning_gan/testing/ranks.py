@@ -21,7 +21,7 @@ import torch.distributed as dist
 from lightning_gan.components.registry import Entry
 from lightning_gan.testing.cases import Case
 from lightning_gan.testing.expectations import said
-from lightning_gan.testing.playing import State, play_rank
+from lightning_gan.testing.playing import Begun, State, play_rank
 
 RANKS = 2
 PATIENCE_S = 60  # of a rank that waits for the other
@@ -30,12 +30,12 @@ LOST = ("gloo", "Connection", "peer")  # what a rank says that is left alone
 
 
 def play_ranks(
-    begun: Mapping[Entry, tuple[State, Any]], folders: Mapping[Entry, Path], folder: Path
+    begun: Mapping[Entry, Begun], folders: Mapping[Entry, Path], folder: Path
 ) -> dict[Entry, list[dict[str, State]] | str]:
     """Play games in two processes; return the states of both ranks, or why there are none.
 
     Args:
-        begun: First state and draws of each component's game of whole batches.
+        begun: What each component's game of whole batches began with.
         folders: Where its files are.
         folder: An empty folder for what goes to and fro.
     """
@@ -47,7 +47,7 @@ def play_ranks(
         here.mkdir(parents=True)
         attempt += 1
         torch.save(
-            [(_plain(entry), str(folders[entry]), *begun[entry]) for entry in left],
+            [(_plain(entry), str(folders[entry]), vars(begun[entry])) for entry in left],
             here / "begun.pt",
         )
         ranks = _run(here)
@@ -110,9 +110,9 @@ def main(words: Sequence[str]) -> None:
     )
     found: list[Any] = []
     error = ""
-    for plain, own, first, written in begun:
+    for plain, own, given in begun:
         try:
-            found.append(play_rank(Case(Entry(*plain), Path(own)), first, written, rank))
+            found.append(play_rank(Case(Entry(*plain), Path(own)), Begun(**given), rank))
         except Exception as raised:  # the ranks are out of step now
             error = said(raised)
             break
