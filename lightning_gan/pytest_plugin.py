@@ -56,11 +56,13 @@ def pytest_collection_modifyitems(
         name = f"{entry.kind}/{entry.name}::{check}"
         node = f"{entry.distribution}::{name}"
         items.append(
-            Check.from_parent(session, name=name, nodeid=node, kit=kit, entry=entry, check=check)
+            ConformanceItem.from_parent(
+                session, name=name, nodeid=node, kit=kit, entry=entry, check=check
+            )
         )
 
 
-class Check(pytest.Item):
+class ConformanceItem(pytest.Item):
     """One check of one component.
 
     Args:
@@ -76,16 +78,18 @@ class Check(pytest.Item):
 
     def runtest(self) -> None:
         """Run the check."""
-        from lightning_gan.testing.games import Skipped
+        from lightning_gan.testing.games import NothingToCheck
 
         mates = [
             item.entry
             for item in self.session.items
-            if isinstance(item, Check) and item.kit is self.kit and item.check == self.check
+            if isinstance(item, ConformanceItem)
+            and item.kit is self.kit
+            and item.check == self.check
         ]
         try:
             self.kit.run(self.entry, self.check, mates)
-        except Skipped as reason:
+        except NothingToCheck as reason:
             pytest.skip(str(reason))
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:

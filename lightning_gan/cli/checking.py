@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
 from lightning_gan.cli import showing
-from lightning_gan.cli.listing import fault
+from lightning_gan.cli.faults import fault
 from lightning_gan.cli.plugin_words import one_name, read_options
 from lightning_gan.components import developing, installed, offered, registry
 from lightning_gan.components.registry import Entry

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from lightning_gan.cli.faults import fault
 from lightning_gan.components import developing, installed, registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
@@ -76,28 +77,15 @@ def _rows(kind: str, check: bool) -> list[dict[str, str]]:
     return rows
 
 
-def fault(entry: Entry) -> str:
-    """Return what the metadata say against an entry, or "": nothing is imported."""
-    if entry.disabled:
-        return f"disabled by {installed.DISABLE}"
-    missing = installed.missing_module(entry.value)
-    if missing:
-        return (
-            f"half installed: there is no module {missing}, pip install --force-reinstall "
-            f"{entry.distribution}"
-        )
-    return registry.outdated(entry.distribution)
-
-
 def _problems() -> list[dict[str, str]]:
     """Return a row for whatever has no component that could be listed, with the reason."""
     found = [(p.distribution, p.version, p.reason) for p in installed.problems()]
     for module in developing.modules():
-        reason = developing.failure(module)
+        reason = developing.import_failure(module)
         if reason:
             found.append((module, developing.VERSION, f"{developing.VARIABLE}: {reason}"))
     there = set(map(installed.normalised, installed.distributions()))
-    for name in installed.listed(installed.DISABLE):
+    for name in installed.words_of(installed.DISABLE):
         if installed.normalised(name) == registry.DISTRIBUTION:
             found.append((name, "", f"{installed.DISABLE}: ours cannot be switched off"))
         elif installed.normalised(name) not in there:

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 
-from lightning_gan.components.installed import listed
+from lightning_gan.components.installed import words_of
 
 VARIABLE = "LIGHTNING_GAN_PLUGINS"
 VERSION = "0.dev0"
@@ -21,11 +21,11 @@ VERSION = "0.dev0"
 
 def modules() -> list[str]:
     """Return the names of the modules that the environment names."""
-    return listed(VARIABLE)
+    return words_of(VARIABLE)
 
 
 @functools.cache
-def classes_of(module: str) -> tuple[type, ...]:
+def public_classes(module: str) -> tuple[type, ...]:
     """Import a module and return the public classes that it or its package defines.
 
     Raises:
@@ -43,10 +43,10 @@ def classes_of(module: str) -> tuple[type, ...]:
     )
 
 
-def failure(module: str) -> str | None:
+def import_failure(module: str) -> str | None:
     """Return why a module cannot be imported, or None."""
     try:
-        classes_of(module)
+        public_classes(module)
     except Exception as error:
         return f"broken: failed to import: {type(error).__name__}: {error}"
     return None

@@ -90,14 +90,14 @@ def written_for(distribution: str) -> frozenset[str]:
     )
 
 
-def listed(variable: str) -> list[str]:
+def words_of(variable: str) -> list[str]:
     """Return the words of an environment variable, separated by commas or spaces."""
     return [word for word in re.split(r"[,\s]+", os.environ.get(variable, "")) if word]
 
 
 def is_disabled(distribution: str) -> bool:
     """Whether the environment switches a distribution off."""
-    return normalised(distribution) in map(normalised, listed(DISABLE))
+    return normalised(distribution) in map(normalised, words_of(DISABLE))
 
 
 def missing_module(value: str) -> str | None:

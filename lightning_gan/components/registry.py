@@ -146,7 +146,7 @@ def clear_cache() -> None:
     entries.cache_clear()
     config_packages.cache_clear()
     installed.forget()
-    developing.classes_of.cache_clear()
+    developing.public_classes.cache_clear()
 
 
 def names(kind_name: str) -> list[str]:
@@ -308,9 +308,9 @@ def _developed(kind: Kind) -> set[Entry]:
     """Return the components of modules that LIGHTNING_GAN_PLUGINS names; a broken one has none."""
     found = set()
     for module in developing.modules():
-        if developing.failure(module) is None:
+        if developing.import_failure(module) is None:
             base = kind.load_base()
-            for cls in developing.classes_of(module):
+            for cls in developing.public_classes(module):
                 if issubclass(cls, base):
                     name = developing.short_name(cls.__name__, kind.base)
                     value = f"{cls.__module__}:{cls.__qualname__}"
@@ -333,7 +333,7 @@ def elsewhere(kind_name: str, name: str) -> str:
         if entry.name == name and distribution in ("", entry.distribution):
             return f": {entry.distribution} has it, and {installed.DISABLE} switches it off."
     for module in developing.modules():
-        reason = developing.failure(module)
+        reason = developing.import_failure(module)
         if reason:
             return f". {developing.VARIABLE}={module} is {reason}."
     return offered.how_to_get(KINDS[kind_name].folder, name)

@@ -24,7 +24,7 @@ from lightning_gan.testing.playing import (
     EXACT,
     NATIVE,
     State,
-    make,
+    make_game,
     play_pieces,
     play_whole,
     state_of,
@@ -37,7 +37,7 @@ SEPARATE = (
 )
 
 
-class Skipped(Exception):
+class NothingToCheck(Exception):
     """A check that has nothing to look at, with the reason."""
 
 
@@ -45,7 +45,7 @@ def check_repeatable(case: Case) -> None:
     """Check that two games from one seed come to the same weights."""
     found = []
     for _ in range(2):
-        gan, look = make(case)
+        gan, look = make_game(case)
         with told(case.component, "must be played in a game of three batches"):
             go_on(Game(gan, seed=1), look.batches(BATCHES), 0)
         found.append(state_of(gan))
@@ -61,7 +61,7 @@ def check_repeatable(case: Case) -> None:
 def check_resume(case: Case) -> None:
     """Check that a game that is saved and loaded goes on exactly as one that was not."""
     component = case.component
-    gan, look = make(case)
+    gan, look = make_game(case)
     data = look.batches(BATCHES + NATIVE)
     unbroken = Game(gan, seed=1)
     file = io.BytesIO()
@@ -69,7 +69,7 @@ def check_resume(case: Case) -> None:
         go_on(unbroken, data[:BATCHES], 0)
         torch.save(unbroken.state_dict(), file)
         go_on(unbroken, data, BATCHES)
-    resumed = Game(make(case, seed=7)[0], seed=2)
+    resumed = Game(make_game(case, seed=7)[0], seed=2)
     file.seek(0)
     with told(component, "must be loaded from what was saved, with weights_only=True"):
         resumed.load_state_dict(torch.load(file, weights_only=True))
@@ -82,7 +82,7 @@ def check_resume(case: Case) -> None:
         f"must go on after a resume as it would have, but {where or 'a plain value'} differs by "
         f"{gap:.3g}: keep what it remembers in buffers or in get_extra_state",
     )
-    moved = difference(case, state_of(make(case)[0]), ours)[1]
+    moved = difference(case, state_of(make_game(case)[0]), ours)[1]
     expect(moved > APART, component, "must let a game change weights, but nothing changes")
 
 
@@ -129,7 +129,7 @@ def check_same(case: Case, ours: State, theirs: State, reason: str | None, what:
 
 def check_bfloat16(case: Case) -> None:
     """Check that everything stays finite, and of its type, under bfloat16 autocast."""
-    gan, look = make(case, dtype=torch.float32)
+    gan, look = make_game(case, dtype=torch.float32)
     before, game = state_of(gan), Game(gan, seed=1)
     component = case.component
     with (
@@ -156,7 +156,7 @@ def check_bfloat16(case: Case) -> None:
 def check_batch_sizes(case: Case) -> None:
     """Check batches of 1, 3 and 5 samples; what cannot take one refuses it with an InputError."""
     for size in SIZES:
-        gan, look = make(case)
+        gan, look = make_game(case)
         game = Game(gan, seed=1)
         with told(
             case.component,
@@ -177,8 +177,8 @@ def check_batch_sizes(case: Case) -> None:
 def check_heads(case: Case) -> None:
     """Check a part against a discriminator that returns a list of logits."""
     if case.tried().keywords.get("networks") is not None:
-        raise Skipped("it is tried on networks of its own")
-    gan, look = make(case, heads=2)
+        raise NothingToCheck("it is tried on networks of its own")
+    gan, look = make_game(case, heads=2)
     with told(
         case.component,
         "must be played with a discriminator of two heads, or refuse it with an InputError",

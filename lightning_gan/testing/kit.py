@@ -25,7 +25,7 @@ from lightning_gan.testing.expectations import (
     own_randomness,
     said,
 )
-from lightning_gan.testing.playing import State, coupling, make, play_whole
+from lightning_gan.testing.playing import State, coupling, make_game, play_whole
 from lightning_gan.testing.ranks import play_ranks
 
 PLAYED = ("repeatable", "resume", "micro-batches", "bfloat16", "two-processes")
@@ -105,7 +105,7 @@ class Kit:
 
         Raises:
             ConformanceError: The component fails it; or cannot be tried.
-            Skipped: There is nothing to check.
+            NothingToCheck: There is nothing to check.
         """
         assert check in checks_of(entry.kind), check
         case = self.case(entry)
@@ -113,12 +113,12 @@ class Kit:
             with own_randomness():
                 reason = case.word("leave_out", {}).get(check) if check != "loads" else None
                 if reason is not None:
-                    raise games.Skipped(f"left out by its distribution: {reason}")
+                    raise games.NothingToCheck(f"left out by its distribution: {reason}")
                 if check == "two-processes":
                     self._check_processes(case, [entry, *beside])
                 else:
                     CHECKS[check](case)
-        except (ConformanceError, games.Skipped):
+        except (ConformanceError, games.NothingToCheck):
             raise
         except PluginError as error:
             raise ConformanceError(f"{entry.name}: {error}") from error
@@ -148,7 +148,7 @@ class Kit:
                 f"must come to the same weights in all processes, but {where or 'a plain value'} "
                 f"differs by {gap:.3g}: average what is counted over ranks, or count alike",
             )
-        gan, _ = make(case)
+        gan, _ = make_game(case)
         reason = coupling(gan, case, micro_batches=False)
         whole = self._wholes[case.entry]
         games.check_same(case, found[0]["dealt"], whole, reason, "two processes")

@@ -71,7 +71,7 @@ class Look:
         ]
 
 
-def make(
+def make_game(
     case: Case,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
@@ -263,7 +263,7 @@ class Begun:
 
 def play_whole(case: Case) -> tuple[Begun, State]:
     """Play whole batches in one process; return what it began with, and the last state."""
-    gan, look = make(case)
+    gan, look = make_game(case)
     first, draws = state_of(gan), Draws()
     data = look.batches(BATCHES + NATIVE)
     played(gan, data[:BATCHES], draws)
@@ -272,7 +272,7 @@ def play_whole(case: Case) -> tuple[Begun, State]:
 
 def play_pieces(case: Case, begun: Begun) -> tuple[State, str | None]:
     """Play the same in two micro-batches; return the state, and what couples samples."""
-    gan, _ = make(case)
+    gan, _ = make_game(case)
     gan.micro_batches = PIECES
     played(gan, begun.data[:BATCHES], Draws(begun.written, pieces=range(PIECES)))
     return state_of(gan), coupling(gan, case, micro_batches=True)
@@ -283,7 +283,7 @@ def play_rank(case: Case, begun: Begun, rank: int) -> dict[str, State]:
 
     Rank 0 begins with the state of the whole game, the other with networks and parts of its own.
     """
-    gan, _ = make(case, seed=rank)
+    gan, _ = make_game(case, seed=rank)
     if rank == 0:
         gan.load_state_dict(begun.first)
     draws = Draws(begun.written, pieces=(rank,))

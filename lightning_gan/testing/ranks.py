@@ -96,7 +96,7 @@ def _run(folder: Path) -> list[dict[str, Any]]:
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 
-def main(words: Sequence[str]) -> None:
+def play_all(words: Sequence[str]) -> None:
     """Play a rank's part of all games, and write what came of them."""
     folder, rank = Path(words[0]), int(words[1])
     torch.set_num_threads(1)
@@ -123,4 +123,4 @@ def main(words: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(sys.argv[1:])
+    play_all(sys.argv[1:])

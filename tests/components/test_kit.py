@@ -12,7 +12,7 @@ from lightning_gan.components import registry
 from lightning_gan.errors import InputError, PluginError
 from lightning_gan.testing import ConformanceError
 from lightning_gan.testing.cases import declarations
-from lightning_gan.testing.games import Skipped
+from lightning_gan.testing.games import NothingToCheck
 from lightning_gan.testing.kit import Kit, checks_of, components_of
 
 pytest_plugins = ["pytester"]
@@ -245,8 +245,20 @@ def test_what_a_constructor_needs_is_declared(install, tmp_path):
 
 def test_a_check_is_left_out_with_its_reason(install, tmp_path):
     cases = '{"wrong": {"power": 2, "leave_out": {"heads": "of one head alone"}}}'
-    with pytest.raises(Skipped, match="left out by its distribution: of one head alone"):
+    with pytest.raises(NothingToCheck, match="left out by its distribution: of one head alone"):
         run(install("left", "regularizer", NEEDS, cases), "heads", tmp_path)
+
+
+@pytest.mark.slow
+def test_conditions_that_are_drawn_are_the_same_in_all_processes(install, tmp_path):
+    source = """
+        class Wrong(Regularizer):
+            def generator(self, step):
+                return step.y[:, :, None, None] * step.fake.square()
+    """
+    cases = '{"wrong": lambda folder: {"y": torch.rand(4, 1)}}'
+    run(install("drawn", "regularizer", source, cases), "two-processes", tmp_path)
+    run("gan-drawn", "micro-batches", tmp_path)
 
 
 @pytest.mark.parametrize(
