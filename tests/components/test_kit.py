@@ -250,13 +250,13 @@ def test_a_check_is_left_out_with_its_reason(install, tmp_path):
 
 
 @pytest.mark.slow
-def test_conditions_that_are_drawn_are_the_same_in_all_processes(install, tmp_path):
+def test_what_is_drawn_for_a_batch_is_the_same_in_all_processes(install, tmp_path):
     source = """
         class Wrong(Regularizer):
             def generator(self, step):
-                return step.y[:, :, None, None] * step.fake.square()
+                return step.extra["mask"][:, :, None, None] * step.fake.square()
     """
-    cases = '{"wrong": lambda folder: {"y": torch.rand(4, 1)}}'
+    cases = '{"wrong": lambda folder: {"extra": {"mask": torch.rand(4, 1)}}}'
     run(install("drawn", "regularizer", source, cases), "two-processes", tmp_path)
     run("gan-drawn", "micro-batches", tmp_path)
 
