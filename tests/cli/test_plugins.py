@@ -142,6 +142,8 @@ def test_a_module_is_registered_while_it_is_written(command, monkeypatch, tmp_pa
         config = yaml.safe_load(command("fit loss=sloped_minimax --print_config").out)
         loss = config["model"]["init_args"]["loss"]
         assert loss["class_path"] == "own_parts.SlopedMinimaxLoss"
+        checked = command("plugins check own_parts")
+        assert (checked.code, checked.out.splitlines()[0]) == (0, "own_parts 0.dev0")
         (tmp_path / "torn_parts.py").write_text("import not_there")
         monkeypatch.setenv("LIGHTNING_GAN_PLUGINS", "own_parts,torn_parts")
         registry.clear_cache()
