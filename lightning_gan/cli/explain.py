@@ -132,6 +132,10 @@ examples:
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
        lightning-gan plugins show [KIND] NAME [--json]
+       lightning-gan plugins check NAME | DISTRIBUTION
+       lightning-gan plugins new NAME --kind KIND [--out FOLDER]
+       lightning-gan plugins doctor DISTRIBUTION [--tests FOLDER]
+       lightning-gan plugins schema [--out FILE]
 
 List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
@@ -141,9 +145,18 @@ Or show one: its formula and source, its arguments with their ranges, what it de
 that uses it. The kind is needed where two kinds share a name; distribution:name is understood.
   --json    as JSON
 
+check looks at the metadata of a component, or of all of a distribution, imports it, and checks the
+contract of its kind (exit code 1 where something is wrong). new writes a distribution with one
+component that installs and passes its tests. doctor runs the conformance kit and a distribution's
+own tests against this version. schema writes a JSON schema of the whole configuration for editors.
+
+LIGHTNING_GAN_PLUGINS=module registers the components of a module without installing it;
+LIGHTNING_GAN_DISABLE=distribution switches one off.
+
 examples:
   lightning-gan plugins show wgan_gp
-  lightning-gan plugins show generator dcgan"""
+  lightning-gan plugins show generator dcgan
+  lightning-gan plugins new my-hinge --kind loss"""
 
 TEXTS = {
     "plugins": PLUGINS,
@@ -189,7 +202,7 @@ def _overview(command: str) -> Iterator[str]:
             **RUNS,
             **TOOLS,
             "plugins list": "list the installed components",
-            "plugins show": "show one",
+            "plugins show": "show one; plugins --help: check, new, doctor, schema",
         }.items()
     )
     yield textwrap.fill(
