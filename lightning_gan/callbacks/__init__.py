@@ -1,6 +1,7 @@
 """Callbacks for any GANModule: pictures, curves, metrics, the summary of a run, predictions."""
 
 from lightning_gan.callbacks.evaluation import Evaluation
+from lightning_gan.callbacks.forecast import RunForecast
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
@@ -35,6 +36,7 @@ __all__ = [
     "RoundLimit",
     "RunBar",
     "RunCheckpoint",
+    "RunForecast",
     "RunSummary",
     "SampleGrid",
     "TrainingGIF",
