@@ -29,6 +29,19 @@ ADAPTIVE = 2_000  # images from which on the augmentation adapts
 BATCH = 32
 SIDES = (8, 16, 32, 64, 128, 256)
 LARGEST = {"cpu": 64, "gpu": 256}  # side of an image, by what trains
+# Side from which on FastGAN takes the place of DCGAN, with what its paper (Liu et al. 2021) says.
+FASTGAN_FROM = 128
+FASTGAN = {
+    "generator": "fastgan",
+    "discriminator": "fastgan",
+    "loss": "hinge",
+    "regularizers": "[self_supervised_reconstruction]",
+    "optimizer": "adam",
+    "model.generator.base_channels": "32",
+    "model.discriminator.base_channels": "32",
+    "model.generator_lr_scheduler": "null",
+    "model.discriminator_lr_scheduler": "null",
+}
 
 
 class Choice(NamedTuple):
@@ -79,7 +92,7 @@ def choose(words: Sequence[str]) -> Chosen:
             f"for; {root} holds {len(names)}: add some"
         )
     found = list(headers.values())
-    choices = [each for each in _choices(found, _device(named)) if not _is_typed(each.key, named)]
+    choices = [each for each in _choices(found, named) if not _is_typed(each.key, named)]
     width = max((len(f"{each.key}={each.value}") for each in choices), default=0)
     lines = [f"{EXPERIMENT}: chosen for {root}; whatever you type instead wins"]
     lines += [f"  {f'{each.key}={each.value}':<{width}}  {each.why}" for each in choices]
@@ -109,9 +122,14 @@ def _is_typed(key: str, named: dict[str, Override]) -> bool:
     return any(each == key or each in (f"model.{key}", f"{key}+") for each in named)
 
 
-def _choices(headers: Sequence[Header], device: str) -> Iterator[Choice]:
-    yield _side(headers, device)
-    count = len(headers)
+def _choices(headers: Sequence[Header], named: dict[str, Override]) -> Iterator[Choice]:
+    side, count = _side(headers, _device(named)), len(headers)
+    yield side
+    typed = named.get(side.key)
+    pixels = int(side.value) if typed is None else typed.value()
+    if isinstance(pixels, int) and pixels >= FASTGAN_FROM:
+        for key, value in FASTGAN.items():
+            yield Choice(key, value, f"{FASTGAN_FROM} pixels a side or more: FastGAN")
     batch = min(BATCH, 1 << (count.bit_length() - 1))
     yield Choice("data.batch_size", str(batch), f"{count:,} images")
     if count < ADAPTIVE:

@@ -57,6 +57,27 @@ def test_large_images_become_as_large_as_the_machine_takes(pictures):
     assert choose(folder, "trainer.accelerator=gpu")[0]["data.image_size"] == "256"
 
 
+def test_large_images_get_fastgan_which_trains(pictures, command, monkeypatch):
+    assert "generator" not in choose(pictures(8, (12, 12)))[0]
+    monkeypatch.setattr(few_shot, "FASTGAN_FROM", 8)
+    folder = pictures(1, (8, 8))
+    assert choose(folder, "generator=dcgan")[0]["discriminator"] == "fastgan"
+    values, _ = choose(folder)
+    assert values["generator"] == "fastgan"
+    result = command(
+        f"fit experiment=few_shot data.root={folder} data.image_size=8 trainer.max_steps=2 "
+        "model.generator.base_channels=1 model.discriminator.base_channels=1 samples=false "
+        "curves=false trainer.accelerator=cpu trainer.enable_progress_bar=false"
+    )
+    assert result.code == 0
+    assert "FastGANGenerator" in result.out
+    with open("runs/few_shot/version_0/config.yaml") as file:
+        model = yaml.safe_load(file)["model"]["init_args"]
+    assert model["generator_optimizer"]["init_args"]["lr"] == 2e-4
+    assert list(model["regularizers"]) == ["self_supervised_reconstruction"]
+    assert model["generator_lr_scheduler"] is None
+
+
 def test_many_images_get_an_augmentation_that_adapts(pictures, monkeypatch):
     monkeypatch.setattr(few_shot, "ADAPTIVE", 50)
     monkeypatch.setattr(few_shot, "MANY", 55)
