@@ -86,10 +86,10 @@ def choose(words: Sequence[str]) -> Chosen:
     headers, _ = read_headers(tree, names)
     if not headers:  # the data module says what is wrong with them
         return Chosen(words, ())
-    if len(names) < LEAST:
+    if len(headers) < LEAST:
         raise InputError(
             f"{EXPERIMENT} needs {LEAST} images or more, and {FEW} to {MANY:,} are what it is made "
-            f"for; {root} holds {len(names)}: add some"
+            f"for; {root} holds {len(headers)}: add some"
         )
     found = list(headers.values())
     choices = [each for each in _choices(found, named) if not _is_typed(each.key, named)]
@@ -113,9 +113,10 @@ def _folder(named: dict[str, Override]) -> Path | None:
 
 def _device(named: dict[str, Override]) -> str:
     asked = named.get("trainer.accelerator")
-    if asked is not None and asked.value() not in ("auto", "cpu"):
-        return "gpu"
-    return "gpu" if asked is None and torch.cuda.is_available() else "cpu"
+    accelerator = "auto" if asked is None else asked.value()
+    if accelerator == "auto":
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    return "cpu" if accelerator == "cpu" else "gpu"
 
 
 def _is_typed(key: str, named: dict[str, Override]) -> bool:
@@ -127,7 +128,8 @@ def _choices(headers: Sequence[Header], named: dict[str, Override]) -> Iterator[
     yield side
     typed = named.get(side.key)
     pixels = int(side.value) if typed is None else typed.value()
-    if isinstance(pixels, int) and pixels >= FASTGAN_FROM:
+    networks_typed = {"generator", "discriminator"} & named.keys()
+    if isinstance(pixels, int) and pixels >= FASTGAN_FROM and not networks_typed:
         for key, value in FASTGAN.items():
             yield Choice(key, value, f"{FASTGAN_FROM} pixels a side or more: FastGAN")
     batch = min(BATCH, 1 << (count.bit_length() - 1))
