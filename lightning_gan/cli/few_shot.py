@@ -26,7 +26,8 @@ EXPERIMENT = "few_shot"
 LEAST = 8  # images below which there is nothing to learn from
 FEW, MANY = 50, 5_000  # images that the experiment is made for
 ADAPTIVE = 2_000  # images from which on the augmentation adapts
-BATCH = 32
+BATCH = 64
+GROUPS, GROUPED = 16, 500  # groups of images that look alike, and images from which on
 SIDES = (8, 16, 32, 64, 128, 256)
 LARGEST = {"cpu": 64, "gpu": 256}  # side of an image, by what trains
 # Side from which on FastGAN takes the place of DCGAN, with what its paper (Liu et al. 2021) says.
@@ -82,7 +83,8 @@ def choose(words: Sequence[str]) -> Chosen:
     if root is None:
         return Chosen(words, ())
     tree = file_tree(root)
-    names = read_layout(tree).names
+    layout = read_layout(tree)
+    names = layout.names
     headers, _ = read_headers(tree, names)
     if not headers:  # the data module says what is wrong with them
         return Chosen(words, ())
@@ -92,7 +94,11 @@ def choose(words: Sequence[str]) -> Chosen:
             f"for; {root} holds {len(headers)}: add some"
         )
     found = list(headers.values())
-    choices = [each for each in _choices(found, named) if not _is_typed(each.key, named)]
+    choices = [
+        each
+        for each in _choices(found, layout.labels is not None, named)
+        if not _is_typed(each.key, named)
+    ]
     width = max((len(f"{each.key}={each.value}") for each in choices), default=0)
     lines = [f"{EXPERIMENT}: chosen for {root}; whatever you type instead wins"]
     lines += [f"  {f'{each.key}={each.value}':<{width}}  {each.why}" for each in choices]
@@ -123,7 +129,9 @@ def _is_typed(key: str, named: dict[str, Override]) -> bool:
     return any(each == key or each in (f"model.{key}", f"{key}+") for each in named)
 
 
-def _choices(headers: Sequence[Header], named: dict[str, Override]) -> Iterator[Choice]:
+def _choices(
+    headers: Sequence[Header], labeled: bool, named: dict[str, Override]
+) -> Iterator[Choice]:
     side, count = _side(headers, _device(named)), len(headers)
     yield side
     typed = named.get(side.key)
@@ -134,9 +142,15 @@ def _choices(headers: Sequence[Header], named: dict[str, Override]) -> Iterator[
             yield Choice(key, value, f"{FASTGAN_FROM} pixels a side or more: FastGAN")
     batch = min(BATCH, 1 << (count.bit_length() - 1))
     yield Choice("data.batch_size", str(batch), f"{count:,} images")
+    if count >= GROUPED and not labeled:
+        why = f"{GROUPED} images or more, without classes: groups of those that look alike"
+        yield Choice("data.clusters", str(GROUPS), why)
+    if "augment" in named:
+        return
     if count < ADAPTIVE:
         why = f"fewer than {ADAPTIVE:,} images: the same strength from the first batch on"
         yield Choice("augment", "diffaugment", why)
+        yield Choice("model.augment.policy", "[translation]", "shifts by up to an eighth")
     else:
         why = f"{ADAPTIVE:,} images or more: only as strong as they need"
         yield Choice("augment", "ada", why)

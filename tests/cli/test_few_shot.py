@@ -35,6 +35,8 @@ def test_images_of_one_size_keep_it_and_small_sets_get_diffaugment(pictures):
     assert values["data.image_size"] == "12"
     assert values["data.batch_size"] == "32"
     assert values["augment"] == "diffaugment"
+    assert values["model.augment.policy"] == "[translation]"
+    assert "data.clusters" not in values
     assert not [line for line in lines if "note" in line]
     assert f"data.image_size={values['data.image_size']}" in lines[1]
 
@@ -55,6 +57,17 @@ def test_large_images_become_as_large_as_the_machine_takes(pictures):
     folder = pictures(8, (300, 300))
     assert choose(folder, "trainer.accelerator=cpu")[0]["data.image_size"] == "64"
     assert choose(folder, "trainer.accelerator=gpu")[0]["data.image_size"] == "256"
+
+
+def test_many_images_without_classes_get_groups(pictures, monkeypatch):
+    monkeypatch.setattr(few_shot, "GROUPED", 12)
+    assert choose(pictures(12))[0]["data.clusters"] == "16"
+    pictures(6, name="classes_a")
+    root = pictures(6, name="classes_b").parent / "classes"
+    root.mkdir()
+    for name in ("a", "b"):
+        (root.parent / f"classes_{name}").rename(root / name)
+    assert "data.clusters" not in choose(root)[0]
 
 
 def test_large_images_get_fastgan_which_trains(pictures, command, monkeypatch):
