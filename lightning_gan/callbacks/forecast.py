@@ -9,6 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from lightning_gan.data.memory import available_memory, gigabytes
 from lightning_gan.errors import InputError
@@ -131,15 +132,14 @@ def memory_of_updates(gan: Any, n: int) -> int | None:
 
 def _kept(network: nn.Module, *inputs: Any) -> int:
     """Return the bytes that autograd keeps of a forward pass, without those of the weights."""
-    sizes: dict[int, int] = {}
-    weights = {each.untyped_storage()._cdata for each in network.parameters()}
-    held = []  # so that no storage takes the number of another
+    sizes: dict[StorageWeakRef, int] = {}
+    weights = {StorageWeakRef(each.untyped_storage()) for each in network.parameters()}
 
     def note(saved: Tensor) -> Tensor:
         storage = saved.untyped_storage()
-        held.append(storage)
-        if storage._cdata not in weights:
-            sizes[storage._cdata] = storage.nbytes()
+        place = StorageWeakRef(storage)  # kept, so that no other storage gets its number
+        if place not in weights:
+            sizes[place] = storage.nbytes()
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):

@@ -18,7 +18,7 @@ from lightning_gan.cli import compose
 from lightning_gan.data.file_tree import file_tree
 from lightning_gan.data.folder_facts import sizes
 from lightning_gan.data.folder_layout import read_layout
-from lightning_gan.data.folder_page import duplicates
+from lightning_gan.data.folder_page import same_bytes
 from lightning_gan.data.image_headers import Header, read_headers
 from lightning_gan.errors import InputError
 
@@ -71,7 +71,7 @@ class Chosen(NamedTuple):
     lines: Sequence[str]
 
 
-def choose(words: Sequence[str]) -> Chosen:
+def fill_in(words: Sequence[str]) -> Chosen:
     """Fill in what ``experiment=few_shot`` leaves open; other words are returned as they are.
 
     Raises:
@@ -102,7 +102,7 @@ def choose(words: Sequence[str]) -> Chosen:
     width = max((len(f"{each.key}={each.value}") for each in choices), default=0)
     lines = [f"{EXPERIMENT}: chosen for {root}; whatever you type instead wins"]
     lines += [f"  {f'{each.key}={each.value}':<{width}}  {each.why}" for each in choices]
-    lines += [f"  note: {each}" for each in _advice(found, duplicates(tree, names))]
+    lines += [f"  note: {each}" for each in _advice(found, same_bytes(tree, names))]
     return Chosen([*(f"{each.key}={each.value}" for each in choices), *words], lines)
 
 

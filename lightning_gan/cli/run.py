@@ -53,7 +53,7 @@ def run(request: Request) -> int:
     with quiet():
         lines: Sequence[str] = ()
         if request.options is None:
-            words, lines = few_shot.choose(request.words)
+            words, lines = few_shot.fill_in(request.words)
             settings = resolve(compose.settings(words))
         else:
             settings = resolve(options.settings_of_options(request.options))

@@ -80,7 +80,7 @@ def _print_settings(jobs: Sequence[Mapping[str, str]]) -> None:
     for number, job in enumerate(jobs):
         words = [text for key, text in job.items() if key != FOLDER_KEY]
         with quiet():
-            text = configuration_text(resolve(compose.settings(few_shot.choose(words).words)))
+            text = configuration_text(resolve(compose.settings(few_shot.fill_in(words).words)))
         print(f"---\n# job {number + 1} of {len(jobs)}: {' '.join(words)}\n{text}", end="")
 
 

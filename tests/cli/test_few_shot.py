@@ -25,7 +25,7 @@ def pictures(tmp_path):
 
 
 def choose(folder, *words):
-    chosen = few_shot.choose(["experiment=few_shot", f"data.root={folder}", *words])
+    chosen = few_shot.fill_in(["experiment=few_shot", f"data.root={folder}", *words])
     first = list(chosen.words).index("experiment=few_shot")
     return dict(word.split("=") for word in chosen.words[:first]), chosen.lines
 
@@ -124,7 +124,7 @@ def test_other_runs_are_left_alone(pictures):
         ["experiment=few_shot"],
         ["experiment=few_shot", "data=arrays", f"data.root={folder}"],
     ):
-        assert few_shot.choose(words) == (words, ())
+        assert few_shot.fill_in(words) == (words, ())
 
 
 def test_too_few_images_are_refused(pictures):
