@@ -133,15 +133,19 @@ def memory_of_updates(gan: Any, n: int) -> int | None:
 def _kept(network: nn.Module, *inputs: Any) -> int:
     """Return the bytes that autograd keeps of a forward pass, without those of the weights."""
     sizes: dict[StorageWeakRef, int] = {}
-    weights = {StorageWeakRef(each.untyped_storage()) for each in network.parameters()}
+    weights = {_place(each) for each in network.parameters()}
 
     def note(saved: Tensor) -> Tensor:
-        storage = saved.untyped_storage()
-        place = StorageWeakRef(storage)  # kept, so that no other storage gets its number
+        place = _place(saved)
         if place not in weights:
-            sizes[place] = storage.nbytes()
+            sizes[place] = saved.untyped_storage().nbytes()
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
         network(*inputs)
     return sum(sizes.values())
+
+
+def _place(tensor: Tensor) -> StorageWeakRef:
+    """Return what tensors of one storage share; while it is kept, no other storage gets it."""
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
