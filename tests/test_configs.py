@@ -21,6 +21,7 @@ SHAPES = {
     "fashion_mnist": [1, 28, 28],
     "cifar10": [3, 32, 32],
     "stacked_mnist": [3, 28, 28],
+    "folder": [3, 32, 32],
 }
 
 
@@ -67,7 +68,7 @@ def test_data_sets_feed_the_default_networks(tmp_path, name):
     words = [f"data={name}"]
     if name.startswith("mixture_"):  # points are no images
         words += ["generator=mlp", "discriminator=mlp", "samples=false"]
-    if name in SHAPES:
+    if name in SHAPES and name != "folder":
         words = random_images(SHAPES[name])
     if name == "folder":
         for index in range(12):

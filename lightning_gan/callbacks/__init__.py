@@ -2,6 +2,7 @@
 
 from lightning_gan.callbacks.best_checkpoint import BestCheckpoint
 from lightning_gan.callbacks.evaluation import Evaluation
+from lightning_gan.callbacks.forecast import RunForecast
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
@@ -37,6 +38,7 @@ __all__ = [
     "RoundLimit",
     "RunBar",
     "RunCheckpoint",
+    "RunForecast",
     "RunSummary",
     "SampleGrid",
     "TrainingGIF",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.callbacks.run_bar import RunBar
 from lightning_gan.callbacks.saved_settings import SavedSettings
-from lightning_gan.cli import ckpt_path, compose, launching, options
+from lightning_gan.cli import ckpt_path, compose, few_shot, launching, options
 from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.building import build_data, fitted, in_words, seed
 from lightning_gan.cli.quiet import quiet
@@ -51,13 +51,18 @@ def run(request: Request) -> int:
         InputError: Anything that the user can put right.
     """
     with quiet():
+        lines: Sequence[str] = ()
         if request.options is None:
-            settings = resolve(compose.settings(request.words))
+            words, lines = few_shot.fill_in(request.words)
+            settings = resolve(compose.settings(words))
         else:
             settings = resolve(options.settings_of_options(request.options))
         if request.action == "print_config":
+            print("".join(f"# {line}\n" for line in lines), end="")
             print(configuration_text(settings), end="")
             return 0
+        if launching.is_first_process():
+            print("".join(f"{line}\n" for line in lines), end="", flush=True)
         root = settings["trainer"]["default_root_dir"]
         check_root(root)
         given = settings["trainer"].get("max_steps", -1)

@@ -72,6 +72,7 @@ def run(request: Request) -> int:
 
 def _print_settings(jobs: Sequence[Mapping[str, str]]) -> None:
     """Print the configuration of every job, one YAML document each."""
+    from lightning_gan.cli import few_shot
     from lightning_gan.cli.quiet import quiet
     from lightning_gan.cli.resolve import resolve
     from lightning_gan.cli.written import configuration_text
@@ -79,7 +80,7 @@ def _print_settings(jobs: Sequence[Mapping[str, str]]) -> None:
     for number, job in enumerate(jobs):
         words = [text for key, text in job.items() if key != FOLDER_KEY]
         with quiet():
-            text = configuration_text(resolve(compose.settings(words)))
+            text = configuration_text(resolve(compose.settings(few_shot.fill_in(words).words)))
         print(f"---\n# job {number + 1} of {len(jobs)}: {' '.join(words)}\n{text}", end="")
 
 

@@ -156,10 +156,10 @@ def folder_page(root: Path) -> FolderPage:
     headers, broken = read_headers(tree, layout.names)
     readable = [name for name in layout.names if name in headers]
     broken = broken | broken_pixels(tree, readable, headers)
-    return FolderPage(root, layout, headers, broken, _duplicates(tree, layout.names))
+    return FolderPage(root, layout, headers, broken, same_bytes(tree, layout.names))
 
 
-def _duplicates(tree: FileTree, names: Sequence[str]) -> list[list[str]]:
+def same_bytes(tree: FileTree, names: Sequence[str]) -> list[list[str]]:
     """Return the names of files with the same bytes."""
 
     def digest(name: str) -> bytes:

@@ -1,0 +1,151 @@
+"""What a run is going to take: memory before the first step, time after the first few."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from lightning_gan.data.memory import available_memory, gigabytes
+from lightning_gan.errors import InputError
+
+WARM_UP = 3  # batches that are slower than those after them
+MEASURED_S = 10.0  # seconds from then on
+COPIES = 3  # of the weights, beside them: gradients and Adam's two moments
+PASSING = 1.5  # what is held for a moment, too; DCGAN and FastGAN took .7 to 1.0 of the product
+
+
+class RunForecast(pl.Callback):
+    """Say what a run will take, and refuse one that memory does not hold.
+
+    Before the first step the networks run once on tensors without values, where nothing is computed
+    or allocated, and what autograd would keep is added up (:func:`memory_of_updates`). Ten seconds
+    after the third batch one line says how long the whole run takes at that speed. Nothing is
+    said of networks that do not run on such tensors, nor of the time of runs without an end.
+
+    Raises:
+        InputError: The updates need more memory than is free.
+    """
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._since: float | None = None
+        self._told = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare what the updates need with what is free."""
+        self._steps, self._since, self._told = trainer.global_step, None, False
+        size = getattr(getattr(trainer, "datamodule", None), "batch_size", None)
+        free = free_memory(pl_module.device)
+        pieces = getattr(pl_module, "micro_batches", 1)
+        needed = None if size is None else memory_of_updates(pl_module, -(-size // pieces))
+        if needed is None or free is None or size is None:
+            return
+        if needed > free:
+            raise InputError(
+                f"batches of {size} need about {gigabytes(needed)} GB of memory, and "
+                f"{gigabytes(free)} GB are free: set data.batch_size={max(1, size // 2)}, "
+                f"model.micro_batches={2 * pieces} or a smaller data.image_size"
+            )
+        if trainer.is_global_zero:
+            print(f"memory: about {gigabytes(needed)} GB of {gigabytes(free)} GB free", flush=True)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
+    ) -> None:
+        """Measure, and say once how long the run takes."""
+        if self._told:
+            return
+        done, now = trainer.global_step - self._steps, time.perf_counter()
+        if self._since is None:
+            if done >= WARM_UP:
+                self._steps, self._since = trainer.global_step, now
+            return
+        if now - self._since < MEASURED_S:
+            return
+        self._told = True
+        each = (now - self._since) / done
+        left = trainer.max_steps - trainer.global_step
+        if left > 0 and trainer.is_global_zero:
+            print(
+                f"time: {in_minutes(left * each)} to go on this machine, at {each:.3g} s a step",
+                flush=True,
+            )
+
+
+def in_minutes(seconds: float) -> str:
+    """Return a duration that is only known roughly.
+
+    Example:
+        >>> in_minutes(40), in_minutes(1490), in_minutes(9000)
+        ('about a minute', 'about 25 minutes', 'about 2.5 hours')
+    """
+    minutes = round(seconds / 60)
+    if minutes <= 1:
+        return "about a minute"
+    return f"about {minutes} minutes" if minutes < 100 else f"about {seconds / 3600:.2g} hours"
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that a device has left, or None where it does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return available_memory() if device.type == "cpu" else None
+
+
+def memory_of_updates(gan: Any, n: int) -> int | None:
+    """Return the bytes that an update of D and one of G take beside the weights, roughly.
+
+    That is gradients and Adam's moments, and the larger of what autograd keeps for the two updates:
+    G and D on a batch, or D on real samples and fakes. A term that differentiates D twice keeps
+    as much again. Half as much is added for what layers use in passing.
+
+    Args:
+        gan: A GAN; it stays as it is.
+        n: Samples of a batch.
+
+    Returns:
+        None where the networks do not run without values.
+    """
+    weights = sum(p.nbytes for p in gan.parameters() if p.requires_grad)
+    try:
+        generator, discriminator = (
+            copy.deepcopy(each).to("meta").train() for each in (gan.generator, gan.discriminator)
+        )
+        y = None
+        if getattr(generator, "num_classes", None) is not None:
+            y = torch.zeros(n, dtype=torch.int64, device="meta")
+        z = torch.empty(n, generator.latent_dim, device="meta")
+        x = torch.empty(n, *generator.sample_shape, device="meta", requires_grad=True)
+        of_generator, of_discriminator = _kept(generator, z, y), _kept(discriminator, x, y)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return None
+    twice = 4 if len(gan.regularizers) else 2
+    kept = max(of_generator + of_discriminator, twice * of_discriminator)
+    return int(PASSING * (COPIES * weights + kept))
+
+
+def _kept(network: nn.Module, *inputs: Any) -> int:
+    """Return the bytes that autograd keeps of a forward pass, without those of the weights."""
+    sizes: dict[StorageWeakRef, int] = {}
+    weights = {_place(each) for each in network.parameters()}
+
+    def note(saved: Tensor) -> Tensor:
+        place = _place(saved)
+        if place not in weights:
+            sizes[place] = saved.untyped_storage().nbytes()
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
+        network(*inputs)
+    return sum(sizes.values())
+
+
+def _place(tensor: Tensor) -> StorageWeakRef:
+    """Return what tensors of one storage share; while it is kept, no other storage gets it."""
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
