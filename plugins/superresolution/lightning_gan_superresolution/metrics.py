@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from lightning_gan import InputError
 from lightning_gan.callbacks import PairedMetrics
 
 from lightning_gan_superresolution.degrading import bicubic
@@ -32,8 +32,7 @@ class SuperResolutionMetrics(PairedMetrics):
 
     ``psnr``: peak signal-to-noise ratio of each image, in dB; larger is nearer.
 
-    ``ssim``: structural similarity (Wang et al. 2004), for images of 11 pixels a side or more;
-    larger is nearer.
+    ``ssim``: structural similarity (Wang et al. 2004); larger is nearer.
 
     ``perceptual``: distance in the features of a network that tells classes, as LPIPS, see
     :func:`~lightning_gan_superresolution.features.feature_distance`; smaller is nearer. No term of
@@ -50,7 +49,7 @@ class SuperResolutionMetrics(PairedMetrics):
 
     Raises:
         InputError: The file is missing or holds something else; while measuring, samples are no
-            images, or conditions no smaller ones.
+            images of 1 or 3 channels and 11 pixels a side or more, or conditions no smaller ones.
     """
 
     def __init__(self, features_file: str | None = None) -> None:
@@ -67,7 +66,6 @@ class SuperResolutionMetrics(PairedMetrics):
         super().__init__({**learned, **plain})
 
     def _perceptual(self, made: Tensor, real: Tensor) -> Tensor:
-        check_comparable("SuperResolutionMetrics", made)
         return feature_distance(self._network.to(made.device), made, real)
 
 
@@ -78,9 +76,7 @@ def psnr(made: Tensor, real: Tensor) -> Tensor:
 
 
 def ssim(made: Tensor, real: Tensor) -> Tensor:
-    """Return the structural similarity of images in [-1, 1], shape (N,); NaN for small ones."""
-    if min(made.shape[2:]) < WINDOW:
-        return made.new_full((len(made),), torch.nan)
+    """Return the structural similarity of images in [-1, 1], shape (N,)."""
     found = structural_similarity_index_measure(made, real, data_range=2.0, reduction="none")
     assert isinstance(found, Tensor)
     return found.reshape(len(made))
@@ -98,6 +94,7 @@ def _steps(images: Tensor) -> Tensor:
 
 def _of_made(score: Score) -> Callable[..., Tensor]:
     def measured(fake: Tensor, real: Tensor, y: Any) -> Tensor:
+        check_comparable("SuperResolutionMetrics", real, WINDOW)
         return score(fake.clamp(-1, 1), real)
 
     return measured
@@ -105,6 +102,12 @@ def _of_made(score: Score) -> Callable[..., Tensor]:
 
 def _of_bicubic(score: Score) -> Callable[..., Tensor]:
     def measured(fake: Tensor, real: Tensor, y: Any) -> Tensor:
+        if not isinstance(y, Tensor) or y.dim() != 4 or real.shape[-1] % y.shape[-1]:
+            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise InputError(
+                "SuperResolutionMetrics compares with small images interpolated, conditions of "
+                f"shape (N, C, h, w), got {got}: let the data yield (large, small)"
+            )
         return score(bicubic(y.float(), real.shape[-1] // y.shape[-1]), real)
 
     return measured
