@@ -1,4 +1,4 @@
-"""Super resolution for lightning-gan: pairs of images, an RRDB generator, what is sharp and near."""
+"""Super resolution for lightning-gan: pairs of images, an RRDB generator, terms and scores."""
 
 from lightning_gan_superresolution.degraded import Degraded
 from lightning_gan_superresolution.degrading import Kernel, downsample

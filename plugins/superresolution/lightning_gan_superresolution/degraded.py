@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lightning_gan import InputError
 from lightning_gan.data.base import ImageData
-
 from lightning_gan_superresolution.degrading import Kernel, check_degrading, downsample
 from lightning_gan_superresolution.pairs import Pair, PairLoader
 

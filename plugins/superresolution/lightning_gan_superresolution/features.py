@@ -20,11 +20,12 @@ SCORE = HERE / "classes.safetensors"
 
 
 class FeatureNetwork(nn.Module):
-    """Six 3x3 convolutions with ReLU, a pooling after each two: 35,632 parameters.
+    """Six 3x3 convolutions with ReLU, a pooling after each two: 72,080 parameters.
 
-    Two trained ones come with the package, both of CIFAR-10's training images, cut into one that
-    tells by how many right angles an image was turned (Gidaris et al. 2018), which the term uses,
-    and one that tells the class, which the score uses. ``train_features`` makes others.
+    Two come with the package, trained on nine tenths of CIFAR-10's training images: one tells by
+    how many right angles an image was turned (Gidaris et al. 2018), and the term uses it; the other
+    tells the class, and the score uses it. ``python -m lightning_gan_superresolution features``
+    makes others.
 
     Args:
         weights_file: A ``.safetensors`` file of its weights; None: random ones.
@@ -71,7 +72,7 @@ class FeatureNetwork(nn.Module):
         if not file.is_file():
             raise InputError(
                 f"features_file: there is no file {file}: make one with python -m "
-                "lightning_gan_superresolution.train_features, or leave it out"
+                "lightning_gan_superresolution features, or leave it out"
             )
         try:
             self.load_state_dict({key: x.float() for key, x in load_file(file).items()})

@@ -10,7 +10,6 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from lightning_gan import InputError
 from lightning_gan.callbacks import PairedMetrics
-
 from lightning_gan_superresolution.degrading import bicubic
 from lightning_gan_superresolution.features import (
     SCORE,

@@ -18,7 +18,6 @@ from lightning_gan.data.loader import EpochPermutation
 from lightning_gan.data.source_loader import SourceLoader
 from lightning_gan.data.window import Window
 from lightning_gan.sampling.images import read_image
-
 from lightning_gan_superresolution.degrading import Kernel, check_degrading, downsample
 from lightning_gan_superresolution.pairs import Pair, PairLoader
 
@@ -95,7 +94,12 @@ class PairedFolders(LightningDataModule):
             if type(number) is not int or number < least:
                 raise InputError(f"{name} must be a whole number from {least}, got {number!r}")
         self.scale, self.crop, self.kernel, self.channels = scale, crop, kernel, channels
-        self.flip, self.batch_size, self.num_workers, self.seed = flip, batch_size, num_workers, seed
+        self.flip, self.batch_size, self.num_workers, self.seed = (
+            flip,
+            batch_size,
+            num_workers,
+            seed,
+        )
         large = _images("high", high)
         self._pairs: list[tuple[Path, Path | None]]
         if low is None:

@@ -11,7 +11,6 @@ from torch.nn.functional import interpolate, leaky_relu, pad, pixel_unshuffle
 
 from lightning_gan import Generator, InputError
 from lightning_gan.components.following import weights_follow
-
 from lightning_gan_superresolution.degrading import check_scale
 from lightning_gan_superresolution.weights import load_weights
 
@@ -158,7 +157,8 @@ class DenseBlock(nn.Module):
         self.conv4 = _convolution(width + 3 * growth, growth)
         self.conv5 = _convolution(width + 4 * growth, width)
         for convolution in self.children():
-            assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+            assert isinstance(convolution, nn.Conv2d)
+            assert convolution.bias is not None
             nn.init.kaiming_normal_(convolution.weight)
             nn.init.zeros_(convolution.bias)
             with torch.no_grad():

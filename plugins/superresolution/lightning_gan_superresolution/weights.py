@@ -1,16 +1,10 @@
-"""Weights of RRDB networks in the layout of BasicSR's RRDBNet, read and written.
-
-``python -m lightning_gan_superresolution.weights RUN OUT.pth`` writes those of a run, a checkpoint
-or an exported folder.
-"""
+"""Weights of RRDB networks in the layout of BasicSR's RRDBNet, read and written."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -76,10 +70,8 @@ def described(weights: Mapping[str, Tensor]) -> str:
     """Say what network a state dict is of, in the words of the generator's arguments."""
     first, growing = weights.get("conv_first.weight"), weights.get("body.0.rdb1.conv1.weight")
     last = weights.get("conv_last.weight")
-    shapes = [None if x is None else tuple(x.shape) for x in (first, growing, last)]
-    if any(shape is None or len(shape) != 4 for shape in shapes):
+    if first is None or growing is None or last is None or {first.dim(), last.dim()} != {4}:
         return f"it is not {LAYOUT}"
-    assert first is not None and growing is not None and last is not None
     numbers = {int(found[1]) for key in weights if (found := re.match(r"body\.(\d+)\.", key))}
     folded = round((first.shape[1] / last.shape[0]) ** 0.5)
     return (
@@ -119,25 +111,3 @@ def write_weights(source: str | Path, path: str | Path) -> None:
         beside.rename(out)  # whole or not there
     finally:
         beside.unlink(missing_ok=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write weights as the words of the command line say; 0, or 2 after wrong input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lightning_gan_superresolution.weights",
-        description="Write the generator's weights in the layout of RRDBNet.",
-    )
-    parser.add_argument("source", help="a checkpoint, the folder of a run, or an exported folder")
-    parser.add_argument("out", help="a new file, .pth or .safetensors")
-    given = parser.parse_args(arguments)
-    try:
-        write_weights(given.source, given.out)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"weights: {given.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,13 @@ from lightning_gan_superresolution import (
 )
 from PIL import Image
 
-from lightning_gan import GANModule, create_discriminator, create_loss, create_regularizer, create_schedule
+from lightning_gan import (
+    GANModule,
+    create_discriminator,
+    create_loss,
+    create_regularizer,
+    create_schedule,
+)
 from lightning_gan.data import ImageFolder
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -75,9 +81,16 @@ def gan():
 def trainer(folder, max_steps, **options):
     options = {"callbacks": [SuperResolutionMetrics()], **options}
     return pl.Trainer(
-        accelerator="cpu", max_epochs=-1, max_steps=max_steps, default_root_dir=folder,
-        logger=False, enable_progress_bar=False, enable_model_summary=False, **options,
-    )  # fmt: skip
+        accelerator="cpu",
+        max_epochs=-1,
+        max_steps=max_steps,
+        default_root_dir=folder,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **options,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from lightning_gan_superresolution import RRDBGenerator, read_weights, write_weights
-from lightning_gan_superresolution.weights import main
+from lightning_gan_superresolution.__main__ import main
 from safetensors.torch import save_file
 from torch.nn.functional import conv2d, interpolate, leaky_relu, pixel_unshuffle
 
@@ -27,7 +27,13 @@ def test_component(scale):
     def y(size):
         return torch.rand(4, 3, size // scale, size // scale) * 2 - 1
 
-    check_component("generator", "rrdb", y=y, sizes=(8, 16), arguments={"sample_shape": (3, 8, 8), **TINY, "scale": scale})
+    check_component(
+        "generator",
+        "rrdb",
+        y=y,
+        sizes=(8, 16),
+        arguments={"sample_shape": (3, 8, 8), **TINY, "scale": scale},
+    )
 
 
 def test_the_standard_configuration_has_the_published_layout():
@@ -128,9 +134,12 @@ def test_a_file_that_does_not_fit_is_described(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"scale": 3}, "scale must be 2 or 4, got 3"), ({"blocks": 0}, "blocks must be a whole number"),
-     ({"growth_channels": 1.5}, "growth_channels must be a whole number")],
-)  # fmt: skip
+    [
+        ({"scale": 3}, "scale must be 2 or 4, got 3"),
+        ({"blocks": 0}, "blocks must be a whole number from 1, got 0"),
+        ({"growth_channels": 1.5}, "growth_channels must be a whole number from 1, got 1.5"),
+    ],
+)
 def test_wrong_numbers(changes, said):
     with pytest.raises(InputError, match=said):
         tiny(**changes)
@@ -150,8 +159,8 @@ def test_weights_are_written_for_others(tmp_path, capsys, trained):
         weights = read_weights(tmp_path / name)
         assert all(torch.equal(x, weights[key]) for key, x in network.state_dict().items())
     assert set(torch.load(tmp_path / "x.pth")) == {"params_ema"}
-    assert main([str(run), str(tmp_path / "x.pth")]) == 2
+    assert main(["weights", str(run), str(tmp_path / "x.pth")]) == 2
     assert "exists; choose another name" in capsys.readouterr().err
-    assert main([str(run), str(tmp_path / "x.bin")]) == 2
-    assert main([str(run), str(tmp_path / "y.pth")]) == 0
+    assert main(["weights", str(run), str(tmp_path / "x.bin")]) == 2
+    assert main(["weights", str(run), str(tmp_path / "y.pth")]) == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.pth", "x.safetensors", "y.pth"]

@@ -1,15 +1,8 @@
-"""Train a small network of features on a folder of images.
-
-``python -m lightning_gan_superresolution.train_features IMAGES OUT.safetensors`` trains it to tell by
-how many right angles an image was turned, for which nothing needs labels; with ``--classes``, to
-tell the class folders.
-"""
+"""A small network of features is trained on images, to tell turns or classes."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
+import os
 from pathlib import Path
 
 import torch
@@ -19,7 +12,6 @@ from torch.nn.functional import cross_entropy
 
 from lightning_gan import InputError
 from lightning_gan.data import ImageFolder
-
 from lightning_gan_superresolution.features import WIDTHS, FeatureNetwork
 
 TURNS = 4
@@ -46,7 +38,9 @@ class Classifier(nn.Module):
 def turned(images: Tensor, source: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return square images, each turned by a drawn number of right angles, and the numbers."""
     turns = torch.randint(TURNS, (len(images),), generator=source)
-    made = [torch.rot90(image, int(turn), (1, 2)) for image, turn in zip(images, turns, strict=True)]
+    made = [
+        torch.rot90(image, int(turn), (1, 2)) for image, turn in zip(images, turns, strict=True)
+    ]
     return torch.stack(made), turns
 
 
@@ -109,37 +103,19 @@ def train(
     return network.features, right / seen
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the words of the command line say; 0, or 2 after wrong input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lightning_gan_superresolution.train_features",
-        description="Train a small network of features on images.",
-    )
-    parser.add_argument("images", help="a folder or zip of square images of one size")
-    parser.add_argument("out", help="a new file, .safetensors")
-    parser.add_argument("--classes", action="store_true", help="tell class folders, not turns")
-    parser.add_argument("--epochs", type=float, default=4.0)
-    parser.add_argument("--size", type=int, help="side to which images are resized")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    out = Path(given.out)
-    try:
-        if out.suffix != ".safetensors" or out.exists():
-            raise InputError(f"OUT must be a new .safetensors file, got {out}")
-        data = ImageFolder(
-            given.images, channels=3, image_size=given.size, seed=given.seed, batch_size=128
-        )
-        network, accuracy = train(data, given.epochs, given.classes, given.seed)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    task = "classes" if given.classes else "right angles"
-    said = {"task": task, "accuracy": f"{accuracy:.4f}", "epochs": f"{given.epochs:g}"}
+def save_network(network: FeatureNetwork, out: Path, said: dict[str, str]) -> None:
+    """Write a network's weights in half precision, with what is said of them.
+
+    Args:
+        network: The network.
+        out: The file, which is whole or not there.
+        said: Notes beside the weights.
+    """
     weights = {key: x.half().contiguous() for key, x in network.state_dict().items()}
-    save_file(weights, out, said)
-    print(f"{task}: {accuracy:.1%} of held-out images right; {out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
+    try:
+        save_file(weights, beside, said)
+        beside.rename(out)
+    finally:
+        beside.unlink(missing_ok=True)
