@@ -73,7 +73,7 @@ class Degraded(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the images that a stage needs."""
         self.data.trainer = self.trainer
-        self.data.setup(stage or "")
+        self.data.setup(stage)
 
     def teardown(self, stage: str) -> None:
         """Leave what the images come from."""

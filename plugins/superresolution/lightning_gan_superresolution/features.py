@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, relu
 
 from lightning_gan import AdversarialStep, InputError
+from lightning_gan.components.following import weights_follow
 from lightning_gan.regularizers.base import ReconstructionRegularizer
 
 WIDTHS = (16, 32, 64)
@@ -151,7 +152,8 @@ class FeatureDistance(ReconstructionRegularizer):
         target: str | None = None,
     ) -> None:
         super().__init__(weight, interval, target)
-        self.network = FeatureNetwork(TERM if features_file is None else features_file)
+        file = TERM if features_file is None else features_file
+        self.network = FeatureNetwork(None if weights_follow() else file)
         self.network.requires_grad_(False)
 
     def distance(self, fake: Tensor, target: Tensor, step: AdversarialStep) -> Tensor:

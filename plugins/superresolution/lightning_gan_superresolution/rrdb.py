@@ -27,7 +27,7 @@ class RRDBGenerator(Generator):
     normalization. Three dense blocks of five convolutions make one block of ``blocks``; residuals
     are scaled by 0.2 (section 3.1). Two doublings by nearest neighbor follow. For a scale of 2, 2x2
     pixels of the small image are first folded into channels, as Real-ESRGAN does (Wang et al.
-    2021, section 3.3).
+    2021).
 
     Modules have the names of BasicSR's RRDBNet (``conv_first``, ``body.0.rdb1.conv1``, ...,
     ``conv_last``) and see values in [0, 1], so that ``state_dict`` is what loaders of such models

@@ -9,10 +9,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from conftest import data, gan, trainer
-from lightning_gan_superresolution import RRDBGenerator
+from lightning_gan_superresolution import FeatureDistance, FeatureNetwork, RRDBGenerator
 from PIL import Image
+from safetensors.torch import save_file
 
-from lightning_gan import GANModule, load_generator
+from lightning_gan import GANModule, create_discriminator, create_loss, load_generator
 from lightning_gan.export.publish import publish
 from lightning_gan.sampling.translation import translate
 
@@ -99,6 +100,26 @@ def test_it_is_exported_for_images_of_any_even_size(trained, tmp_path):
     made = torch.export.load(tmp_path / "made" / "generator.pt2").module()(y)
     with torch.no_grad():
         assert torch.allclose(made, trained[0](torch.empty(2, 0), y), atol=1e-5)
+
+
+def test_a_checkpoint_needs_none_of_the_files_that_networks_began_with(tmp_path, images):
+    """Weights of the generator and of the features come from it; both files are gone."""
+    begun, own = tmp_path / "begun.pth", tmp_path / "own.safetensors"
+    torch.save(RRDBGenerator((3, 16, 16), 2, 4, 1, 2).state_dict(), begun)
+    save_file(FeatureNetwork().state_dict(), own)
+    module = GANModule(
+        generator=RRDBGenerator((3, 16, 16), 2, 4, 1, 2, weights_file=str(begun)),
+        discriminator=create_discriminator("unet", sample_shape=(3, 16, 16), base_channels=2),
+        loss=create_loss("non_saturating"),
+        regularizers={"feature_distance": FeatureDistance(features_file=str(own))},
+    )
+    run = trainer(tmp_path, 1)
+    run.fit(module, data(images))
+    run.save_checkpoint(tmp_path / "last.ckpt")
+    begun.unlink()
+    own.unlink()
+    again = GANModule.load_from_checkpoint(tmp_path / "last.ckpt")
+    assert furthest(states(module), states(again)) == 0
 
 
 SMALL = [
