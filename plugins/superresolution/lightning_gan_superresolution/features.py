@@ -141,7 +141,7 @@ class FeatureDistance(ReconstructionRegularizer):
             of one channel or three, or too small.
 
     Example:
-        lightning-gan fit experiment=superresolution model.regularizers.feature_distance.weight=2
+        lightning-gan fit model.regularizers=[feature_distance]
     """
 
     def __init__(
