@@ -25,7 +25,6 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".
 AS_READ = Window(-1.0, 1.0)  # read_image has scaled them
 TURNED = (5, 6, 7, 8)  # orientations of Exif that swap width and height
 ORIENTATION = 0x0112
-SPLITS = ("train", "test")
 
 
 class PairedFolders(LightningDataModule):
