@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -32,6 +33,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     file = Path(path).expanduser()
     if not file.is_file():
         raise InputError(f"weights_file: there is no file {path}: name {LAYOUT}")
+    found: Any
     try:
         if file.suffix == ".safetensors":
             found = load_file(file)
