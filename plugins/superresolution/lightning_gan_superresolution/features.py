@@ -107,15 +107,15 @@ def feature_distance(network: FeatureNetwork, made: Tensor, wanted: Tensor) -> T
     return torch.stack(distances).mean(0)
 
 
-def check_comparable(name: str, images: Tensor, smallest: int = SMALLEST) -> None:
+def check_comparable(name: str, images: Tensor) -> None:
     """Refuse what a FeatureNetwork cannot look at.
 
     Raises:
-        InputError: They are no images of 1 or 3 channels, or have fewer pixels a side.
+        InputError: They are no images of 1 or 3 channels, or smaller than 4 pixels a side.
     """
-    if images.dim() != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < smallest:
+    if images.dim() != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < SMALLEST:
         raise InputError(
-            f"{name} compares images of 1 or 3 channels and {smallest} or more pixels a side, got "
+            f"{name} compares images of 1 or 3 channels and {SMALLEST} or more pixels a side, got "
             f"{tuple(images.shape)}"
         )
 

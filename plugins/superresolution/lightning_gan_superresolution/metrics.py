@@ -45,18 +45,19 @@ class SuperResolutionMetrics(PairedMetrics):
     Args:
         features_file: Weights of another network of features, ``.safetensors``; None: those that
             come with the package.
+        ssim: Measure ``ssim``; False for images of less than 11 pixels a side, its window.
 
     Raises:
         InputError: The file is missing or holds something else; while measuring, samples are no
-            images of 1 or 3 channels and 11 pixels a side or more, or conditions no smaller ones.
+            images of 1 or 3 channels, or too small, or conditions no smaller ones.
     """
 
-    def __init__(self, features_file: str | None = None) -> None:
+    def __init__(self, features_file: str | None = None, ssim: bool = True) -> None:
         self._network = FeatureNetwork(SCORE if features_file is None else features_file)
         self._network.requires_grad_(False)
         scores: dict[str, Score] = {
             "psnr": psnr,
-            "ssim": ssim,
+            **({"ssim": structural_similarity} if ssim else {}),
             "perceptual": self._perceptual,
             "sharpness": sharpness,
         }
@@ -65,6 +66,7 @@ class SuperResolutionMetrics(PairedMetrics):
         super().__init__({**learned, **plain})
 
     def _perceptual(self, made: Tensor, real: Tensor) -> Tensor:
+        check_comparable("SuperResolutionMetrics", real)
         return feature_distance(self._network.to(made.device), made, real)
 
 
@@ -74,8 +76,17 @@ def psnr(made: Tensor, real: Tensor) -> Tensor:
     return -10 * error.clamp_min(LEAST).log10()
 
 
-def ssim(made: Tensor, real: Tensor) -> Tensor:
-    """Return the structural similarity of images in [-1, 1], shape (N,)."""
+def structural_similarity(made: Tensor, real: Tensor) -> Tensor:
+    """Return the structural similarity of images in [-1, 1], shape (N,).
+
+    Raises:
+        InputError: They are smaller than its window.
+    """
+    if min(real.shape[2:]) < WINDOW:
+        raise InputError(
+            f"ssim compares images of {WINDOW} or more pixels a side, got {tuple(real.shape)}: "
+            "leave it out with ssim=False"
+        )
     found = structural_similarity_index_measure(made, real, data_range=2.0, reduction="none")
     assert isinstance(found, Tensor)
     return found.reshape(len(made))
@@ -93,7 +104,6 @@ def _steps(images: Tensor) -> Tensor:
 
 def _of_made(score: Score) -> Callable[..., Tensor]:
     def measured(fake: Tensor, real: Tensor, y: Any) -> Tensor:
-        check_comparable("SuperResolutionMetrics", real, WINDOW)
         return score(fake.clamp(-1, 1), real)
 
     return measured

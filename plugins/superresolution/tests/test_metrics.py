@@ -3,7 +3,7 @@
 import pytest
 import torch
 from lightning_gan_superresolution import SuperResolutionMetrics, downsample
-from lightning_gan_superresolution.metrics import psnr, sharpness, ssim
+from lightning_gan_superresolution.metrics import psnr, sharpness, structural_similarity
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
 from lightning_gan import InputError
@@ -14,7 +14,7 @@ def test_psnr_and_ssim_are_torchmetrics():
     theirs = PeakSignalNoiseRatio(data_range=2.0, reduction="none", dim=(1, 2, 3))(made, real)
     assert torch.allclose(psnr(made, real), theirs, atol=1e-4)
     theirs = StructuralSimilarityIndexMeasure(data_range=2.0, reduction="none")(made, real)
-    assert torch.allclose(ssim(made, real), theirs, atol=1e-5)
+    assert torch.allclose(structural_similarity(made, real), theirs, atol=1e-5)
     assert torch.allclose(psnr(real, real), torch.full((3,), 100.0))
 
 
@@ -60,7 +60,12 @@ def test_all_scores_with_those_of_plain_interpolation():
 @pytest.mark.parametrize(
     ("real", "y", "said"),
     [
-        (torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 4, 4), "11 or more pixels a side, got"),
+        (
+            torch.zeros(2, 3, 8, 8),
+            torch.zeros(2, 3, 4, 4),
+            "11 or more pixels .*: leave it out",
+        ),
+        (torch.zeros(2, 2, 16, 16), torch.zeros(2, 2, 8, 8), "1 or 3 channels and 4 or more"),
         (torch.zeros(2, 3, 16, 16), torch.zeros(2), r"shape \(N, C, h, w\), got \(2,\)"),
     ],
 )
@@ -69,3 +74,14 @@ def test_what_cannot_be_compared(real, y, said):
     metrics.on_validation_start(None, module)
     with pytest.raises(InputError, match=said):
         metrics.on_validation_batch_end(None, module, {"real": real, "fake": real, "y": y}, None, 0)
+
+
+def test_small_images_without_ssim():
+    module, metrics = Asked(), SuperResolutionMetrics(ssim=False)
+    real = torch.rand(2, 1, 8, 8) * 2 - 1
+    metrics.on_validation_start(None, module)
+    outputs = {"real": real, "fake": real, "y": downsample(real, 2)}
+    metrics.on_validation_batch_end(None, module, outputs, None, 0)
+    metrics.on_validation_epoch_end(None, module)
+    assert not any("ssim" in name for name in module.logged)
+    assert module.logged["val/psnr"] == pytest.approx(100)
