@@ -226,6 +226,40 @@ def test_batches_of_images_as_an_example_and_none(tmp_path):
     assert "pipeline_tag: image-to-image" in text
 
 
+@pytest.mark.parametrize(
+    "name", ["torch_export", pytest.param("onnx", marks=[needs_onnx, pytest.mark.slow])]
+)
+def test_images_of_any_size_go_through_a_file_of_a_network_that_takes_them(name, tmp_path):
+    gan = exporting.gan(Painter(scale=2))
+    publish(gan, tmp_path / "made", ["safetensors", name])
+    contract = json.loads((tmp_path / "made" / "contract.json").read_text())
+    assert contract["inputs"][0]["shape"] == ["N", 1, "H", "W"]
+    assert contract["outputs"][0]["shape"] == ["N", 1, "2*H", "2*W"]
+    x = exporting.tensors(1, 1, 5, 7)
+    if name == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(tmp_path / "made" / "generator.onnx"))
+        found = torch.from_numpy(session.run(None, {"y": x.numpy()})[0])
+    else:
+        found = torch.export.load(tmp_path / "made" / "generator.pt2").module()(x)
+    assert found.shape == (1, 1, 10, 14)
+    assert (found - gan.generator(torch.empty(1, 0), x)).abs().max() < 1e-5
+
+
+class Framed(Painter):
+    """Of any size in its own words, and in truth of 32 pixels."""
+
+    def forward(self, z, y=None):
+        return super().forward(z, y) + torch.ones(32, 32)
+
+
+def test_what_has_one_size_after_all_is_said_to_have_it(tmp_path):
+    publish(exporting.gan(Framed()), tmp_path / "made", ["torch_export"])
+    contract = json.loads((tmp_path / "made" / "contract.json").read_text())
+    assert contract["inputs"][0]["shape"] == ["N", 1, 32, 32]
+
+
 def refused(*args, **options):
     with pytest.raises(InputError) as caught:
         publish(*args, **options)

@@ -120,23 +120,30 @@ FILES = {"safetensors": WEIGHTS, "torch_export": PT2, "onnx": ONNX}
 def _traced(interface: Interface, inputs: Sequence[Tensor]) -> Any:
     """Return the program that torch.export makes, for any number of samples.
 
+    Images that may have any size keep that freedom where the trace allows it.
+
     Raises:
         InputError: It cannot be traced.
     """
     batch = torch.export.Dim("N", min=1)
-    name = type(interface.network).__name__
-    try:
-        with _unheard(), torch.no_grad():
-            return torch.export.export(
-                FlatGenerator(interface).eval(),
-                tuple(inputs),
-                dynamic_shapes={"inputs": tuple({0: batch} for _ in inputs)},
-            )
-    except Exception as error:  # tracing runs all of the network's own code
-        raise InputError(
-            f"{name} cannot be traced by torch.export, for it does what depends on values or on "
-            f"the number of samples: {_first(error)}"
-        ) from error
+    free = [dict.fromkeys(interface.free_axes(x), torch.export.Dim.DYNAMIC) for x in inputs]
+    fixed: list[dict[int, Any]] = [{} for _ in inputs]
+    failure: Exception | None = None
+    for sizes in [free, fixed] if any(free) else [fixed]:
+        try:
+            with _unheard(), torch.no_grad():
+                return torch.export.export(
+                    FlatGenerator(interface).eval(),
+                    tuple(inputs),
+                    dynamic_shapes={"inputs": tuple({0: batch, **each} for each in sizes)},
+                )
+        except Exception as error:  # tracing runs all of the network's own code
+            failure = error
+    assert failure is not None
+    raise InputError(
+        f"{type(interface.network).__name__} cannot be traced by torch.export, for it does what "
+        f"depends on values or on the number of samples: {_first(failure)}"
+    ) from failure
 
 
 def _first(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from lightning_gan.game.conditions import class_entry, generated
 from lightning_gan.types import GeneratorOutput, as_generator_output, describe, rows
 
 SAMPLES = "samples"
+SIDES = {2: "H", 3: "W"}  # of an image, in a contract
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,32 @@ class Interface:
         values = dict(_outputs(made))
         return tuple(values[name] for name in self.outputs)
 
+    def free_axes(self, x: Tensor) -> tuple[int, ...]:
+        """Return the axes of an input along which any size may do: those of images to images."""
+        shape: Any = self.network.sample_shape
+        if x.ndim != 4 or len(shape) != 3 or not x.is_floating_point():
+            return ()
+        return tuple(axis for axis, size in enumerate(shape, start=1) if size is None)
+
+    def smaller(self, inputs: Sequence[Tensor]) -> list[Tensor] | None:
+        """Return two of the samples with images of another size; None where sizes are fixed."""
+        if not any(map(self.free_axes, inputs)):
+            return None
+        made = [x[:2] for x in inputs]
+        for place, x in enumerate(made):
+            for axis in self.free_axes(x):
+                made[place] = made[place].narrow(axis, 0, max(1, x.shape[axis] // 4 * (axis - 1)))
+        return made
+
     def describe(
-        self, inputs: Sequence[Tensor], bounds: list[float] | None
+        self, inputs: Sequence[Tensor], bounds: list[float] | None, any_size: bool = False
     ) -> dict[str, list[dict[str, Any]]]:
         """Return the JSON description of inputs and outputs, N standing for the batch.
 
         Args:
             inputs: Those of at least three samples.
             bounds: The least and largest value of samples; None where there are none.
+            any_size: Whether H and W stand for the sides of images: other sizes were tried.
         """
         classes: int | None = getattr(self.network, "num_classes", None)
         entry = class_entry(self.network)
@@ -96,8 +115,13 @@ class Interface:
         with torch.inference_mode():
             made = [self.run([x[:n] for x in inputs]) for n in (2, 3)]
         wanted, few, more = [], *made
+        sides: dict[int, int] = {}
         for name, x in zip(self.inputs, inputs, strict=True):
             about: dict[str, Any] = {"name": name, "dtype": _dtype(x), "shape": ["N", *x.shape[1:]]}
+            if any_size:
+                for axis in self.free_axes(x):
+                    about["shape"][axis] = SIDES[axis]
+                    sides[axis] = x.shape[axis]
             if name == labels and classes is not None:
                 lowest = -1 if getattr(self.network, "takes_unlabeled", False) else 0
                 about["range"] = [lowest, classes - 1]
@@ -107,6 +131,9 @@ class Interface:
         returned = []
         for name, small, large in zip(self.outputs, few, more, strict=True):
             shape = [a if a == b else "N" for a, b in zip(small.shape, large.shape, strict=True)]
+            if small.ndim == 4:
+                for axis, side in sides.items():
+                    shape[axis] = _in_sides(small.shape[axis], side, SIDES[axis])
             about = {"name": name, "dtype": _dtype(small), "shape": shape}
             if name == SAMPLES:
                 about["range"] = bounds
@@ -130,6 +157,18 @@ class FlatGenerator(nn.Module):
         """Return the outputs in order; the samples alone where there is nothing else."""
         outputs = self.__dict__["interface"].run(inputs)
         return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _in_sides(length: int, side: int, name: str) -> int | str:
+    """Return a length as a multiple of the input's side.
+
+    Example:
+        >>> _in_sides(64, 32, "H"), _in_sides(32, 32, "W"), _in_sides(7, 32, "W")
+        ('2*H', 'W', 7)
+    """
+    if length % side:
+        return length
+    return name if length == side else f"{length // side}*{name}"
 
 
 def _dtype(x: Tensor) -> str:

@@ -112,18 +112,19 @@ def publish(
     inputs = interface.pack(z, y)
     with torch.no_grad():
         outputs = interface.run(inputs)
-    differences = {}
+    differences, any_size = {}, interface.smaller(inputs) is not None
     try:
         with new_folder(folder) as made:
             for name in tracked(formats, "exporting", len(formats)):
                 run = FORMATS[name](gan, interface, inputs, made)
                 differences[name] = _difference(name, interface, run, inputs, outputs)
+                any_size = any_size and _takes_other_sizes(name, interface, run, inputs)
             contract = {
                 "format": 1,
                 "version": version("lightning-gan"),
                 "generator": type(network).__name__,
                 "files": {name: FILES[name] for name in formats},
-                **interface.describe(inputs, stated_range(gan)),
+                **interface.describe(inputs, stated_range(gan), any_size),
                 "left_out": list(interface.left_out),
                 "prior": _prior(gan),
                 "num_classes": classes,
@@ -209,20 +210,53 @@ def _difference(
             raise InputError(
                 f"{FILES[name]} does not run on {n} samples: {str(error).splitlines()[0][:300]}"
             ) from error
-        for output, ours, theirs in zip(interface.outputs, expected, found, strict=True):
-            if ours.shape != theirs.shape:
-                raise InputError(
-                    f"{FILES[name]} returns {output} of shape {tuple(theirs.shape)} for {n} "
-                    f"samples, the generator {tuple(ours.shape)}"
-                )
-            off = (ours.double() - theirs.double()).abs().max().item() if ours.numel() else 0.0
-            scale = max(1.0, ours.double().abs().max().item()) if ours.numel() else 1.0
-            if not off <= TOLERANCE * scale:
-                raise InputError(
-                    f"{FILES[name]} differs from the generator by {off:.3g} in {output}, which is "
-                    "more than rounding; nothing was written"
-                )
-            largest = max(largest, off)
+        largest = max(largest, _compared(name, interface, expected, found, f"{n} samples"))
+    return largest
+
+
+def _takes_other_sizes(name: str, interface: Interface, run: Any, inputs: Sequence[Tensor]) -> bool:
+    """Whether generator and file take images of another size as well.
+
+    Raises:
+        InputError: They do, and the file differs from the generator by more than rounding.
+    """
+    part = interface.smaller(inputs)
+    assert part is not None
+    try:
+        expected, found = interface.run(part), run(part)
+    except Exception:  # each runtime fails in its own way
+        return False
+    _compared(name, interface, expected, found, "images of another size")
+    return True
+
+
+def _compared(
+    name: str,
+    interface: Interface,
+    expected: Sequence[Tensor],
+    found: Sequence[Tensor],
+    what: str,
+) -> float:
+    """Return the largest difference of outputs.
+
+    Raises:
+        InputError: It is more than rounding, or shapes differ.
+    """
+    largest = 0.0
+    for output, ours, theirs in zip(interface.outputs, expected, found, strict=True):
+        if ours.shape != theirs.shape:
+            raise InputError(
+                f"{FILES[name]} returns {output} of shape {tuple(theirs.shape)} for {what}, the "
+                f"generator {tuple(ours.shape)}"
+            )
+        off = (ours.double() - theirs.double()).abs().max().item() if ours.numel() else 0.0
+        scale = max(1.0, ours.double().abs().max().item()) if ours.numel() else 1.0
+        if not off <= TOLERANCE * scale:
+            raise InputError(
+                f"{FILES[name]} differs from the generator by {off:.3g} in {output}, which is "
+                "more than rounding; nothing was written"
+            )
+        largest = max(largest, off)
     return largest
 
 

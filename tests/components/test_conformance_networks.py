@@ -144,6 +144,18 @@ class ExtraAsList(HeadInExtra):
 # Inputs, sizes, ranges ---------------------------------------------------------------------
 
 
+class OfAnySize(Generator):
+    """Built for one size, and of any size: from images to images."""
+
+    def __init__(self, sample_shape: tuple[int | None, ...], any_size: tuple = (None, None)):
+        super().__init__()
+        self.latent_dim, self.sample_shape = 0, (sample_shape[0], *any_size)
+        self.layer = nn.Conv2d(sample_shape[0], sample_shape[0], 3, padding=1)
+
+    def forward(self, z, y=None):
+        return self.layer(y)
+
+
 class Vocoder(Generator):
     """Two samples of sound for each frame of a spectrogram."""
 
@@ -538,6 +550,7 @@ RIGHT = [
     (OfClassAndText, {"y": TEXT}),
     (OfClassEntry, {}),
     (OfClassEntry, {"y": TEXT}),
+    (OfAnySize, {"y": lambda size: torch.randn(4, 1, size, size)}),
     (Unlabeled, {}),
     (OfCodes, {"prior": Codes()}),
     (Recurrent, {}),
@@ -567,6 +580,11 @@ WRONG = [
     (Vocoder, {"y": torch.randn(3, 5, 7)}, r"y must hold tensors of 4 samples, .*\(3, 5, 7\)"),
     (Vocoder, {"y": lambda size: 1 / 0}, "y must make a condition of 4 samples for the size 32"),
     (Deaf, {"y": torch.randn(4, 5, 7)}, "must depend on the condition where latent_dim is 0"),
+    (
+        OfAnySize,
+        {"any_size": (9, None), "y": lambda size: torch.randn(4, 1, 9, size)},
+        r"must have the attribute sample_shape it was built with, \(1, 8, 8\), got \(1, 9, None\)",
+    ),
     (OfOneLength, {}, r"must compute an output of .*\(4, 1, 48\) .* failed: RuntimeError.*sizes="),
     (OfCounts, {}, "must be finite, got NaN or infinity: guard its divisions"),
     (OfCounts, {"sample_range": "kelvin"}, "is checked on samples of a range: InputError: sample"),
