@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lightning_gan.averages.base import Average
     from lightning_gan.averages.ema import EMA
     from lightning_gan.balances.base import Balance
+    from lightning_gan.components.registry import API_VERSION
     from lightning_gan.create import (
         create_alternation,
         create_augment,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "API_VERSION": "components.registry",
     "AdversarialLoss": "losses.base",
     "AdversarialStep": "step",
     "Adversary": "game.adversary",
@@ -96,6 +98,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "API_VERSION",
     "EMA",
     "GAN",
     "AdversarialLoss",

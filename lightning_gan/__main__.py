@@ -146,6 +146,10 @@ def _dispatch(request: Request) -> int:
         from lightning_gan.cli import sample
 
         return sample.run(request)
+    if request.command == "explore":
+        from lightning_gan.cli import explore
+
+        return explore.run(request)
     if request.action == "tool":
         from lightning_gan.cli import evaluate
 

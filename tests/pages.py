@@ -8,7 +8,10 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from lightning_gan.__main__ import main
+from lightning_gan.components import registry
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -95,6 +98,14 @@ class Reading:
             self.install(self.folder, block.text)
 
     def _type(self, words):
+        with pytest.MonkeyPatch.context() as patch:
+            while re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                patch.setenv(*words.pop(0).split("=", 1))
+            registry.clear_cache()
+            self._run(words)
+        registry.clear_cache()
+
+    def _run(self, words):
         program = words[0]
         if program == "srun":
             program, words = words[1], words[1:]

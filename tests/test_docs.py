@@ -19,6 +19,7 @@ from pixel_judge import Pixels
 from lightning_gan.__main__ import main
 from lightning_gan.callbacks.health.rules import RULES
 from lightning_gan.components import registry
+from lightning_gan.explore import serving
 from lightning_gan.metrics import judge
 
 DOCS = pages.ROOT / "docs"
@@ -137,6 +138,7 @@ def test_what_a_page_shows_runs(path, ready, drawn, install, tmp_path, monkeypat
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(judge, "judge_for", lambda *data: Pixels(data[-1]))
+    monkeypatch.setattr(serving, "serve", lambda app, found: None)  # it would serve for ever
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     reading = pages.Reading(folder, install, drawn)
     for block in pages.blocks(path.read_text()):

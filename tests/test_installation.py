@@ -1,7 +1,7 @@
 """The wheel works where only the wheel is, and the plugins work beside it.
 
-The environment is a new one that holds our wheel and those of all plugins; the packages that we depend on
-are lent to it by a .pth file, so that torch is not installed twice.
+The environment is a new one that holds our wheel and those of all plugins; the packages that we
+depend on are lent to it by a .pth file, so that torch is not installed twice.
 """
 
 from __future__ import annotations

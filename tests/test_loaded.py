@@ -16,13 +16,14 @@ from exporting import Named, Painter, Styled
 
 import lightning_gan
 from lightning_gan import EMA, InputError, Prior, load_generator
+from lightning_gan.components.following import weights_follow
 from lightning_gan.export import LoadedGenerator, export_generator
 from lightning_gan.priors.normal import NormalPrior
 from lightning_gan.priors.uniform import UniformPrior
 from lightning_gan.sampling.images import read_image
 from lightning_gan.sampling.projection import project
 from lightning_gan.sampling.translation import translate
-from lightning_gan.sampling.ways import manifold, ways
+from lightning_gan.sampling.ways import latents, manifold, ways
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,9 @@ def test_a_generator_with_a_truncation_of_its_own_is_told():
     assert generator.truncation == 1
     z = next(loaded.sample_in_pieces(3, seed=0, truncation=0.5)).z
     assert torch.equal(z, next(loaded.sample_in_pieces(3, seed=0)).z)
+    # On ways as well: their latents stay.
+    assert torch.equal(z, latents(loaded, 3, 0, truncation=0.5))
+    assert torch.allclose(ways(loaded, 1, 3, truncation=0.0), flat.expand(1, 3, -1, -1, -1))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +194,25 @@ def test_the_state_of_a_prior_comes_along(tmp_path):
     folder = export_generator(gan, tmp_path / "g")
     assert (folder / "prior.safetensors").is_file()
     assert torch.equal(load_generator(folder).sample(3, seed=0), gan.sample(3, seed=0))
+
+
+class Begun(Styled):
+    """A generator that begins with the weights of a file."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        if not weights_follow():
+            self.load_state_dict(torch.load(file, weights_only=True))
+
+
+def test_the_file_that_a_network_began_with_is_not_needed(tmp_path):
+    file = tmp_path / "begun.pt"
+    torch.save(Styled().state_dict(), file)
+    gan = exporting.gan(Begun(str(file)))
+    folder = export_generator(gan, tmp_path / "g")
+    file.unlink()
+    assert torch.equal(load_generator(folder).sample(3, seed=0), gan.sample(3, seed=0))
+    assert not weights_follow()
 
 
 def test_what_is_not_there(tmp_path):

@@ -1,5 +1,6 @@
 """Callbacks for any GANModule: pictures, curves, metrics, the summary of a run, predictions."""
 
+from lightning_gan.callbacks.best_checkpoint import BestCheckpoint
 from lightning_gan.callbacks.evaluation import Evaluation
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.graceful_stop import GracefulStop
@@ -20,6 +21,7 @@ from lightning_gan.callbacks.run_checkpoint import RunCheckpoint
 from lightning_gan.callbacks.summary import RunSummary
 
 __all__ = [
+    "BestCheckpoint",
     "ClassGrid",
     "Evaluation",
     "GeneratorExport",

@@ -18,8 +18,8 @@ from lightning_gan.callbacks.sink import leaves_files, run_folder, write_image
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation.card import ScoreCard
 from lightning_gan.evaluation.evaluator import Evaluator
-from lightning_gan.evaluation.plan import Plan
-from lightning_gan.evaluation.scores import direction
+from lightning_gan.evaluation.plan import METRICS, Plan
+from lightning_gan.evaluation.scores import OF_METRICS, Direction, direction
 from lightning_gan.files.names import SCORECARDS
 from lightning_gan.metrics.features import FeatureExtractor
 from lightning_gan.training.seams.saving import saves_every
@@ -88,6 +88,16 @@ class Evaluation(Periodic):
         )
         self.card: ScoreCard | None = None
         self._evaluator: Evaluator | None = None
+
+    def logged_scores(self, module: Any) -> dict[str, Direction]:
+        """Return the names of the scores, and which direction is better.
+
+        Before training starts, those of all metrics that are asked for or that there are.
+        """
+        metrics = self.plan.metrics or METRICS
+        if self._evaluator is not None:
+            metrics = tuple(self._evaluator.measures)
+        return {name: direction(name) for metric in metrics for name in OF_METRICS[metric]}
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check that everything fits, and make ready what does not change."""

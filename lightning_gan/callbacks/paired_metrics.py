@@ -12,6 +12,7 @@ from torchmetrics import MeanMetric, Metric
 from torchmetrics.image import PeakSignalNoiseRatio, StructuralSimilarityIndexMeasure
 
 from lightning_gan.errors import InputError
+from lightning_gan.evaluation.scores import Direction, direction
 from lightning_gan.metrics.features import SYMMETRIC
 from lightning_gan.types import describe, range_bounds, widened
 
@@ -70,6 +71,11 @@ class PairedMetrics(pl.Callback):
             y: Their conditions.
         """
         return fake, real
+
+    def logged_scores(self, module: Any) -> dict[str, Direction]:
+        """Return the names of the metrics, and which direction is better, where they say so."""
+        given = image_metrics(module) if self._given is None else self._given
+        return {name: _direction(name, metric) for name, metric in given.items()}
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin anew."""
@@ -143,6 +149,13 @@ class PairedMetrics(pl.Callback):
             values = found if isinstance(found, Mapping) else {"": found}
             for key, value in values.items():
                 module.log(f"{stage}/{name}{key and f'/{key}'}", value, sync_dist=True)
+
+
+def _direction(name: str, metric: Metric | Function) -> Direction:
+    higher = getattr(metric, "higher_is_better", None)  # of a Metric; None where it does not know
+    if higher is None:
+        return direction(name)
+    return "higher" if higher else "lower"
 
 
 def _each(name: str, value: Any, n: int) -> Tensor:

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column
 
+from lightning_gan.callbacks.best_checkpoint import best_of
 from lightning_gan.callbacks.durations import duration
 
 REDRAWN_S = 0.5
 FIRST_LINE_S = 5.0
 LINE_S = 30.0
+WIDE = 120  # columns in which the best score has room
 LOSSES = {"loss/discriminator": "D", "loss/generator": "G"}
 
 
@@ -52,13 +54,13 @@ class RunBar(ProgressBar):
         meter = self._meter
         if meter is not None and time.perf_counter() >= meter.due:
             values = getattr(pl_module, "latest_metrics", {})
-            meter.show(trainer.global_step, _images(pl_module), values)
+            meter.show(trainer.global_step, _images(pl_module), values, _best(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the last state and leave it standing."""
         if self._meter is not None and self._meter.bar is not None:
             values = getattr(pl_module, "latest_metrics", {})
-            self._meter.show(trainer.global_step, _images(pl_module), values)
+            self._meter.show(trainer.global_step, _images(pl_module), values, _best(trainer))
         self._end()
 
     def on_exception(
@@ -171,13 +173,14 @@ class ProgressMeter:
             self.due = self._began
             ProgressMeter.is_drawing = True
 
-    def show(self, step: int, images: int, values: Mapping[str, Any]) -> None:
+    def show(self, step: int, images: int, values: Mapping[str, Any], best: str = "") -> None:
         """Show a state.
 
         Args:
             step: Steps done.
             images: Images seen; 0: their speed is of no interest.
             values: The last values by key, the losses among them.
+            best: The best score so far, in words; a terminal has it where it is wide.
         """
         now = time.perf_counter()
         passed = max(now - self._began, 1e-9)
@@ -189,6 +192,7 @@ class ProgressMeter:
         if self.bar is not None:
             texts = [f"{of_images:,.0f} img/s"] if of_images else []
             texts += [f"{short} {value:.3g}" for short, value in losses.items()]
+            texts += [f"best {best}"] if best and self._console.width >= WIDE else []
             left_text = "" if left is None else f"{duration(left)} left"
             self.bar.update(self._task, completed=step, left=left_text, more=" ".join(texts))
             self.bar.refresh()
@@ -198,6 +202,7 @@ class ProgressMeter:
         texts += [] if left is None else [f"{duration(left)} left"]
         texts += [f"{of_images:,.0f} images a second"] if of_images else []
         texts += [f"loss {short} {value:.3g}" for short, value in losses.items()]
+        texts += [f"best so far {best}"] if best else []
         self._console.print(f"{self._what}: {', '.join(texts)}", soft_wrap=True)
         self.due = now + LINE_S
 
@@ -241,6 +246,11 @@ def _steps(trainer: pl.Trainer) -> int | None:
     if epochs is not None and epochs >= 0 and batches != float("inf"):
         limits.append(int(epochs * batches))
     return min(limits, default=None)
+
+
+def _best(trainer: pl.Trainer) -> str:
+    kept = best_of(trainer)
+    return "" if kept is None else kept.said
 
 
 def _total(batches: Any) -> int | None:

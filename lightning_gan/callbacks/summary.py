@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint, ModelSummary
 from pytorch_lightning.loggers import CSVLogger
 
+from lightning_gan.callbacks.best_checkpoint import best_of
 from lightning_gan.callbacks.durations import duration
 from lightning_gan.callbacks.head import head
 from lightning_gan.callbacks.sink import leaves_files, run_folder, shown_path
@@ -75,9 +76,11 @@ class RunSummary(pl.Callback):
             for logger in trainer.loggers
             if isinstance(logger, CSVLogger)
         ]
+        best = best_of(trainer)
         found = {
             "run folder": self._folder,
             "last checkpoint": checkpoint,
+            "best checkpoint": None if best is None else Path(best.best_model_path),
             "last sample grid": _newest(self._folder.glob("samples/grid-*.png")),
             "loss curves": self._folder / LOSSES,
             "metrics": _newest(metrics),
@@ -95,6 +98,9 @@ class RunSummary(pl.Callback):
         rows.append(("training time", duration(seconds)))
         if images is not None and seconds > 0:
             rows.append(("images per second", f"{(images - self._images_before) / seconds:,.0f}"))
+        best = best_of(trainer)
+        if best is not None:
+            rows.append(("best score", best.said))
         metrics = getattr(module, "latest_metrics", {})
         return rows + [(key, f"{float(metrics[key]):.4g}") for key in SHOWN if key in metrics]
 

@@ -25,6 +25,7 @@ TOOLS = {
     "manifold": "draw the plane of a generator with two latents",
     "project": "find the latent nearest to an image",
     "translate": "put a folder of images through a generator with an input",
+    "explore": "look at a generator in the browser: samples, latents, inputs",
     "package": "write all of a training as safetensors and JSON, for others to fine-tune",
     "benchmark": "time training against hand-written loops",
     "data": "inspect a folder or zip of images: data inspect ROOT",

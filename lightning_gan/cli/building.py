@@ -55,12 +55,14 @@ def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
 def fitted(model: Node, data: LightningDataModule) -> Node:
     """Return the module's node, the networks with what the data know and the user did not say.
 
-    That is ``sample_shape`` and ``num_classes``, where the data module tells them.
+    That is ``sample_shape`` and ``num_classes``, where the data module tells them; and of its
+    ``network_arguments`` those that are None by default and have no other value.
 
     Raises:
         InputError: The data module does not tell what a network needs.
     """
     given = dict(model["init_args"])
+    others = dict(getattr(data, "network_arguments", {}))
     for player in PLAYERS:
         node, known = given[player], arguments_of(load_class(given[player]["class_path"]))
         told = {}
@@ -76,5 +78,8 @@ def fitted(model: Node, data: LightningDataModule) -> Node:
                     f"model.{player}.{name} is missing, and {type(data).__name__} does not tell "
                     f"it; set model.{player}.{name}={example}, for example"
                 )
+        for name in others.keys() & known.keys():  # a saved configuration says null
+            if known[name].default is None and node["init_args"].get(name) is None:
+                told[name] = others[name]
         given[player] = Node({**node, "init_args": {**node["init_args"], **told}}, node.skip)
     return Node({**model, "init_args": given}, model.skip)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_gan.errors import InputError, nearest
+from lightning_gan.files.names import LAST
 from lightning_gan.training.checkpoint import read_checkpoint, unpacked_for_this_process
 from lightning_gan.training.package import is_package
 from lightning_gan.training.seams.saving import way_on
@@ -121,7 +122,8 @@ def _last(command: str, root: str) -> str | None:
             except InputError as error:
                 print(f"ckpt_path=last passes over a file: {error}")
         if steps:
-            return str(max(steps, key=lambda file: (steps[file], times[file])))
+            # Of one step the last: the best may have been written after it, at the end.
+            return str(max(steps, key=lambda f: (steps[f], f.name == LAST, times[f])))
     raise InputError(f"ckpt_path: got 'last', but no checkpoint below {root} can be used")
 
 

@@ -32,7 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lightning_gan.cli import trees
 from lightning_gan.cli.short_names import CALLBACKS, SLOTS, normalise, put
-from lightning_gan.components import registry
+from lightning_gan.components import offered, registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 TOP = (
@@ -206,7 +206,8 @@ def check_choice(group: str, name: str) -> None:
         return
     available = choices(group)
     raise InputError(
-        f"{group}: unknown choice {name!r}{nearest(name, available) or '.'} "
+        f"{group}: unknown choice {name!r}"
+        f"{offered.how_to_get(group, name) or nearest(name, available) or '.'} "
         f"Available: {', '.join(available) or 'none'}"
     )
 

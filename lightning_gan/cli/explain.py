@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from lightning_gan.cli import compose, export, sample, trees
+from lightning_gan.cli import compose, explore, export, package, sample, trees
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.options import check_key
 from lightning_gan.errors import InputError
@@ -28,6 +28,7 @@ COMMON = {
     "samples.every_n_steps": "batches between sample grids; samples=false: none",
     "health.every_n_steps": "batches between health checks; health=false: none",
     "evaluation": "score cards while training: evaluation.every_n_steps=1000; null: none",
+    "best": "the score whose best checkpoint is kept: best=fid; best.patience=10 ends training",
     "checkpoint.every_n_train_steps": "batches between checkpoints; the last step always has one",
     "seed_everything": "seed of the whole run",
     "threads": "CPU threads of each process; small networks are fastest with 1",
@@ -128,20 +129,13 @@ make of it. The exit code is 1 where an image is broken.
 examples:
   lightning-gan data inspect my_images
   lightning-gan data inspect my_images.zip"""
-PACKAGE = """\
-usage: lightning-gan package CHECKPOINT --out FOLDER [--license MIT|FILE] [--trust true]
-
-Write all of a training: both networks, the averaged generator, both optimizers, counts, the
-configuration and score cards of the run, a picture, licence and card, in safetensors and JSON. With
-the ending .zip, a zip is written. Whoever has it fine-tunes it, or goes on with the training.
-
-examples:
-  lightning-gan package runs/digits_dcgan/version_0/checkpoints/last.ckpt --out digits
-  lightning-gan fit init_from=digits data=folder data.root=my_images
-  lightning-gan fit --config digits/config.json --ckpt_path digits"""
 PLUGINS = """\
 usage: lightning-gan plugins list [--json] [--check]
        lightning-gan plugins show [KIND] NAME [--json]
+       lightning-gan plugins check NAME | DISTRIBUTION
+       lightning-gan plugins new NAME --kind KIND [--out FOLDER]
+       lightning-gan plugins doctor DISTRIBUTION [--tests FOLDER]
+       lightning-gan plugins schema [--out FILE]
 
 List every registered component: kind, name, distribution, version and status.
   --json    as JSON, with class paths
@@ -151,9 +145,18 @@ Or show one: its formula and source, its arguments with their ranges, what it de
 that uses it. The kind is needed where two kinds share a name; distribution:name is understood.
   --json    as JSON
 
+check looks at the metadata of a component, or of all of a distribution, imports it, and checks the
+contract of its kind (exit code 1 where something is wrong). new writes a distribution with one
+component that installs and passes its tests. doctor runs the conformance kit and a distribution's
+own tests against this version. schema writes a JSON schema of the whole configuration for editors.
+
+LIGHTNING_GAN_PLUGINS=module registers the components of a module without installing it;
+LIGHTNING_GAN_DISABLE=distribution switches one off.
+
 examples:
   lightning-gan plugins show wgan_gp
-  lightning-gan plugins show generator dcgan"""
+  lightning-gan plugins show generator dcgan
+  lightning-gan plugins new my-hinge --kind loss"""
 
 TEXTS = {
     "plugins": PLUGINS,
@@ -162,9 +165,13 @@ TEXTS = {
     "report": REPORT,
     "benchmark": BENCHMARK,
     "data": DATA,
-    "package": PACKAGE,
 }
-DRAWING = {"export": export.EXPORT, **sample.COMMANDS}
+PAGES = {
+    "export": export.EXPORT,
+    "explore": explore.EXPLORE,
+    "package": package.PACKAGE,
+    **sample.COMMANDS,
+}
 
 
 def text(request: Request) -> str:
@@ -177,8 +184,8 @@ def text(request: Request) -> str:
         return EVALUATE.format(settings=_table(_evaluation()))
     if request.command in TEXTS:
         return TEXTS[request.command]
-    if request.command in DRAWING:
-        return DRAWING[request.command].help()
+    if request.command in PAGES:
+        return PAGES[request.command].help()
     chosen = list(_chosen(request))
     if chosen:
         return "\n\n".join(_options(group, name) for group, name in chosen)
@@ -195,7 +202,7 @@ def _overview(command: str) -> Iterator[str]:
             **RUNS,
             **TOOLS,
             "plugins list": "list the installed components",
-            "plugins show": "show one",
+            "plugins show": "show one; plugins --help: check, new, doctor, schema",
         }.items()
     )
     yield textwrap.fill(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.given import Command, Option, texts, whole_from, yes
+from lightning_gan.cli.given import Command, Option, file_path, texts, whole_from, yes
 from lightning_gan.errors import InputError
 from lightning_gan.files.claims import is_free
 
@@ -24,10 +24,11 @@ return what the generator returns; the largest difference is printed.""",
     (
         Option("format", texts, "safetensors, torch_export or onnx, or several: onnx,safetensors",
                ["safetensors"], "safetensors"),
-        Option("out", Path, "the folder, which must be new or empty; needed"),
+        Option("out", file_path, "the folder, which must be new or empty; needed"),
         Option("license", str, "for the model card: mit, cc-by-4.0, ...", "unknown", "unknown"),
         Option("class_names", texts, "what the classes are called: cat,dog"),
-        Option("input", Path, "an input of a generator with one: an image, .npy or .npz, N first"),
+        Option("input", file_path,
+               "an input of a generator with one: an image, .npy or .npz, N first"),
         Option("seed", whole_from(0), "of the reference samples", 0, "0"),
         Option("trust", yes, "true: import whatever class the checkpoint names", False, "false"),
     ),
@@ -55,6 +56,7 @@ def run(request: Request) -> int:
         raise InputError(f"export: --out={out} exists and is not empty; choose another folder")
 
     from lightning_gan.callbacks.sink import shown_path
+    from lightning_gan.cli.best import tell_best
     from lightning_gan.cli.watching import shown
     from lightning_gan.export.card import Origin
     from lightning_gan.export.formats import FILES, check_formats
@@ -69,6 +71,7 @@ def run(request: Request) -> int:
         raise InputError(f"export expects a checkpoint or a run, got the exported folder {path}")
     step = read_checkpoint(checkpoint, map_location="meta").get("global_step")
     gan = GANModule.load_from_checkpoint(checkpoint, "cpu", trust=given["trust"])
+    tell_best(path)
     print(f"exporting {shown_path(checkpoint)} as {', '.join(given['format'])}", flush=True)
     example = None if given["input"] is None else _example(given["input"])
     with shown():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,11 @@ def wholes(text: str) -> list[int]:
 def texts(text: str) -> list[str]:
     """Read texts with commas between them."""
     return [item.strip() for item in text.strip("[]").split(",") if item.strip()]
+
+
+def file_path(text: str) -> Path:
+    """Read a path; ``~`` is the home folder, which shells leave alone behind an ``=``."""
+    return Path(os.path.expanduser(text))
 
 
 def sides(text: str) -> tuple[int, int]:

@@ -93,6 +93,7 @@ curves:
 health:  # looks for collapse and the like, and says what to change
   every_n_steps: 200
 evaluation: null  # {{every_n_steps: 1000}} for scores while training
+best: null  # fid, say: keeps the checkpoint with the best score
 export: null
 """
 

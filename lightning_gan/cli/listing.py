@@ -6,33 +6,32 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from lightning_gan.components import registry
+from lightning_gan.cli.faults import fault
+from lightning_gan.components import developing, installed, registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
 from lightning_gan.files.columns import columns
 
+ACTIONS = ("list", "show", "check", "new", "doctor", "schema")
 FLAGS = ("--json", "--check")
+BAD = ("broken", "half installed", "outdated")
 COLUMNS = ("kind", "name", "distribution", "version", "status")
 
 
 def show(words: Sequence[str]) -> int:
-    """Print the registered components, or one, and return the exit code.
+    """Print the registered components, or do what else the first word says; return the exit code.
 
     Returns:
-        1 if ``--check`` found a bad one, else 0.
+        1 if something that is checked is bad, else 0.
 
     Raises:
-        InputError: The words are neither ``list`` with ``--json`` or ``--check``, nor ``show`` with
-            a name.
+        InputError: The words are not understood.
     """
-    if words and words[0] == "show":
-        from lightning_gan.cli import showing  # which needs torch
-
-        return showing.show_one(words[1:])
+    if words and words[0] in ACTIONS and words[0] != "list":
+        return _act(words[0], words[1:])
     if not words or words[0] != "list":
-        raise InputError(
-            "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] NAME"
-        )
+        got = f", got {words[0]!r}{nearest(words[0], ACTIONS)}" if words else ""
+        raise InputError(f"expected: lightning-gan plugins {', '.join(ACTIONS)}{got}")
     for word in words[1:]:
         if word not in FLAGS:
             raise InputError(
@@ -40,23 +39,67 @@ def show(words: Sequence[str]) -> int:
                 f"Options: {', '.join(FLAGS)}"
             )
     check = "--check" in words
-    rows = [row for kind in registry.KINDS for row in _rows(kind, check)]
+    rows = [row for kind in registry.KINDS for row in _rows(kind, check)] + _problems()
     if "--json" in words:
         print(json.dumps(rows, indent=2))
     else:
         print(columns([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
-    return int(check and any(row["status"].startswith("broken") for row in rows))
+    return int(check and any(row["status"].startswith(BAD) for row in rows))
+
+
+def _act(action: str, words: Sequence[str]) -> int:
+    """Do what is not listing; torch is imported where it is needed."""
+    if action == "show":
+        from lightning_gan.cli import showing
+
+        return showing.show_one(words)
+    if action == "new":
+        from lightning_gan.cli import scaffold
+
+        return scaffold.write(words)
+    if action == "schema":
+        from lightning_gan.cli import schema
+
+        return schema.write_schema(words)
+    from lightning_gan.cli import checking
+
+    return checking.check(words) if action == "check" else checking.doctor(words)
 
 
 def _rows(kind: str, check: bool) -> list[dict[str, str]]:
     entries = registry.entries(kind)
     rows = []
-    for entry in entries:
+    for entry in (*entries, *registry.disabled_entries(kind)):
         same_name = [other for other in entries if other.name == entry.name]
-        status = (check and _broken(entry)) or _status(entry, same_name, check)
+        status = fault(entry) or (check and _broken(entry)) or _status(entry, same_name, check)
         row = {key: value for key, value in dataclasses.asdict(entry).items() if key in COLUMNS}
         rows.append({**row, "class_path": entry.class_path, "status": status})
     return rows
+
+
+def _problems() -> list[dict[str, str]]:
+    """Return a row for whatever has no component that could be listed, with the reason."""
+    found = [(p.distribution, p.version, p.reason) for p in installed.problems()]
+    for module in developing.modules():
+        reason = developing.import_failure(module)
+        if reason:
+            found.append((module, developing.VERSION, f"{developing.VARIABLE}: {reason}"))
+    there = set(map(installed.normalised, installed.distributions()))
+    for name in installed.words_of(installed.DISABLE):
+        if installed.normalised(name) == registry.DISTRIBUTION:
+            found.append((name, "", f"{installed.DISABLE}: ours cannot be switched off"))
+        elif installed.normalised(name) not in there:
+            found.append((name, "", f"{installed.DISABLE}: there is no such distribution"))
+    return [
+        {
+            **dict.fromkeys(("kind", "name"), "-"),
+            "distribution": distribution,
+            "version": version,
+            "class_path": "",
+            "status": reason,
+        }
+        for distribution, version, reason in found
+    ]
 
 
 def _status(entry: Entry, same_name: Sequence[Entry], check: bool) -> str:

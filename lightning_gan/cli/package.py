@@ -1,17 +1,35 @@
-"""``lightning-gan package CHECKPOINT --out DIR``: all of a training, for others to go on from."""
+"""``lightning-gan package CHECKPOINT``: all of a training, for others to go on from.
+
+Words are checked before torch, which takes seconds, is imported.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.given import Command, Option, file_path, yes
 from lightning_gan.cli.quiet import quiet
-from lightning_gan.errors import InputError, nearest
+from lightning_gan.errors import InputError
 
-USAGE = "lightning-gan package CHECKPOINT --out FOLDER"
-OPTIONS = ("out", "license", "trust")
-SWITCH = {"true": True, "false": False}
+PACKAGE = Command(
+    "package",
+    ("CHECKPOINT",),
+    """\
+Write all of a training: both networks, the averaged generator, both optimizers, counts, the
+configuration and score cards of the run, a picture, licence and card, in safetensors and JSON.
+Whoever has it fine-tunes it, or goes on with the training.""",
+    (
+        Option("out", file_path, "the folder, or FILE.zip; nothing may be there; needed"),
+        Option("license", str, "an identifier such as MIT, or a file with the text"),
+        Option("trust", yes, "true: import whatever class the file names", False, "false"),
+    ),
+    (
+        "lightning-gan package runs/digits_dcgan/version_0/checkpoints/last.ckpt --out=digits",
+        "lightning-gan fit --config digits/config.json --init_from=digits",
+        "lightning-gan fit --config digits/config.json --ckpt_path digits",
+    ),
+)
 
 
 def run(request: Request) -> int:
@@ -23,40 +41,18 @@ def run(request: Request) -> int:
     Raises:
         InputError: A word is not understood, or the package cannot be written.
     """
-    paths, given = _read(request.words)
-    if len(paths) != 1 or "out" not in given:
-        raise InputError(f"package expects a checkpoint and where to write: {USAGE}")
-    trust = given.get("trust", "false")
-    if trust not in SWITCH:
-        raise InputError(f"package: trust must be true or false, got {trust!r}")
+    (path,), given = PACKAGE.read(request)
+    if given["out"] is None:
+        raise InputError(f"package: --out is needed, where to write: {PACKAGE.examples[0]}")
     from lightning_gan.cli.watching import shown
-    from lightning_gan.packages.writing import export_training_package
+    from lightning_gan.packages.writing import CONFIGURATION, export_training_package
 
-    path, out = (os.path.expanduser(each) for each in (paths[0], given["out"]))
     with quiet(), shown():
         written = export_training_package(
-            path, out, license=given.get("license"), trust=SWITCH[trust]
+            os.path.expanduser(path), given["out"], license=given["license"], trust=given["trust"]
         )
-    print(f"wrote {written}\nnext: lightning-gan fit init_from={written}")
+    line = f"init_from={written}"  # weights alone: the networks must be those of the package
+    if (written / CONFIGURATION).is_file():
+        line = f"--config {written / CONFIGURATION} --{line}"
+    print(f"wrote {written}\nnext: lightning-gan fit {line}")
     return 0
-
-
-def _read(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Return paths, and options as ``--out DIR``, ``--out=DIR`` or ``out=DIR``."""
-    paths: list[str] = []
-    given: dict[str, str] = {}
-    queue = list(words)
-    while queue:
-        word = queue.pop(0)
-        name, equals, value = word.removeprefix("--").partition("=")
-        if word.startswith("-") or (equals and name in OPTIONS):
-            if name not in OPTIONS:
-                hint = nearest(name, OPTIONS) or "."
-                raise InputError(f"package: unknown option {word!r}{hint} Expected {USAGE}")
-            value = value if equals or not queue else queue.pop(0)
-            if not value:
-                raise InputError(f"package: --{name} needs a value; expected {USAGE}")
-            given[name] = value
-        else:
-            paths.append(word)
-    return paths, given

@@ -26,10 +26,9 @@ CHECK = Checker(
     later=[f"model.{player}.{name}" for player in PLAYERS for name in FROM_DATA],
     all_of_them="See --print_config for all of them",
 )
-SWITCHES = {"off": False, "no": False, "on": True, "yes": True}
 LARGEST_SEED = 2**32 - 1
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-ON_REQUEST = ("evaluation", "export")  # the others are there unless set to false or null
+ON_REQUEST = ("evaluation", "export", "best")  # the others are there unless set to false or null
 REFUSED = {
     "gradient_clip_val": "model.generator_clip_norm and model.discriminator_clip_norm",
     "gradient_clip_algorithm": "model.generator_clip_value and model.discriminator_clip_value",
@@ -59,7 +58,7 @@ def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     for key, default in short_names.CALLBACKS.items():
         value = settings.get(key, None if key in ON_REQUEST else {})
-        value = SWITCHES.get(value, value) if isinstance(value, str) else value
+        value = short_names.SWITCHES.get(value, value) if isinstance(value, str) else value
         if (key, value) == ("summary", "full"):
             value = {"full": True}
         if value in (None, False):

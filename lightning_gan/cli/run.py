@@ -210,6 +210,11 @@ class Run:
         }
         used = [key for key in CALLBACKS if settings[key] is not None]
         if trainer["enable_checkpointing"] is False:
+            if "best" in used:
+                raise InputError(
+                    "best: trainer.enable_checkpointing=false leaves all checkpoints out; remove "
+                    "it, or set best=null"
+                )
             used = [key for key in used if key != "checkpoint"]
         others = trainer["callbacks"] or []
         save = SavedSettings(configuration_text(settings), _config_names(trainer, command))

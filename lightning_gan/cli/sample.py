@@ -15,6 +15,7 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.given import (
     Command,
     Option,
+    file_path,
     number_from_0,
     one_of,
     sides,
@@ -41,7 +42,6 @@ ALWAYS = (
     Option("device", str, "cpu, cuda, cuda:1, ...; by default a GPU where there is one"),
     Option("trust", yes, "true: import whatever class the file names", False, "false"),
 )
-GRID_COLUMNS = 8
 NUM = 64
 GIF_MS = 80
 
@@ -55,7 +55,7 @@ With one seed, fewer samples are the beginning of more, whatever the batch size.
 picture of all, FILE.npz holds samples, latents z and labels y, and anything else is a folder with a
 PNG for each.""",
     (
-        Option("out", Path, "FILE.png, FILE.npz or a folder; needed"),
+        Option("out", file_path, "FILE.png, FILE.npz or a folder; needed"),
         Option("num", whole_from(1), "how many", None, "64"),
         LABELS,
         SEED,
@@ -77,7 +77,7 @@ Draw ways between latents, spherical ones.
 {OF_PATH}
 FILE.png has a way in each row; FILE.gif walks along all ways at once, there and back.""",
     (
-        Option("out", Path, "FILE.png or FILE.gif; needed"),
+        Option("out", file_path, "FILE.png or FILE.gif; needed"),
         Option("rows", whole_from(1), "ways", 8, "8"),
         Option("columns", whole_from(2), "samples on each; of a GIF, frames", None, "10, GIF 30"),
         Option("labels", wholes, "classes of the ways, in turns; 0,1,2,... by default"),
@@ -98,7 +98,7 @@ MANIFOLD = Command(
 Draw the whole plane of latents of a generator with two, a square for each class.
 {OF_PATH}""",
     (
-        Option("out", Path, "FILE.png; needed"),
+        Option("out", file_path, "FILE.png; needed"),
         Option("size", whole_from(2), "points on each axis", 15, "15"),
         Option("labels", wholes, "which classes; all by default"),
         BATCH,
@@ -114,7 +114,7 @@ Find the latent whose sample is nearest to an image.
 {OF_PATH}
 Writes to a folder: pair.png, image and sample side by side, and latent.npz with z, y and error.""",
     (
-        Option("out", Path, "the folder, which must be new or empty; needed"),
+        Option("out", file_path, "the folder, which must be new or empty; needed"),
         Option("label", whole_from(0), "the class; found by default"),
         Option("steps", whole_from(1), "steps of the optimizer", 300, "300"),
         Option("starts", whole_from(1), "of 256 drawn latents, how many are followed", 4, "4"),
@@ -180,10 +180,10 @@ def _sample(command: Command, words: Sequence[str], given: dict[str, Any]) -> No
 
     import torch
 
-    from lightning_gan.sampling import images
+    from lightning_gan.sampling import images, turns
 
     _check_draws(loaded)
-    labels = _in_turns(given["labels"], n)
+    labels = turns.in_turns(given["labels"], n)
     drawn = loaded.sample_in_pieces(
         n, labels, given["seed"], None, given["truncation"], given["batch_size"]
     )
@@ -193,7 +193,7 @@ def _sample(command: Command, words: Sequence[str], given: dict[str, Any]) -> No
             samples = torch.cat([piece.samples.cpu() for piece in pieces])
             if out.suffix == ".png":
                 images.check_images(samples, "FILE.npz")
-                wide = columns or _columns(given["labels"], n)
+                wide = columns or turns.grid_columns(given["labels"], n)
                 _write(out, images.png(images.cells(images.as_shown(loaded, samples), wide)))
             else:
                 arrays = {"samples": samples, "z": torch.cat([piece.z for piece in pieces])}
@@ -228,7 +228,7 @@ def _interpolate(command: Command, words: Sequence[str], given: dict[str, Any]) 
     out = _out(command, given, ".png", ".gif")
     loaded = _loaded(words[0], given)
 
-    from lightning_gan.sampling import images
+    from lightning_gan.sampling import images, turns
     from lightning_gan.sampling.ways import ways
 
     rows, moving = given["rows"], out.suffix == ".gif"
@@ -237,13 +237,13 @@ def _interpolate(command: Command, words: Sequence[str], given: dict[str, Any]) 
             loaded,
             rows,
             given["columns"] or (30 if moving else 10),
-            labels=_in_turns(given["labels"], rows),
+            labels=turns.in_turns(given["labels"], rows),
             seed=given["seed"],
             truncation=given["truncation"],
             batch_size=given["batch_size"],
         )
         if moving:
-            wide = min(rows, GRID_COLUMNS, max(1, round(rows**0.5)))
+            wide = min(rows, turns.GRID_COLUMNS, max(1, round(rows**0.5)))
             frames = [images.cells(found[:, place], wide) for place in range(found.shape[1])]
             content = images.gif([*frames, *frames[-2:0:-1]], GIF_MS)
         else:
@@ -312,7 +312,7 @@ def _project(command: Command, words: Sequence[str], given: dict[str, Any]) -> N
         (folder / "latent.npz").write_bytes(_npz(arrays))
     of_class = "" if found.y is None else f", class {found.y}"
     print(
-        f"error: {found.error:.4f} (root mean square, in {bounds[0]:g} to {bounds[1]:g}; "
+        f"root mean square error: {found.error:.4f} (in {bounds[0]:g} to {bounds[1]:g}; "
         f"{found.first_error:.4f} at the start){of_class}\n"
         f"projection: pair.png and latent.npz in {_shown(out)}"
     )
@@ -366,9 +366,11 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
 
 
 def _loaded(path: str, given: dict[str, Any]) -> LoadedGenerator:
+    from lightning_gan.cli.best import tell_best
     from lightning_gan.cli.devices import chosen_device
     from lightning_gan.export.load import load_generator
 
+    tell_best(path)
     return load_generator(path, chosen_device(given["device"]), trust=given["trust"])
 
 
@@ -403,18 +405,6 @@ def _out(command: Command, given: dict[str, Any], *endings: str) -> Path:
     elif not is_free(out):
         raise InputError(f"out: {out} exists and is not empty; choose another folder")
     return out
-
-
-def _in_turns(labels: list[int] | None, n: int) -> Tensor | None:
-    import torch
-
-    return None if labels is None else torch.tensor(labels)[torch.arange(n) % len(labels)]
-
-
-def _columns(labels: list[int] | None, n: int) -> int:
-    """Return the columns of a picture: one for each class that was asked for."""
-    wanted = len(labels or ())
-    return wanted if 1 < wanted <= 20 else min(n, GRID_COLUMNS)
 
 
 @contextmanager

@@ -24,9 +24,11 @@ OTHERS = {
     "generator_lr_scheduler": "lr_scheduler",
     "discriminator_lr_scheduler": "lr_scheduler",
 }
+SWITCHES = {"off": False, "no": False, "on": True, "yes": True}
 # Callbacks with a key of their own, in the order in which they act; Lightning moves checkpoints to
 # the end.
 CALLBACKS = {
+    "best": "lightning_gan.callbacks.BestCheckpoint",
     "checkpoint": "lightning_gan.callbacks.RunCheckpoint",
     "samples": "lightning_gan.callbacks.SampleGrid",
     "curves": "lightning_gan.callbacks.LossCurves",
@@ -55,6 +57,8 @@ def normalise(settings: Any) -> Any:
         result["data"] = {"class_path": result["data"]}
     if isinstance(result.get("init_from"), str):
         result["init_from"] = {"path": result["init_from"]}
+    if isinstance(result.get("best"), str) and result["best"] not in SWITCHES:
+        result["best"] = {"monitor": result["best"]}
     model = result.get("model")
     if isinstance(model, str):
         model = {"class_path": model}

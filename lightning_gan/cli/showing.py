@@ -54,7 +54,7 @@ def show_one(words: Sequence[str]) -> int:
             raise InputError(f"plugins show: unknown option {option!r}. Options: --json")
     if len(named) not in (1, 2):
         raise InputError(f"expected: {USAGE}, for example plugins show loss wasserstein")
-    found = described(_find(named[-1], named[0] if len(named) == 2 else None))
+    found = described(find_named(named[-1], named[0] if len(named) == 2 else None))
     print(json.dumps(found, indent=2, ensure_ascii=False) if options else "\n\n".join(_page(found)))
     return 0
 
@@ -97,7 +97,12 @@ def described(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _find(name: str, kind: str | None) -> Entry:
+def find_named(name: str, kind: str | None = None) -> Entry:
+    """Return the component of a name, or of a kind and a name.
+
+    Raises:
+        PluginError: There is none, or one of each of two kinds.
+    """
     if kind is not None:
         return registry.find_entry(registry.kind(kind).name, name)
     distribution, _, short = name.rpartition(":")
@@ -109,7 +114,8 @@ def _find(name: str, kind: str | None) -> Entry:
     )
     if not kinds:
         known = {f"{e.distribution}:{e.name}" if distribution else e.name for e in there}
-        hint = nearest(name, sorted(known)) or "."
+        hints = (registry.elsewhere(each, name) for each in registry.KINDS)
+        hint = next(filter(None, hints), "") or nearest(name, sorted(known)) or "."
         raise PluginError(
             f"unknown component {name!r}{hint} All of them: lightning-gan plugins list"
         )

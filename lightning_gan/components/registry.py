@@ -1,7 +1,8 @@
 """Entry-point registry of whatever a GAN is made of and a checkpoint names; standard library only.
 
-Listing reads package metadata and imports nothing. A plugin is imported when its name is used, and
-checked at that moment against the base class of its kind.
+Listing reads package metadata and imports nothing, but modules that LIGHTNING_GAN_PLUGINS names. A
+plugin is imported when its name is used, and checked at that moment against the base class of its
+kind.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
+from lightning_gan.components import developing, installed, offered
 from lightning_gan.errors import PluginError, nearest
 
+# Version of the plugin interface: raised when a plugin must be changed to work.
+API_VERSION = 1
 DISTRIBUTION = "lightning-gan"
 CONFIG_GROUP = "lightning_gan.configs"
 
@@ -95,6 +98,11 @@ class Entry:
         """Whether this component ships with lightning-gan itself."""
         return self.distribution == DISTRIBUTION
 
+    @property
+    def disabled(self) -> bool:
+        """Whether LIGHTNING_GAN_DISABLE switches its distribution off; ours never is."""
+        return not self.ours and installed.is_disabled(self.distribution)
+
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} from {self.distribution} {self.version} ({self.value})"
 
@@ -115,25 +123,30 @@ def kind(name: str) -> Kind:
 @functools.cache
 def entries(kind_name: str) -> tuple[Entry, ...]:
     """Return every registered component of a kind, sorted by name; imports no plugin."""
-    return tuple(
-        sorted(
-            _scan(kind(kind_name).group, kind_name),
-            key=lambda e: (e.name, not e.ours, e.distribution),
-        )
-    )
+    found = {e for e in _scan(kind(kind_name).group, kind_name) if not e.disabled}
+    found |= {e for e in _developed(kind(kind_name)) if e.class_path not in _paths(found)}
+    return tuple(sorted(found, key=_order))
+
+
+def disabled_entries(kind_name: str) -> tuple[Entry, ...]:
+    """Return the components of a kind that LIGHTNING_GAN_DISABLE switches off."""
+    found = _scan(kind(kind_name).group, kind_name)
+    return tuple(sorted((entry for entry in found if entry.disabled), key=_order))
 
 
 @functools.cache
 def config_packages() -> tuple[Entry, ...]:
     """Return the packages of Hydra YAML files that distributions contribute, ours first."""
-    return tuple(sorted(_scan(CONFIG_GROUP, "configs"), key=lambda e: (not e.ours, e.name)))
+    found = [entry for entry in _scan(CONFIG_GROUP, "configs") if not entry.disabled]
+    return tuple(sorted(found, key=lambda e: (not e.ours, e.name)))
 
 
 def clear_cache() -> None:
     """Forget the scanned metadata, after a distribution was installed into a running process."""
     entries.cache_clear()
     config_packages.cache_clear()
-    _entry_points.cache_clear()
+    installed.forget()
+    developing.public_classes.cache_clear()
 
 
 def names(kind_name: str) -> list[str]:
@@ -159,9 +172,9 @@ def find_entry(kind_name: str, name: str) -> Entry:
     if not found:
         qualified = [f"{entry.distribution}:{entry.name}" for entry in entries(kind_name)]
         known = qualified if distribution else names(kind_name)
+        hint = elsewhere(kind_name, name) or nearest(name, known) or "."
         raise PluginError(
-            f"unknown {kind_name} {name!r}{nearest(name, known) or '.'} "
-            f"Available: {', '.join(known) or 'none'}"
+            f"unknown {kind_name} {name!r}{hint} Available: {', '.join(known) or 'none'}"
         )
     if len(found) > 1:
         listing = "; ".join(str(entry) for entry in found)
@@ -189,6 +202,9 @@ def load(kind_name: str, name: str) -> type:
 
 def load_entry(entry: Entry) -> type:
     """Import and check one entry; see :func:`load`."""
+    reason = outdated(entry.distribution)
+    if reason:
+        raise PluginError(f"{entry} is {reason}")
     try:
         component: type = _resolve(entry.value)
     except Exception as error:
@@ -261,26 +277,66 @@ def check_entry(entry: Entry, component: Any) -> None:
             )
 
 
+def outdated(distribution: str) -> str:
+    """Return why a distribution is not for this version of the plugin interface, or ""."""
+    declared = installed.written_for(distribution)
+    wrong = sorted(version for version in declared if not version.isdecimal())
+    if wrong:
+        return (
+            f"outdated: its entry point {installed.API_GROUP} is called {wrong[0]!r}, expected the "
+            f"number of the plugin interface, such as {API_VERSION}"
+        )
+    if not declared or str(API_VERSION) in declared:
+        return ""
+    older = max(map(int, declared)) < API_VERSION
+    upgrade = distribution if older else DISTRIBUTION
+    return (
+        f"outdated: written for version {', '.join(sorted(declared))} of the plugin interface, and "
+        f"this lightning-gan has version {API_VERSION}: pip install --upgrade {upgrade}"
+    )
+
+
 def _scan(group: str, kind_name: str) -> set[Entry]:
     return {
-        Entry(kind_name, point.name, point.value, *_distribution(point.dist))
-        for point in _entry_points().select(group=group)
+        Entry(kind_name, point.name, point.value, point.distribution, point.version)
+        for point in installed.points()
+        if point.group == group
     }
 
 
-@functools.cache
-def _entry_points() -> Any:
-    """Return the EntryPoints of all distributions, whose files take longest to read."""
-    return metadata.entry_points()
+def _developed(kind: Kind) -> set[Entry]:
+    """Return the components of modules that LIGHTNING_GAN_PLUGINS names; a broken one has none."""
+    found = set()
+    for module in developing.modules():
+        if developing.import_failure(module) is None:
+            base = kind.load_base()
+            for cls in developing.public_classes(module):
+                if issubclass(cls, base):
+                    name = developing.short_name(cls.__name__, kind.base)
+                    value = f"{cls.__module__}:{cls.__qualname__}"
+                    found.add(Entry(kind.name, name, value, module, developing.VERSION))
+    return found
 
 
-@functools.cache
-def _distribution(distribution: metadata.Distribution | None) -> tuple[str, str]:
-    """Return name and version; each reading parses all of a distribution's metadata anew."""
-    if distribution is None:
-        return "unknown", "0"
-    found = distribution.metadata
-    return found["Name"] or "unknown", found["Version"] or "0"
+def _paths(found: set[Entry]) -> set[str]:
+    return {entry.class_path for entry in found}
+
+
+def _order(entry: Entry) -> tuple[str, bool, str]:
+    return entry.name, not entry.ours, entry.distribution
+
+
+def elsewhere(kind_name: str, name: str) -> str:
+    """Return who has a name that is not registered, and how to get it, or ""."""
+    distribution, _, name = name.rpartition(":")
+    for entry in disabled_entries(kind_name):
+        if entry.name == name and distribution in ("", entry.distribution):
+            return f": {entry.distribution} has it, and {installed.DISABLE} switches it off."
+    for module in developing.modules():
+        reason = developing.import_failure(module)
+        if reason:
+            return f". {developing.VARIABLE}={module} is {reason}."
+    return offered.how_to_get(KINDS[kind_name].folder, name)
 
 
 def _resolve(value: str) -> Any:

@@ -56,7 +56,8 @@ class ImageData(LightningDataModule, ABC):
 
     Any LightningDataModule that yields ``(x, y)`` or ``x`` can take the place of this one. The
     command reads two properties, both optional, to fit the networks to the data: ``sample_shape``
-    (shape of one sample) and ``num_classes`` (K, or None without labels), before ``setup``. Where
+    (shape of one sample) and ``num_classes`` (K, or None without labels), before ``setup``; and
+    ``network_arguments``, a dict of whatever else constructors of networks take from data. Where
     its samples lie elsewhere than in [-1, 1], an attribute ``sample_range`` says so: "unit" for
     [0, 1], a pair such as (0.0, 50.0), or "free".
 

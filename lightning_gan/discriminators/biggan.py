@@ -98,6 +98,5 @@ class BigGANDiscriminator(Discriminator):
             of an auxiliary head.
         """
         x, c = self.judged.enter(x, y)
-        features = torch.relu(self.blocks(x)).sum((2, 3))
-        logits, class_logits, said = self.verdict(features, c)
-        return DiscriminatorOutput(logits, class_logits, features, said)
+        output: DiscriminatorOutput = self.verdict(self.blocks(x), c)
+        return output

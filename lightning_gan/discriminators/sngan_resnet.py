@@ -106,6 +106,5 @@ class SNGANResNetDiscriminator(Discriminator):
             of an auxiliary head.
         """
         x, c = self.judged.enter(x, y)
-        features = torch.relu(self.blocks(x)).sum((2, 3))
-        logits, class_logits, said = self.verdict(features, c)
-        return DiscriminatorOutput(logits, class_logits, features, said)
+        output: DiscriminatorOutput = self.verdict(self.blocks(x), c)
+        return output

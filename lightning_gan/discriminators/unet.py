@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -98,7 +99,7 @@ class UNetDiscriminator(Discriminator):
         for block in self.encoder:
             x = block(x)
             maps.append(x)
-        logits, class_logits, said = self.verdict(torch.relu(x).sum((2, 3)), c)
+        output: DiscriminatorOutput = self.verdict(x, c)
         skips = [None, *reversed(maps[:-1])]
         for block, skip in zip(self.decoder, skips, strict=True):
             x = block(x if skip is None else torch.cat([x, skip], dim=1))
@@ -107,4 +108,4 @@ class UNetDiscriminator(Discriminator):
         if self.pixel_classes is not None:
             vectors = self.pixel_classes(c)[:, :, None, None]
             pixels = pixels + (x * vectors).sum(1, keepdim=True)
-        return DiscriminatorOutput([logits, pixels], class_logits, [maps, decoded], said)
+        return replace(output, logits=[*output.heads, pixels], features=[maps, decoded])

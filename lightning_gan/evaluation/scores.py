@@ -42,6 +42,26 @@ DIRECTIONS: dict[str, Direction] = {
     "narrowest_mode": "near 1",
     "rarest_mode": "higher",
 }
+# The scores of each metric of a card, those that have a direction.
+OF_METRICS: dict[str, tuple[str, ...]] = {
+    "fid": ("fid",),
+    "kid": ("kid",),
+    "classifier_score": ("classifier_score",),
+    "precision_recall": ("precision", "recall"),
+    "density_coverage": ("density", "coverage"),
+    "duplicates": ("duplicates",),
+    "memorization": ("memorization", "nearest_train_distance"),
+    "class_balance": (
+        *("chi_square", "chi_square_p", "class_entropy"),
+        *("smallest_class", "total_variation", "kl"),
+    ),
+    "modes": ("modes", "confident_modes", "confident_share", "mode_kl"),
+    "separation": (
+        *("sharpness_margin", "sharpness_confidence"),
+        *("sharpness_above_95", "sharpness_entropy"),
+    ),
+    "conditional_accuracy": ("conditional_accuracy", "worst_class_accuracy"),
+}
 _COMPANIONS = ("_low", "_high", "_std")
 
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from lightning_gan.components.following import following
 from lightning_gan.components.spec import build, is_portable, printable
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.export import hub
@@ -158,7 +159,7 @@ def _of_folder(
             f"{folder}: the generator could not be described ({what}); build the network and pass "
             f"it: load_generator({str(folder)!r}, generator=net)"
         )
-    with randomness.preserved(torch.device("cpu")):
+    with randomness.preserved(torch.device("cpu")), following():
         if generator is None:
             generator = build(spec, trust=trust, where="generator")
         if prior is None and is_portable(description["prior"]):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
 from lightning_gan.layers.condition import check_word, condition_of, with_maps
 from lightning_gan.layers.heads import LinearHeads, last_logits
+from lightning_gan.types import DiscriminatorOutput
 
 Conditioning = Literal["projection", "concat", "auxiliary"]
 CHOICES = ("projection", "concat", "auxiliary")
@@ -91,7 +93,7 @@ class JudgedCondition(nn.Module):
         return self.condition.table(dim, std)
 
     def verdict(self, features: int, heads: Mapping[str, int] | None = None) -> Verdict:
-        """Return the end of a network with so many features; see :class:`Verdict`."""
+        """Return the end of a network whose last map has so many channels."""
         return Verdict(self, features, heads)
 
 
@@ -101,11 +103,11 @@ def heads_of(judged: JudgedCondition, heads: Mapping[str, int] | None) -> dict[s
 
 
 class Verdict(nn.Module):
-    """One logit of pooled features, and what further heads say, such as class logits.
+    """The end of a residual network: ReLU, the sum over the map, one logit and further heads.
 
     Args:
         judged: The condition.
-        features: F.
+        features: F, the channels of the map.
         heads: Further heads, name and width; see LinearHeads.
     """
 
@@ -117,15 +119,17 @@ class Verdict(nn.Module):
         self.classes = judged.table(features, features**-0.5) if judged.projects else None
         self.others = LinearHeads(features, heads_of(judged, heads))
 
-    def forward(self, features: Tensor, c: Any) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
-        """Return logits, shape (N,), class logits, shape (N, K), or None, and the other heads'.
+    def forward(self, x: Tensor, c: Any) -> DiscriminatorOutput:
+        """Return logits, shape (N,), the sums as features, (N, F), and what other heads say.
 
         Args:
-            features: Shape (N, F).
+            x: The last map, shape (N, F, H, W).
             c: What :class:`JudgedCondition` made of the condition.
         """
+        features = torch.relu(x).sum((2, 3))
         classes = None if self.classes is None else self.classes(c)
         logits = last_logits(self.head, features, classes)
         assert isinstance(logits, Tensor)
         said = self.others(features)
-        return logits, said.pop("class_logits", None), said
+        class_logits = said.pop("class_logits", None)
+        return DiscriminatorOutput(logits, class_logits, features, said)

@@ -25,8 +25,10 @@ class PathLengthRegularizer(Regularizer):
     layers: so a weight of 2 is the :math:`\gamma_{pl}` of appendix B at any resolution.
 
     The generator has the methods ``mapping(z, y)``, which returns w, (N, W) or (N, L, W), and
-    ``synthesis(w)``, which makes samples of it. Both run without autocast. The mean a is that of
-    all processes so far, moved by the batch of the process, or its piece; its gradient is left out.
+    ``synthesis(w)``, which makes samples of it. Where w is one vector for all layers, an attribute
+    ``styles`` says their number L, as that of ``stylegan2``; without it L is 1. Both run without
+    autocast. The mean a is that of all processes so far, moved by the batch of the process, or its
+    piece; its gradient is left out.
 
     Args:
         weight: Factor of the term.
@@ -74,6 +76,8 @@ class PathLengthRegularizer(Regularizer):
         n = max(1, len(step.z) // self.batch_shrink)
         network: Any = step.generator
         w = network.mapping(step.z[:n], rows(step.fake_y, slice(n), len(step.z)))
+        if w.dim() == 2 and hasattr(network, "styles"):
+            w = w[:, None].expand(-1, network.styles, -1)
         if not w.requires_grad:  # of a frozen mapping
             w = w.detach().requires_grad_()
         samples = network.synthesis(w)

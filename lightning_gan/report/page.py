@@ -73,6 +73,7 @@ def render(folder: Path) -> str:
     metrics = read_metrics(folder / names.METRICS)
     cards, card_notes = records.read_cards(folder)
     findings, finding_notes = records.read_findings(folder / names.HEALTH)
+    best, best_notes = records.read_best(folder / names.BEST_SCORE)
     families, family_notes = pictures.read_families(folder)
     others, other_notes = pictures.read_others(folder)
     losses = folder / names.LOSSES
@@ -87,12 +88,13 @@ def render(folder: Path) -> str:
             **_assets(),
             small=curves.SMALL,
             title=_title(folder, settings),
-            facts=_facts(folder, settings, metrics, steps),
+            facts=_facts(folder, settings, metrics, steps, best.score),
             parts=settings.parts,
             watched=(folder / names.HEALTH).is_file()
             or any(key.startswith("health/") for key in metrics.series),
             concerns=_concerns(findings),
             finding_notes=finding_notes,
+            best_notes=[*([f"{best.ended}."] if best.ended else []), *best_notes],
             highlights=_highlights(cards, metrics),
             measured_at=f"Score card of step {cards[-1].label}"
             if cards
@@ -156,7 +158,7 @@ def _reached(metrics: Metrics, others: Iterable[int | None]) -> int | None:
 
 
 def _facts(
-    folder: Path, settings: Settings, metrics: Metrics, steps: int | None
+    folder: Path, settings: Settings, metrics: Metrics, steps: int | None, best: str
 ) -> list[tuple[str, str]]:
     """Return what the header says; only what is known."""
     written = files.span(folder)
@@ -167,6 +169,8 @@ def _facts(
         facts.append(("steps", f"{steps:,}" + (f" of {limit:,}" if limit else "")))
     if images is not None and images.last == images.last:
         facts.append(("images seen", f"{images.last:,.0f}"))
+    if best:
+        facts.append(("best so far", best))
     if written is not None:
         facts.append(("files written", " to ".join(dict.fromkeys(map(files.human_time, written)))))
     if settings.version:

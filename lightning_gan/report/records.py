@@ -55,6 +55,33 @@ class Finding:
     numbers: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Best:
+    """What best.json says.
+
+    Attributes:
+        score: The best score and its step, in words; "" where there is none.
+        ended: Why training ended; "" where no score ended it.
+    """
+
+    score: str = ""
+    ended: str = ""
+
+
+def read_best(path: Path) -> tuple[Best, list[str]]:
+    """Return what is known of the best checkpoint, and a note where the file is damaged."""
+    text = read_text(path)
+    if text is None:
+        return Best(), []
+    value = _parsed(text)
+    found = value if isinstance(value, dict) else {}
+    step, score, ended = whole_number(found.get("step")), found.get("score"), found.get("ended")
+    if step is None or not isinstance(score, int | float):
+        return Best(), [f"{path.name} is damaged and left out."]
+    name = str(found.get("monitor") or "score")
+    return Best(f"{name} {score:.4g} at step {step:,}", str(ended or "")), []
+
+
 def read_cards(folder: Path) -> tuple[list[Measured], list[str]]:
     """Return the score cards of a run, the newest last, and a note on each that cannot be read."""
     cards, notes = [], []

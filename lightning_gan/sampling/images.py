@@ -16,8 +16,9 @@ from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.pictures.training_gif import few_colors
 from lightning_gan.callbacks.sink import as_uint8
 from lightning_gan.components.spec import printable
-from lightning_gan.data.pixel_arrays import in_channels, resized
+from lightning_gan.data.pixel_arrays import Array, in_channels, resized
 from lightning_gan.data.pixels import read_pixels
+from lightning_gan.data.window import PixelType
 from lightning_gan.errors import InputError
 from lightning_gan.metrics.features import SYMMETRIC, Bounds
 
@@ -37,24 +38,50 @@ def read_image(path: Path, channels: int | None, size: tuple[int, int] | None = 
         InputError: It cannot be read, or not with so many channels.
     """
     try:
-        values, kind = read_pixels(path.read_bytes())
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"no image at {path}") from error
-    except MemoryError as error:
-        raise InputError(f"the image {path} takes more memory than there is") from error
-    except Exception as error:  # each decoder fails in its own way
+    except OSError as error:
         raise InputError(f"cannot read the image {path}: {printable(error)}") from error
+    values, kind = decoded(content, str(path), channels)
+    if size is not None and values.shape[:2] != size:
+        height, width = size
+        scale = min(values.shape[0] / height, values.shape[1] / width)
+        tall, wide = round(height * scale), round(width * scale)
+        top, left = (values.shape[0] - tall) // 2, (values.shape[1] - wide) // 2
+        values = resized(values[top : top + tall, left : left + wide], (width, height))
+    return as_tensor(values, kind)
+
+
+def decoded(content: bytes, name: str, channels: int | None) -> tuple[Array, PixelType]:
+    """Decode the content of an image file.
+
+    Args:
+        content: All of it.
+        name: What errors call it.
+        channels: 1 for gray, 3 for color; None: as the file has them.
+
+    Returns:
+        Values, shape (H, W, C), and their type.
+
+    Raises:
+        InputError: It cannot be decoded, or not with so many channels.
+    """
+    try:
+        values, kind = read_pixels(content)
+    except MemoryError as error:
+        raise InputError(f"the image {name} takes more memory than there is") from error
+    except Exception as error:  # each decoder fails in its own way
+        raise InputError(f"cannot read the image {name}: {printable(error)}") from error
     found = values if channels is None else in_channels(values, channels)
     if found is None:
-        raise InputError(f"{path} has {values.shape[2]} channels, and {channels} are expected")
-    if size is not None and found.shape[:2] != size:
-        height, width = size
-        scale = min(found.shape[0] / height, found.shape[1] / width)
-        tall, wide = round(height * scale), round(width * scale)
-        top, left = (found.shape[0] - tall) // 2, (found.shape[1] - wide) // 2
-        found = resized(found[top : top + tall, left : left + wide], (width, height))
-    pixels = torch.from_numpy(found.copy()).permute(2, 0, 1)
-    return kind.window().scaled(pixels)
+        raise InputError(f"{name} has {values.shape[2]} channels, and {channels} are expected")
+    return found, kind
+
+
+def as_tensor(values: Array, kind: PixelType) -> Tensor:
+    """Return pixels (H, W, C) as float32 in [-1, 1], black to white, shape (C, H, W)."""
+    return kind.window().scaled(torch.from_numpy(values.copy()).permute(2, 0, 1))
 
 
 def in_range(images: Tensor, bounds: Bounds) -> Tensor:

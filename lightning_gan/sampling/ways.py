@@ -12,7 +12,8 @@ from lightning_gan.callbacks.pictures.grid import SEPARATOR
 from lightning_gan.callbacks.pictures.interpolation import slerp
 from lightning_gan.callbacks.pictures.latent_manifold import plane
 from lightning_gan.errors import InputError
-from lightning_gan.game.sampling import draw_inputs, truncated
+from lightning_gan.game.preserving import preserved_state
+from lightning_gan.game.sampling import draw_inputs, has_truncation, truncated
 from lightning_gan.sampling.images import as_shown, cells, check_images
 
 
@@ -45,18 +46,32 @@ def ways(
     """
     if loaded.latent_dim < 1:
         raise InputError("a generator without latents has nothing to interpolate between")
-    source = torch.Generator().manual_seed(seed)
-    drawn, _ = draw_inputs(loaded.generator, loaded.prior, loaded.conditions, 2 * rows, source)
-    starts, ends = truncated(drawn, loaded.prior, truncation).chunk(2)
+    starts, ends = latents(loaded, 2 * rows, seed, truncation).chunk(2)
     z = slerp(starts, ends, torch.linspace(0, 1, columns)).flatten(0, 1)
     y = None
     if loaded.num_classes is not None:
         of_rows = torch.arange(rows) % loaded.num_classes if labels is None else labels
         y = of_rows.repeat_interleave(columns)
-    samples = loaded.sample(len(z), y, seed, z, batch_size=batch_size)
+    samples = loaded.sample(len(z), y, seed, z, truncation=truncation, batch_size=batch_size)
     check_images(samples, "a .npz with the command sample")
     images = as_shown(loaded, samples)
     return images.reshape(rows, columns, *images.shape[1:])
+
+
+def latents(loaded: Any, n: int, seed: int, truncation: float | None = None) -> Tensor:
+    """Draw the latents that ``sample`` draws with this seed, shape (n, Z), on the CPU.
+
+    Args:
+        loaded: A generator with its prior.
+        n: Number of latents; fewer are the beginning of more.
+        seed: Their seed.
+        truncation: psi, by which they are drawn towards the center of their prior; a generator
+            with a truncation of its own gets it in ``sample``, and its latents stay.
+    """
+    with preserved_state(loaded.prior):
+        source = torch.Generator().manual_seed(seed)
+        z, _ = draw_inputs(loaded.generator, loaded.prior, loaded.conditions, n, source)
+    return z if has_truncation(loaded.generator) else truncated(z, loaded.prior, truncation)
 
 
 def manifold(

@@ -91,6 +91,21 @@ def check_component(
     check(component, **keywords)
 
 
+def sort_keywords(
+    kind: str, component: type, keywords: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return which of the keywords of :func:`check_component` a constructor gets, and its check.
+
+    Raises:
+        InputError: A keyword has no place to go to, or two.
+    """
+    given = dict(keywords)
+    arguments = given.pop("arguments", None)
+    if kind not in _CHECKS:
+        return {**(arguments or {}), **given}, {}
+    return _sorted_out(component, _CHECKS[kind], arguments, given)
+
+
 def _own_words(check: Callable[..., None]) -> set[str]:
     """Return the keywords of a check."""
     parameters = inspect.signature(check).parameters.values()

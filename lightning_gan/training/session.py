@@ -297,13 +297,18 @@ class Session(Callback):
         log.send(self.trainer, self._latest.metrics, step)
 
     def _where(self) -> str:
-        """Return where training ends, and the checkpoint to go on from."""
-        saving_callback = self.trainer.checkpoint_callback
+        """Return where training ends, and the checkpoints: to go on from, and the best."""
+        savers = self.trainer.checkpoint_callbacks
+        # A callback that keeps the best one alone says by which score.
+        by_score = next((each for each in savers if getattr(each, "said", "")), None)
         names = ("last_model_path", "best_model_path")
-        paths = [getattr(saving_callback, name, "") for name in names]
+        paths = [getattr(each, n, "") for n in names for each in savers if each is not by_score]
         kept = next((path for path in paths if path), None)
         at = f"training ends at step {self.trainer.global_step:,}"
-        return f"{at} and the last checkpoint is {kept}" if kept else at
+        where = f"{at} and the last checkpoint is {kept}" if kept else at
+        if by_score is not None:
+            where += f"; the best, {by_score.said}, is {by_score.best_model_path}"  # type: ignore[attr-defined]
+        return where
 
     # Checkpoints --------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 
 import numpy as np
 import pytest
@@ -240,7 +241,7 @@ def picture(values, fake=None):
     scores = {
         "mixture/jsd": 0.25,
         "mixture/jsd_by_discriminator": 0.1,
-        "mixture/modes_covered": 1.0,
+        "mixture/modes_covered": 100.0,
         "mixture/high_quality": 0.5,
         "mixture/rarest_mode": 0.04,
         "mixture/spread": 0.7,
@@ -249,7 +250,7 @@ def picture(values, fake=None):
     changed = {"optimal": values, "trained": values, "scores": scores}
     if fake is not None:
         changed["fake"] = fake
-    return draw(type(found)(**{**vars(found), **changed}), REAL, step=7)
+    return draw(type(found)(**{**vars(found), **changed}), REAL, step=36_000)
 
 
 def test_picture_shows_high_values_blue_low_ones_red_and_unknown_ones_gray():
@@ -280,7 +281,11 @@ def titles(monkeypatch):
     def keep(figure):
         axes = figure.axes[:2]
         said.append((figure.get_suptitle(), *(each.get_title() for each in axes)))
-        return pixels(figure)
+        made = pixels(figure)
+        extents = [text.get_window_extent() for text in figure.texts]
+        assert extents, "no title"
+        assert all(box.x0 >= 0 and box.x1 <= made.shape[2] for box in extents), "cut off"
+        return made
 
     monkeypatch.setattr(mixture, "figure_pixels", keep)
     return said
@@ -289,10 +294,10 @@ def titles(monkeypatch):
 def test_titles(titles):
     picture(torch.zeros(40, 40))
     above, left, right = titles[0]
-    assert above.split("    ") == [
-        "step 7",
+    assert re.split(r"    |\n", above) == [
+        "step 36,000",
         "Jensen-Shannon divergence 0.250 nats (36% of ln 2)",
-        "modes 1 of 2, the rarest at 4%",
+        "modes 100 of 2, the rarest at 4%",
         "high quality 50%, spread 0.70",
     ]
     assert left == "optimal  $D^*(x) = p_{data} / (p_{data} + p_G)$"

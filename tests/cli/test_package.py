@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from lightning_gan.cli.package import PACKAGE
+
 LAST = "runs/version_0/checkpoints/last.ckpt"
+EXAMPLE = PACKAGE.examples[0]
 CLASSES = "data.num_classes=4"
 
 
@@ -17,10 +20,15 @@ CLASSES = "data.num_classes=4"
 def packed(command, small):
     """A folder and a zip of one small run."""
     assert command(f"fit {small} {CLASSES}").code == 0
-    for words in ("--out gan --license MIT", "out=gan.zip"):
+    next_lines = {
+        "--out gan --license MIT": "gan\nnext: lightning-gan fit --config gan/config.json "
+        "--init_from=gan\n",
+        "out=gan.zip": "gan.zip\nnext: lightning-gan fit init_from=gan.zip\n",
+    }
+    for words, line in next_lines.items():
         result = command(f"package {LAST} {words}")
         assert result.code == 0, result.err
-    assert result.out == "wrote gan.zip\nnext: lightning-gan fit init_from=gan.zip\n"
+        assert result.out == f"wrote {line}"
 
 
 def test_others_fine_tune_it_and_go_on(command, packed, small):
@@ -55,17 +63,16 @@ def test_hostile_packages_end_in_one_sentence(command, packed, small):
 @pytest.mark.parametrize(
     ("words", "message"),
     {
-        "": "package expects a checkpoint and where to write: lightning-gan package CHECKPOINT "
-        "--out FOLDER",
-        "a.ckpt": "package expects a checkpoint and where to write: lightning-gan package "
-        "CHECKPOINT --out FOLDER",
+        "": f"package expects CHECKPOINT first, got nothing: {EXAMPLE}",
+        "a.ckpt b.ckpt": f"package expects CHECKPOINT first, got a.ckpt b.ckpt: {EXAMPLE}",
+        "a.ckpt": f"package: --out is needed, where to write: {EXAMPLE}",
         "a.ckpt --out x": "no checkpoint at a.ckpt",
-        "a.ckpt --out": "package: --out needs a value; expected lightning-gan package CHECKPOINT "
-        "--out FOLDER",
-        "a.ckpt --outt x": "package: unknown option '--outt', did you mean 'out'? Expected "
-        "lightning-gan package CHECKPOINT --out FOLDER",
+        "a.ckpt --out": "package: --out needs a value: --out=VALUE",
+        "a.ckpt --out x out=y": "package: --out is given twice",
+        "a.ckpt --outt x": "package: unknown option --outt, did you mean '--out'? Options are "
+        "--out, --license, --trust",
         "a.ckpt --out . ": ". exists already; choose another name",
-        "a.ckpt --out x trust=1": "package: trust must be true or false, got '1'",
+        "a.ckpt --out x trust=1": "package: --trust expects true or false, got '1'",
     }.items(),
 )
 def test_wrong_words(command, words, message):

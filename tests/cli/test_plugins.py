@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lightning_gan import API_VERSION
+from lightning_gan.components import offered, registry
+
 LOSS = """\
 from lightning_gan.losses.minimax import MinimaxLoss
 
@@ -43,7 +46,7 @@ def test_torch_stays_out(words, tmp_path):
 
 
 def test_list(command, install):
-    install("gan-hinge", {GROUP: ["theirs = nowhere:Nope"]}, {})
+    install("gan-hinge", {GROUP: ["theirs = their_loss:Nope"]}, {"their_loss.py": ""})
     lines = command("plugins list").out.splitlines()
     assert lines[0].split() == ["kind", "name", "distribution", "version", "status"]
     assert ["loss", "theirs", "gan-hinge", "1.0", "registered"] in [line.split() for line in lines]
@@ -65,11 +68,117 @@ def test_list_as_json(command, install):
 
 def test_check_finds_the_broken_one(command, install):
     assert command("plugins list --check").code == 0
-    install("gan-broken", {GROUP: ["broken = nowhere:Nope"]}, {})
+    files = {"their_loss.py": "import not_there"}
+    install("gan-broken", {GROUP: ["broken = their_loss:Nope"]}, files)
     result = command("plugins list --check")
     assert result.code == 1
     (line,) = [line for line in result.out.splitlines() if "gan-broken" in line]
-    assert "broken: failed to import: ModuleNotFoundError: No module named 'nowhere'" in line
+    assert "broken: failed to import: ModuleNotFoundError: No module named 'not_there'" in line
+
+
+def status_of(command, distribution, words="--json"):
+    rows = json.loads(command(f"plugins list {words}").out)
+    return [row["status"] for row in rows if row["distribution"] == distribution]
+
+
+def test_what_cannot_be_used_is_listed_with_the_reason_and_hurts_nobody(command, install):
+    install("gan-half", {GROUP: ["half = nowhere:Nope"]}, {})
+    install("gan-old", {GROUP: ["old = json:Nope"], "lightning_gan.api": ["0 = json"]}, {})
+    install("gan-new", {GROUP: ["new = csv:Nope"], "lightning_gan.api": ["7 = csv"]}, {})
+    install("gan-odd", {GROUP: ["odd = wave:Nope"], "lightning_gan.api": ["one = wave"]}, {})
+    assert status_of(command, "gan-half") == [
+        "half installed: there is no module nowhere, pip install --force-reinstall gan-half"
+    ]
+    (old,), (new,), (odd,) = (status_of(command, f"gan-{each}") for each in ("old", "new", "odd"))
+    assert old.startswith("outdated: written for version 0 of the plugin interface, and this")
+    assert old.endswith(f"has version {API_VERSION}: pip install --upgrade gan-old")
+    assert new.endswith("pip install --upgrade lightning-gan")
+    assert odd.startswith("outdated: its entry point lightning_gan.api is called 'one'")
+    assert command("fit --print_config").code == 0
+    wrong = command("fit loss=old")
+    assert wrong.code == 2
+    assert "loss 'old' from gan-old 1.0 (json:Nope) is outdated: written for" in wrong.error
+
+
+def test_torn_metadata_hide_no_other(command, install):
+    install("gan-hinge", {GROUP: ["theirs = their_loss:Theirs"]}, {"their_loss.py": LOSS})
+    install("gan-torn", {GROUP: ["no equals sign"]}, {})
+    (torn,) = status_of(command, "gan-torn")
+    assert torn.startswith("broken metadata: entry_points.txt cannot be read")
+    assert status_of(command, "gan-hinge") == ["registered"]
+
+
+def test_one_that_is_written_for_several_versions_works(command, install):
+    points = {GROUP: ["theirs = their_loss:Theirs"]}
+    points["lightning_gan.api"] = ["0 = their_loss", f"{API_VERSION} = their_loss"]
+    install("gan-both", points, {"their_loss.py": LOSS})
+    assert status_of(command, "gan-both", "--json --check") == ["ok"]
+
+
+def test_one_is_switched_off(command, install, monkeypatch):
+    install("gan-hinge", {GROUP: ["theirs = their_loss:Theirs"]}, {"their_loss.py": LOSS})
+    monkeypatch.setenv("LIGHTNING_GAN_DISABLE", "GAN_hinge, gan-not-there lightning-gan")
+    registry.clear_cache()
+    assert status_of(command, "gan-hinge") == ["disabled by LIGHTNING_GAN_DISABLE"]
+    (unknown,) = status_of(command, "gan-not-there")
+    assert unknown == "LIGHTNING_GAN_DISABLE: there is no such distribution"
+    assert "LIGHTNING_GAN_DISABLE: ours cannot be switched off" in status_of(
+        command, "lightning-gan"
+    )
+    assert command("fit loss=minimax --print_config").code == 0
+    wrong = command("fit loss=theirs")
+    assert wrong.code == 2
+    assert "unknown loss 'theirs': gan-hinge has it, and LIGHTNING_GAN_DISABLE sw" in wrong.error
+
+
+def test_a_module_is_registered_while_it_is_written(command, monkeypatch, tmp_path):
+    (tmp_path / "own_parts.py").write_text(LOSS.replace("Theirs", "SlopedMinimaxLoss"))
+    monkeypatch.setenv("LIGHTNING_GAN_PLUGINS", "own_parts")
+    registry.clear_cache()
+    try:
+        assert registry.find_entry("loss", "sloped_minimax").distribution == "own_parts"
+        assert "minimax" in registry.names("loss")  # what it imports is not its own
+        assert registry.find_entry("loss", "minimax").ours
+        config = yaml.safe_load(command("fit loss=sloped_minimax --print_config").out)
+        loss = config["model"]["init_args"]["loss"]
+        assert loss["class_path"] == "own_parts.SlopedMinimaxLoss"
+        checked = command("plugins check own_parts")
+        assert (checked.code, checked.out.splitlines()[0]) == (0, "own_parts 0.dev0")
+        (tmp_path / "torn_parts.py").write_text("import not_there")
+        monkeypatch.setenv("LIGHTNING_GAN_PLUGINS", "own_parts,torn_parts")
+        registry.clear_cache()
+        (status,) = status_of(command, "torn_parts")
+        assert status.startswith("LIGHTNING_GAN_PLUGINS: broken: failed to import: ModuleNotFound")
+        assert command("fit loss=sloped_minimax --print_config").code == 0
+        wrong = command("fit loss=torn")
+        assert wrong.code == 2
+        assert "unknown loss 'torn'. LIGHTNING_GAN_PLUGINS=torn_parts is broken" in wrong.error
+    finally:
+        monkeypatch.delenv("LIGHTNING_GAN_PLUGINS")
+        registry.clear_cache()
+        for name in ("own_parts", "torn_parts"):
+            sys.modules.pop(name, None)
+
+
+def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatch):
+    names = {"losses": ["relativistic_r3"], "experiment": ["r3gan_small"]}
+    table = {"lightning-gan-r3gan": names}
+    monkeypatch.setattr(offered, "table", lambda: table)
+    wrong = command("fit loss=relativistic_r3")
+    assert wrong.code == 2
+    assert wrong.error.startswith(
+        "loss: unknown loss 'relativistic_r3': lightning-gan-r3gan has it, pip install "
+        "lightning-gan-r3gan. Available: "
+    )
+    wrong = command("fit experiment=r3gan_small")
+    assert wrong.code == 2
+    assert wrong.error.startswith(
+        "experiment: unknown choice 'r3gan_small': lightning-gan-r3gan has it, pip install "
+    )
+    wrong = command("plugins check lightning_gan.r3gan")
+    assert wrong.error == ("lightning_gan.r3gan is not installed: pip install lightning-gan-r3gan")
+    wrong = command("plugins show relativistic_r3")
+    assert "lightning-gan-r3gan has it, pip install lightning-gan-r3gan" in wrong.error
 
 
 def test_a_broken_one_is_an_error_only_where_it_is_used(command, install, small):

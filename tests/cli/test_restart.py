@@ -38,7 +38,7 @@ def seed(folder):
 # Settings -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("key", ON_REQUEST)
+@pytest.mark.parametrize("key", sorted({*ON_REQUEST} - {"best"}))  # which needs a score
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -62,10 +62,10 @@ def test_what_is_on_unless_it_is_switched_off():
     settings = compose.settings([])
     assert resolve(settings)["health"]["init_args"] == {"every_n_steps": 200}
     assert resolve(compose.settings(["health=false"]))["health"] is None
-    without = {k: v for k, v in settings.items() if k not in ("health", "evaluation", "export")}
+    without = {k: v for k, v in settings.items() if k not in ("health", *ON_REQUEST)}
     made = resolve(without)  # a file from before there were these settings
     assert made["health"]["init_args"] == {}
-    assert made["evaluation"] is made["export"] is None
+    assert made["evaluation"] is made["export"] is made["best"] is None
 
 
 def test_a_file_switches_on_what_is_off(command, small, tmp_path):

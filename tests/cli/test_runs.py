@@ -10,6 +10,7 @@ import torch
 import yaml
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.loggers.logger import DummyLogger
+from torch.utils.data import TensorDataset
 
 from lightning_gan import GANModule, Generator, InputError
 from lightning_gan.cli import compose, launching, sweep
@@ -231,6 +232,33 @@ def test_data_that_tell_nothing(command, small):
         f"model.{player}.sample_shape=[1,2,2]" for player in ("generator", "discriminator")
     )
     assert command(f"fit {words} {shapes}").code == 0
+
+
+class Telling(LightningDataModule):
+    """A data module that tells more than its shape."""
+
+    sample_shape = (1, 2, 2)
+    network_arguments = {"condition_dim": 3, "heads": {"codes": 2}, "slope": 0.5, "unknown": 1}
+
+    def train_dataloader(self):
+        pairs = TensorDataset(torch.zeros(4, 1, 2, 2) - 0.5, torch.ones(4, 3))
+        return torch.utils.data.DataLoader(pairs, batch_size=2)
+
+
+def test_data_that_tell_more(command, small):
+    """Each network gets what it takes, has no value of its own for, and nobody has set."""
+    words = small.replace("data=random data.n=8 data.batch_size=4", f"data={__name__}.Telling")
+    assert command(f"fit {words}").code == 0
+    assert command("fit --config runs/version_0/config.yaml").code == 0
+    for number in range(2):
+        gan = GANModule.load_from_checkpoint(f"runs/version_{number}/checkpoints/last.ckpt")
+        generator, discriminator = (n.arguments() for n in (gan.generator, gan.discriminator))
+        assert generator["condition_dim"] == discriminator["condition_dim"] == 3
+        assert discriminator["heads"] == {"codes": 2}
+        assert 0.5 not in (generator.get("slope"), discriminator.get("slope"))
+        assert not {"heads", "unknown"} & generator.keys()
+    result = command(f"fit {words} model.generator.condition_dim=2")
+    assert "(N, 2)" in result.error
 
 
 def test_the_data_module_is_built_once(command, small, monkeypatch):

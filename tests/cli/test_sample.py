@@ -122,7 +122,10 @@ def test_the_nearest_latent(run):
     run("sample plain.ckpt --out=all --num=1 --labels=1 --seed=5")
     result = run("project plain.ckpt all/000000-class1.png --out=p --steps=40 --starts=2")
     assert result.code == 0
-    error = float(result.out.split("error: ")[1].split(" ")[0])
+    line, _ = result.out.splitlines()
+    name, told = line.split(": ")
+    error = float(told.split(" (in -1 to 1; ")[0])
+    assert name == "root mean square error"
     assert error < 0.1
     assert sorted(path.name for path in Path("p").iterdir()) == ["latent.npz", "pair.png"]
     latent = np.load("p/latent.npz")
@@ -130,6 +133,14 @@ def test_the_nearest_latent(run):
     assert float(latent["error"]) == pytest.approx(error, abs=1e-4)
     assert run("project plain.ckpt none.png --out=q").error == "project: no image at none.png"
     assert not Path("q").exists()
+
+
+def test_home_is_where_it_is_behind_an_equals_sign(run, monkeypatch):
+    Path("home").mkdir()
+    monkeypatch.setenv("HOME", str(Path("home").resolve()))
+    assert run("sample plain.ckpt --out=~/a.png --num=1").code == 0
+    assert Path("home/a.png").is_file()
+    assert not Path("~").exists()
 
 
 def test_a_folder_of_inputs(run):

@@ -1,21 +1,16 @@
 """Every registered component passes the conformance checks; broken ones fail them, in words."""
 
 import copy
-import inspect
 import json
 import math
 from dataclasses import dataclass
 
 import pytest
-import term_networks
 import torch
 from torch import nn
 
 from lightning_gan.alternations.base import Alternation
-from lightning_gan.alternations.loss_threshold import LossThreshold
 from lightning_gan.augments.base import Augment
-from lightning_gan.augments.identity import IdentityAugment
-from lightning_gan.augments.instance_noise import InstanceNoiseAugment
 from lightning_gan.averages.base import Average
 from lightning_gan.averages.ema import EMA
 from lightning_gan.balances.base import Balance
@@ -27,7 +22,6 @@ from lightning_gan.errors import InputError, PluginError
 from lightning_gan.generators.base import Generator
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.losses.base import AdversarialLoss
-from lightning_gan.losses.hinge import HingeLoss
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
 from lightning_gan.priors.base import Prior
 from lightning_gan.regularizers.base import Regularizer
@@ -40,50 +34,10 @@ from lightning_gan.testing import (
     check_generator,
     check_regularizer,
 )
+from lightning_gan.testing.kit import Kit
 from lightning_gan.types import DiscriminatorOutput, Player
 
-# What constructors take by convention; a new component needs no line here.
-CONVENTIONAL = {"sample_shape": (1, 8, 8), "num_classes": 3}
-
-
 OURS = [entry for kind in registry.KINDS for entry in registry.entries(kind) if entry.ours]
-# What those are built with that have no arguments by convention.
-OWN = {
-    "constant": {"value": 2.0},
-    "piecewise": {"knots": [[0, 0.0], [20, 1.0]]},
-    **{name: {"start": 1.0, "end": 0.1, "kimg": 2} for name in ("burn_in", "cosine", "linear")},
-    "adaptive_weight": {"layer": "draw"},
-    "gradient_balance": {"shares": {"adversarial": 3.0, "reconstruction": 1.0}},
-    "gradnorm": {"terms": ["adversarial", "reconstruction", "penalty"]},
-    **term_networks.ARGUMENTS,
-    "ada": {"p": 0.7, "interval": 1},
-    "apa": {"p": 0.5, "interval": 1},
-    "step": {"start": 1.0, "factor": 0.5, "kimg": 2},
-    "sequence": {"augments": [IdentityAugment(), InstanceNoiseAugment()]},
-    "warm_up": {"kimg": 0.04, "then": LossThreshold()},
-    "multi_period": {"sample_shape": (1, None), "base_channels": 2},
-    "multi_scale_wave": {"sample_shape": (2, None), "base_channels": 2},
-    "multi_resolution": {
-        "sample_shape": (1, None),
-        "base_channels": 4,
-        "resolutions": [[16, 4, 12], [8, 2, 8]],
-    },
-    "multi_resolution_stft": {"resolutions": [[16, 4, 12], [8, 2, 8]]},
-    "log_mel": {"fft": 16, "hop": 4, "window": 16, "mels": 4, "sample_rate": 16},
-    "lecam": {"start_kimg": 0.0},
-    "top_k": {"loss": HingeLoss()},
-    "slicing": {"loss": HingeLoss()},
-    **{name: {"base_channels": 4} for name in ("biggan", "multi_scale", "patch", "unet")},
-    "sngan_resnet": {"base_channels": 4},
-    "packed": {"discriminator": MLPDiscriminator((2, 8, 8), hidden=(4,))},
-}
-# Samples of another kind than images, for parts that are tried on samples.
-SAMPLES = {"multi_resolution_stft": (1, 64), "log_mel": (1, 64)}
-SLICED = MLPGenerator((2,), 3, (4,)), MLPDiscriminator((2,), (4,), dropout=0.0, sliced=True)
-# Networks of those that need more of them than the tiny ones have.
-NETWORKS = {"slicing": SLICED}
-# What those are checked on that take another condition than a class.
-CONDITIONS = {("generator", "unet"): torch.linspace(-1, 1, 4 * 64).reshape(4, 1, 8, 8)}
 
 
 @pytest.mark.parametrize(
@@ -92,20 +46,7 @@ CONDITIONS = {("generator", "unet"): torch.linspace(-1, 1, 4 * 64).reshape(4, 1,
     ids=lambda entry: f"{entry.kind}-{entry.name}",
 )
 def test_registered_component_conforms(entry, tmp_path):
-    component = registry.load_entry(entry)
-    accepted = inspect.signature(component).parameters
-    arguments = {name: CONVENTIONAL[name] for name in CONVENTIONAL.keys() & accepted.keys()}
-    own = OWN.get(entry.name, {})
-    arguments = {**arguments, **(own(tmp_path) if callable(own) else own)}
-    options = {"sample_shape": SAMPLES[entry.name]} if entry.name in SAMPLES else {}
-    if entry.name in NETWORKS:
-        options["networks"] = NETWORKS[entry.name]
-    if (entry.kind, entry.name) in CONDITIONS:
-        options["y"] = CONDITIONS[entry.kind, entry.name]
-    options.update(term_networks.KEYWORDS.get(entry.name, dict)())
-    check_component(entry.kind, component, arguments=arguments, **options)
-    if "num_classes" in arguments:
-        check_component(entry.kind, component, **{**arguments, "num_classes": None})
+    Kit([entry.distribution], tmp_path).run(entry, "contract")
 
 
 def test_every_kind_has_a_component_of_ours_but_optimizers():

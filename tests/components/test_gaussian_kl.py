@@ -1,7 +1,6 @@
 """The divergence of normal distributions against torch's, and in training."""
 
 import pytest
-import term_networks
 import torch
 import toys
 from torch.distributions import Normal, kl_divergence
@@ -9,6 +8,7 @@ from updates import update
 
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.gaussian_kl import GaussianKLRegularizer
+from lightning_gan.testing import own_cases
 from lightning_gan.types import Player
 
 
@@ -29,7 +29,7 @@ def test_against_torch():
 
 
 def test_by_products_of_a_generator_in_training(tmp_path):
-    generator = term_networks.Encoding(toys.SHAPE)
+    generator = own_cases.Encoding(toys.SHAPE)
     generator.num_classes = None
     module = toys.gan(generator=generator, regularizers={"kl": GaussianKLRegularizer()})
     toys.fit(tmp_path, module, steps=2)

@@ -1,8 +1,8 @@
 """Every registered loss trains with every registered regularizer, with one head and with several.
 
 Networks, samples and conditions are made once and can do what parts ask for in ``requires``: a new
-part that asks for something else wants a line in ``Able``, and one that needs arguments has them in
-the table of the conformance tests.
+part that asks for something else wants a line in ``Able``; one that needs arguments has them in
+``lightning_gan/testing/own_cases.py``.
 """
 
 import copy
@@ -11,7 +11,6 @@ import math
 
 import pytest
 import torch
-from test_conformance import OWN
 from torch import nn
 
 from lightning_gan import Game, GANModule
@@ -21,6 +20,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.sliced_linear import SlicedLinear
 from lightning_gan.priors.codes import CodesPrior
+from lightning_gan.testing.cases import Case
 from lightning_gan.types import DiscriminatorOutput, GeneratorOutput, Player
 
 # Pairs that by their mathematics cannot go together, each with its reason: (loss, regularizer).
@@ -107,9 +107,8 @@ def networks(shape, heads, others):
 
 
 def make(kind, name, folder):
-    arguments = OWN.get(name, {})
-    arguments = arguments(folder) if callable(arguments) else arguments
-    return registry.load(kind, name)(**copy.deepcopy(arguments))
+    case = Case(registry.find_entry(kind, name), folder)
+    return case.tried().build(case.component)
 
 
 def play(loss, regularizer, shape, heads):

@@ -10,6 +10,7 @@ from updates import update
 
 from lightning_gan.errors import InputError
 from lightning_gan.game.game import Game
+from lightning_gan.generators.stylegan2 import StyleGAN2Generator
 from lightning_gan.regularizers.path_length import PathLengthRegularizer
 from lightning_gan.testing.tiny import TinyGenerator
 from lightning_gan.types import Feedback, Player, Progress
@@ -65,6 +66,21 @@ def test_the_expected_square_is_that_of_the_paper():
     network = Stretched()
     lengths = PathLengthRegularizer(batch_shrink=1)._lengths(step(network, n=4000))
     assert lengths.square().mean().item() == pytest.approx(9.0, rel=0.05)
+
+
+def test_the_layers_of_stylegan2_are_averaged():
+    """By its synthesis of a vector for each layer, whose gradients are taken one by one."""
+    network = StyleGAN2Generator((1, 8, 8), latent_dim=4, style_dim=5, channel_max=4).eval()
+    update_ = step(network)
+    torch.manual_seed(1)
+    found = PathLengthRegularizer(batch_shrink=1)._lengths(update_)
+    torch.manual_seed(1)
+    y = torch.randn(6, 1, 8, 8) / 8
+    w = network.mapping(update_.z).detach()
+    each = [w.clone().requires_grad_() for _ in range(4)]
+    gradients = torch.autograd.grad((network.synthesis(torch.stack(each, 1)) * y).sum(), each)
+    squares = torch.stack([gradient.square().sum(1) for gradient in gradients])
+    torch.testing.assert_close(found, squares.mean(0).sqrt())
 
 
 def test_the_running_mean_follows_what_is_reported():

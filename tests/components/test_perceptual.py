@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import term_networks
 import torch
 import toys
 from torch import nn
@@ -13,6 +12,7 @@ from lightning_gan import GANModule
 from lightning_gan.errors import InputError
 from lightning_gan.layers.vgg import VGGFeatures, layer_names
 from lightning_gan.regularizers.perceptual import PerceptualRegularizer
+from lightning_gan.testing import own_cases
 from lightning_gan.types import Player
 
 LAYERS = ["relu1_2", "relu2_1"]
@@ -23,7 +23,7 @@ SHAPE = (1, 8, 8)
 def vgg(tmp_path_factory):
     """A file of VGG-16's first two blocks."""
     path = tmp_path_factory.mktemp("vgg") / "vgg16.pth"
-    torch.save(term_networks.vgg_state(blocks=2), path)
+    torch.save(own_cases.vgg_state(blocks=2), path)
     return str(path)
 
 
@@ -133,7 +133,7 @@ def test_the_layout_is_torchvisions(architecture):
 
 @pytest.mark.parametrize("prefix", ["features.", ""])
 def test_files_of_the_whole_network_or_of_its_convolutions(tmp_path, prefix):
-    state = term_networks.vgg_state(prefix=prefix)
+    state = own_cases.vgg_state(prefix=prefix)
     if prefix:
         state["classifier.0.weight"] = torch.zeros(1)
     torch.save(state, tmp_path / "w.pth")
@@ -222,7 +222,7 @@ def test_errors_of_samples(vgg, lpips):
         term(regularizer, *images(2))
     with pytest.raises(InputError, match=r"with 2 or more pixels on a side, got \(2, 3, 1, 1\)"):
         term(regularizer, *images(side=1))
-    state = term_networks.vgg_state("vgg19", blocks=1)
-    assert state.keys() == term_networks.vgg_state(blocks=1).keys()
+    state = own_cases.vgg_state("vgg19", blocks=1)
+    assert state.keys() == own_cases.vgg_state(blocks=1).keys()
     with pytest.raises(InputError, match="lpips_file is for vgg16, got architecture='vgg19'"):
         PerceptualRegularizer(vgg, "vgg19", layers=["relu1_2"], lpips_file=lpips)

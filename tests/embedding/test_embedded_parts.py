@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-import term_networks
 import torch
 from torch import nn
 
@@ -36,7 +35,11 @@ OWN = {
     "gradient_balance": {"shares": {"adversarial": 3.0, "near": 1.0}},
     "gradnorm": {"terms": ["adversarial", "near"]},
     "inverse_time_decay": {"decay": 0.1},
-    **{name: own for name, own in term_networks.ARGUMENTS.items() if not callable(own)},
+    "codes": {"discrete": [3], "continuous": 2},
+    "data_to_data_cross_entropy": {"dim": 4},
+    "ms_ssim": {"window": 3, "weights": [0.5, 0.5]},
+    "mutual_information": {"discrete": [3], "continuous": 1},
+    "ssim": {"window": 5},
     "step": {"start": 3.0, "factor": 0.5, "kimg": 0.012},
     "top_k": {"loss": NonSaturatingLoss()},
     "slicing": {"loss": NonSaturatingLoss()},

@@ -53,6 +53,8 @@ def test_everything_is_measured(gan, data):
     assert set(card.protocol["metrics"]) == set(METRICS) == set(MEASURES)
     neutral = [n for n in scores_of.headline(card.scores) if scores_of.direction(n) == "neither"]
     assert sorted(neutral) == ["duplicates_real", "mode_kl_floor", "total_variation_noise"]
+    directed = [name for name in scores_of.headline(card.scores) if name not in neutral]
+    assert directed == [name for metric in METRICS for name in scores_of.OF_METRICS[metric]]
     of_points = MixtureModes([[0.0, 0.0]], std=1.0)
     of_points.update(torch.zeros(1, 2))
     others = set(of_points.compute()) - set(card.scores)

@@ -1,5 +1,6 @@
 """The whole page: of complete runs, of runs without this or that, of hostile ones."""
 
+import json
 import re
 import subprocess
 import sys
@@ -72,6 +73,21 @@ def test_a_complete_run_is_told_whole(complete):
     assert "generator lightning_gan.generators.mlp.MLPGenerator hidden [8, 16]" in settings
     assert "ckpt_path null" in settings
     assert "checkpoints/last.ckpt 7 B" in text(section(html, "files"))
+
+
+def test_the_best_score_and_why_training_ended(complete):
+    ended = "training ends at step 800: fid got no better in 2 scores"
+    content = {"monitor": "fid", "score": 3.2109, "step": 1200, "ended": ended}
+    complete.write("best.json", json.dumps(content))
+    html = page(complete)
+    header = text(html[html.index("<header>") : html.index("</header>")])
+    assert "best so far fid 3.211 at step 1,200" in header
+    assert f"{ended}." in text(html[html.index('class="verdict"') : html.index('id="scores"')])
+    for damaged in ("", "[]", '{"step": "x", "score": 1}', '{"step": 1, "score": null}'):
+        complete.write("best.json", damaged)
+        html = text(page(complete))
+        assert "best so far" not in html
+        assert "best.json is damaged and left out." in html
 
 
 def test_what_is_not_there_is_said(made):

@@ -117,7 +117,7 @@ def draw(found: MixtureScores, data: Mixture, step: int) -> Tensor:
     scores = {name.removeprefix("mixture/"): value for name, value in found.scores.items()}
     figure.suptitle(
         f"step {step:,}    Jensen-Shannon divergence {scores['jsd']:.3f} nats "
-        f"({scores['jsd'] / math.log(2):.0%} of ln 2)    "
+        f"({scores['jsd'] / math.log(2):.0%} of ln 2)\n"
         f"modes {scores['modes_covered']:.0f} of {len(data.modes)}, "
         f"the rarest at {scores['rarest_mode']:.0%}    "
         f"high quality {scores['high_quality']:.0%}, spread {scores['spread']:.2f}"

@@ -1,0 +1,1 @@
+"""The experiment and the data of this package."""
