@@ -1,0 +1,1 @@
+"""Config groups that join those of lightning-gan."""
