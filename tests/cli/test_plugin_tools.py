@@ -44,15 +44,18 @@ def test_check_of_one_that_has_experiments_alone(command, install):
         "only_configs/__init__.py": "",
         f"{folder}/theirs_good.yaml": settings.format("hinge"),
         f"{folder}/theirs_bad.yaml": settings.format("hinges"),
+        f"{folder}/theirs_own.yaml": "# @package _global_\ndefaults:\n  - override /data: folder\n",
     }
     install("gan-only", {"lightning_gan.configs": ["only = only_configs"]}, files)
     done = command("plugins check gan-only")
     assert done.code == 1
-    rows = [line.split() for line in done.out.splitlines()[2:4]]
+    rows = [line.split() for line in done.out.splitlines()[2:5]]
     assert rows == [
         ["experiment", "theirs_bad", "-", "wrong", "-"],
         ["experiment", "theirs_good", "-", "ok", "-"],
+        ["experiment", "theirs_own", "-", "needs", "data.root", "-"],
     ]
+    assert "wrong: experiment theirs_own" not in done.out
     assert "wrong: experiment theirs_bad: model.loss: unknown loss 'hinges', did you" in done.out
 
 
