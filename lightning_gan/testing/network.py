@@ -60,11 +60,11 @@ def check_network_attributes(network: Network) -> None:
     for name, given in {**defaults, **network.arguments()}.items():
         if name in ("sample_shape", "num_classes"):
             got = getattr(network, name, None)
-            listed = isinstance(given, (list, tuple))
-            expected = tuple(given) if listed else given
-            wider = name == "sample_shape" and listed and isinstance(got, tuple)
+            expected = tuple(given) if isinstance(given, (list, tuple)) else given
+            # Of any size, though built with one.
+            wider = isinstance(expected, tuple) and isinstance(got, tuple) and fits(expected, got)
             expect(
-                got == expected or (wider and fits(expected, got)),  # any size, built with one
+                got == expected or wider,
                 network,
                 f"must have the attribute {name} it was built with, {expected!r}, got {got!r}: "
                 f"write self.{name} = {name} in the constructor",
