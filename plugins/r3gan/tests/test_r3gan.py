@@ -36,7 +36,7 @@ def narrow(name):
     """The recipe's words with the same stages, 8 channels in each."""
     stages = STAGES.get(name, 4)
     words = [f"experiment={name}", *QUICK, f"data.shape=[3,{4 << stages - 1},{4 << stages - 1}]"]
-    for player in ("generator", "discriminator"):
+    for player in ("generator", "discriminator") if "dcgan" not in name else ():
         words += [f"model.{player}.widths={[8] * stages}", f"model.{player}.cardinality=2"]
     return words
 
