@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,13 +24,13 @@ class Encoder(nn.Module):
     """Images (N, C, H, W) in [-1, 1] to codes: of VQ int64 (N, h, w), of KL means (N, c, h, w).
 
     Args:
-        network: The autoencoder.
+        network: The autoencoder, which is copied.
     """
 
     def __init__(self, network: Autoencoder) -> None:
         super().__init__()
-        self.network = network
-        network.decoder = None  # type: ignore[assignment]
+        self.network = _copied(network)
+        self.network.decoder = None  # type: ignore[assignment]
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the codes of images."""
@@ -40,13 +41,13 @@ class Decoder(nn.Module):
     """Codes, as the encoder makes them, to images (N, C, H, W) in [-1, 1].
 
     Args:
-        network: The autoencoder.
+        network: The autoencoder, which is copied.
     """
 
     def __init__(self, network: Autoencoder) -> None:
         super().__init__()
-        self.network = network
-        network.encoder = None  # type: ignore[assignment]
+        self.network = _copied(network)
+        self.network.encoder = None  # type: ignore[assignment]
 
     def forward(self, codes: Tensor) -> Tensor:
         """Return the images of codes."""
@@ -63,19 +64,20 @@ def encoder(path: str | Path) -> Encoder:
     Raises:
         InputError: There is none, or it holds another generator.
     """
-    return Encoder(_load(path)).eval().requires_grad_(False)
+    return Encoder(_load(path))
 
 
 def decoder(path: str | Path) -> Decoder:
     """Return the half that makes images of codes; see :func:`encoder`."""
-    return Decoder(_load(path)).eval().requires_grad_(False)
+    return Decoder(_load(path))
 
 
 def export(path: str | Path, folder: str | Path) -> Path:
     """Write both halves to a new folder, for programs that have torch alone.
 
     ``encoder.pt2`` and ``decoder.pt2`` are programs of torch.export, for any number of images of
-    any size that the network takes. Each is read again and run before the folder is there.
+    any size that the network takes, of two codes a side or more. Each is read again and run before
+    the folder is there.
     ``tokenizer.json`` says what goes in and comes out.
 
     Args:
@@ -94,7 +96,7 @@ def export(path: str | Path, folder: str | Path) -> Path:
         raise InputError(f"{out} exists and is not empty; choose another folder")
     network = _load(path)
     about = describe(network)
-    first, second = encoder(path), decoder(path)
+    first, second = Encoder(network), Decoder(network)
     factor, channels = network.factor, network.sample_shape[0]
     height, width = SMALLEST * factor, (SMALLEST + 1) * factor
     source = torch.Generator().manual_seed(0)
@@ -130,7 +132,18 @@ def describe(network: Autoencoder) -> dict[str, Any]:
     return about
 
 
+def _copied(network: Autoencoder) -> Autoencoder:
+    """Return a copy on the CPU, in eval mode and without gradient."""
+    made = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+    return made.to(memory_format=torch.contiguous_format)  # which torch.export saves as it is
+
+
 def _load(path: str | Path) -> Autoencoder:
+    """Return the autoencoder at a path.
+
+    Raises:
+        InputError: There is none.
+    """
     network = load_generator(path).generator
     if not isinstance(network, Autoencoder):
         raise InputError(
@@ -152,11 +165,11 @@ def _write(half: nn.Module, given: Tensor, file: Path, factor: int) -> None:
         InputError: The file says something else.
     """
     last = given.dim() - 1
-    rows, columns = torch.export.Dim("rows", min=1), torch.export.Dim("columns", min=1)
+    rows, columns = torch.export.Dim("rows", min=2), torch.export.Dim("columns", min=2)
     shapes = {0: torch.export.Dim("n", min=1), last - 1: factor * rows, last: factor * columns}
     torch.export.save(torch.export.export(half, (given,), dynamic_shapes=(shapes,)), file)
     read = torch.export.load(file).module()
-    for part in (given, given[:1], given[..., :factor, : 2 * factor]):
+    for part in (given, given[:1], given[..., : 2 * factor, : 3 * factor]):
         expected, found = half(part), read(part)
         off = (expected.double() - found.double()).abs().max().item()
         if expected.shape != found.shape or not off <= TOLERANCE:

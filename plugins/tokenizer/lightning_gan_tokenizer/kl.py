@@ -73,7 +73,7 @@ class KLAutoencoder(Autoencoder):
 
     def encode(self, images: Tensor) -> Tensor:
         """Return the means of the codes of images, shape (N, code_channels, h, w)."""
-        return self.posterior(images)[0]
+        return self.posterior(images)[0].contiguous()  # not half of what the encoder made
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the images (N, C, H, W) of codes (N, code_channels, h, w)."""

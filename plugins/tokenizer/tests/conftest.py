@@ -71,9 +71,7 @@ def gan(kind="vq", window=2):
         alternation=create_alternation("warm_up", kimg=0.008, player="generator"),
         balance=create_balance("adaptive_weight", layer="decoder.conv_out", weight=0.4),
         generator_weight=0.0,
-        schedules={
-            "generator_weight": create_schedule("burn_in", start=0.0, end=1.0, kimg=0.012)
-        },
+        schedules={"generator_weight": create_schedule("burn_in", start=0.0, end=1.0, kimg=0.012)},
         prepare_batch=BatchKeys(real=0, y=0),
     )
 

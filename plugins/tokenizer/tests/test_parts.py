@@ -53,9 +53,7 @@ def test_the_gradient_goes_straight_through():
     vectors = made.extra["quantized"].detach().requires_grad_()
     (expected,) = torch.autograd.grad(network.decoder(vectors).sum(), vectors)
     torch.testing.assert_close(found, expected)
-    (none,) = torch.autograd.grad(
-        made.samples.sum(), network.codebook.weight, allow_unused=True
-    )
+    (none,) = torch.autograd.grad(made.samples.sum(), network.codebook.weight, allow_unused=True)
     assert none is None
 
 
@@ -127,7 +125,7 @@ def test_scores_of_what_is_known():
         (lambda: vq(codes=1), "codes must be a whole number from 2, got 1"),
         (lambda: vq(hidden_channels=0), "hidden_channels must be a whole number from 1, got 0"),
         (lambda: CodebookUse(0), "window must be a whole number from 1, got 0"),
-        (lambda: vq()(torch.empty(2, 0), None), "got NoneType: the data give it with prepare_batch"),
+        (lambda: vq()(torch.empty(2, 0), None), "got NoneType: the data give it"),
         (lambda: vq()(torch.empty(2, 0), torch.rand(2, 1, 7, 8)), r"got \(2, 1, 7, 8\)"),
         (
             lambda: CodebookUse().bind(gan("kl").generator, None),

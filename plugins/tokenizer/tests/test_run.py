@@ -59,7 +59,7 @@ def test_a_run_goes_on_as_if_it_had_never_stopped(tmp_path, images, kind):
 
 
 def test_two_processes_have_one_codebook(tmp_path, images):
-    """A restart after two updates: copies of the network stay equal, codes that either chose stay."""
+    """After codes begin anew, drawn by each process, too."""
     quiet = {"callbacks": [], "limit_val_batches": 0, "num_sanity_val_steps": 0}
 
     class Both(pl.Callback):
