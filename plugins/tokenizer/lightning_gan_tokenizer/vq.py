@@ -101,4 +101,5 @@ def perplexity(counts: Tensor) -> Tensor:
         tensor(2.)
     """
     shares = counts.double() / counts.sum().clamp_min(1)
-    return torch.special.entr(shares).sum().exp().to(torch.float32)
+    entropy: Tensor = torch.special.entr(shares).sum()
+    return entropy.exp().to(torch.float32)
