@@ -18,7 +18,7 @@ class CodebookUse(Regularizer):
     In the log ``used`` is the share of the codebook that a batch chose, ``perplexity`` the
     exponential of the entropy of its codes. A code that no image chose in ``window`` updates, on
     any process, becomes one of the encoder's outputs, drawn from the last batch (the random
-    restarts of Dhariwal et al. 2020, section 3.1).
+    restarts of Dhariwal et al. 2020).
 
     Args:
         window: Updates of the generator after which unused codes are begun anew; None: never.
@@ -59,7 +59,9 @@ class CodebookUse(Regularizer):
         if self.updates < self.window:
             return
         weight = _codebook(network)
-        drawn = self._outputs[torch.randint(len(self._outputs), (len(weight),))].to(weight.dtype)
+        count = len(self._outputs)
+        places = torch.randperm(count)[torch.arange(len(weight)) % count]
+        drawn = self._outputs[places.to(weight.device)].to(weight.dtype)
         if distributed.is_available() and distributed.is_initialized():
             distributed.all_reduce(self.chosen)
             distributed.broadcast(drawn, 0)

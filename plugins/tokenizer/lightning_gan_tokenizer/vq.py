@@ -67,7 +67,7 @@ class VQAutoencoder(Autoencoder):
         encoded = self.encoder(self.images(y, z))
         codes = self.nearest(encoded)
         quantized = self.vectors(codes).to(encoded.dtype)
-        passed = encoded + (quantized - encoded).detach()
+        passed = quantized.detach() + (encoded - encoded.detach())  # the vectors, to the bit
         extra = {"encoded": encoded, "quantized": quantized, "codes": codes}
         return GeneratorOutput(self.decoder(passed), extra)
 

