@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,13 +122,13 @@ class Autoencoder(Generator):
         self.decoder = ImageDecoder(shape[0], hidden_channels, levels, blocks, decoded)
         self.to(memory_format=torch.channels_last)  # the layout that convolutions are fast in
 
+    @abstractmethod
     def encode(self, images: Tensor) -> Tensor:
         """Return the codes of images (N, C, H, W)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, codes: Tensor) -> Tensor:
         """Return the images (N, C, H, W) of codes."""
-        raise NotImplementedError
 
     def images(self, y: Any, like: Tensor) -> Tensor:
         """Return a condition as the images that it has to be.
