@@ -46,7 +46,7 @@ def env(tmp_path_factory):
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     copies = []
     for project in (ROOT, *PLUGINS):
-        copies.append(folder / project.name)
+        copies.append(folder / f"{len(copies)}-{project.name}")  # a checkout may be called as one
         # Of our own: .ci holds whole environments.
         ignored = [".git", ".venv", ".ci", "runs", "build", "*.egg-info", "__pycache__", ".*_cache"]
         shutil_copy(project, copies[-1], ignored)

@@ -1,0 +1,1 @@
+"""Experiments of the package, as YAML."""
