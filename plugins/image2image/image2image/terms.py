@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from image2image.networks import domains
-from lightning_gan import AdversarialStep, Discriminator, Generator, InputError, Player, Regularizer
+from lightning_gan import AdversarialStep, InputError, Player, Regularizer
 
 DOMAINS = 2
 
@@ -112,23 +114,21 @@ class ImagePool(Regularizer):
         Args:
             fakes: Shape (N, C, H, W).
         """
-        n = len(fakes)
-        # (N, parts, C, H, W / parts)
-        new = torch.stack(torch.chunk(fakes, self.parts, dim=-1), dim=1).to(self.pool.dtype)
-        old = torch.rand(n, self.parts, device=fakes.device) < 0.5
-        places = torch.randint(self.size, (n, self.parts), device=fakes.device)
-        parts = torch.arange(self.parts, device=fakes.device)
+        n, device, of_pool = len(fakes), fakes.device, self.pool.dtype
+        new = torch.stack(torch.chunk(fakes, self.parts, dim=-1), dim=1)
+        old = torch.rand(n, self.parts, device=device) < 0.5
+        places = torch.randint(self.size, (n, self.parts), device=device)
+        parts = torch.arange(self.parts, device=device)
         found = []
-        for image, draw, drawn in zip(new, old, places, strict=True):  # without waiting for a GPU
+        for images, draw, drawn in zip(new, old, places, strict=True):  # no waiting for a GPU
             fills = self.held < self.size
             place = torch.where(fills, self.held, drawn)
             swaps = (draw & ~fills)[:, None, None, None]
             kept = self.pool[place, parts]
-            found.append(torch.where(swaps, kept, image))
-            self.pool[place, parts] = torch.where(swaps | fills, image, kept)
+            found.append(torch.where(swaps, kept.to(images.dtype), images))
+            self.pool[place, parts] = torch.where(swaps | fills, images.to(of_pool), kept)
             self.held += fills
-        mixed = torch.stack(found)
-        return torch.cat(list(mixed.unbind(1)), dim=-1).to(fakes.dtype)
+        return torch.cat(list(torch.stack(found).unbind(1)), dim=-1)
 
 
 def _distances(made: Tensor, wanted: Tensor) -> dict[str, Tensor]:
