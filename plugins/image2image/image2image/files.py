@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from torchvision.io import write_png
+from torchvision.transforms.functional import to_pil_image
 
 from image2image.edges import Source, digits, edges_of
 from lightning_gan import InputError
@@ -45,6 +45,6 @@ def write_pairs(
                 place = made / f"{split}{domain}"
                 place.mkdir(parents=True)
                 for number, image in enumerate(part):
-                    write_png(image, str(place / f"{number:05d}.png"))
+                    to_pil_image(image).save(place / f"{number:05d}.png")
         made.rename(folder)  # whole, or not there
     return sum(map(len, parts.values()))
