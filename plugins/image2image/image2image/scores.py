@@ -19,6 +19,7 @@ from lightning_gan.metrics.fid import FID
 from lightning_gan.metrics.judge import judge_for
 
 AT_ONCE = 250
+STEPS = 400  # batches that a judge learns from
 Translation = Callable[[Tensor], Tensor]
 HEADER = ("", "to", "L1", "SSIM", "classes kept", "FID", "there and back, L1", "classes kept")
 
@@ -85,8 +86,8 @@ def held_out(source: Source, root: str, image_size: int, n: int) -> Held:
     if labels is None or of_test is None:
         raise InputError(f"{type(data).__name__} has no classes")
     judges: dict[str, FeatureExtractor] = {
-        "digits": judge_for(images, labels, test, of_test, 10),
-        "edges": judge_for(edges_of(images), labels, edges_of(test), of_test, 10),
+        "digits": judge_for(images, labels, test, of_test, 10, steps=STEPS),
+        "edges": judge_for(edges_of(images), labels, edges_of(test), of_test, 10, steps=STEPS),
     }
     test = test[:n]
     shown, edges = (x.float().div(127.5).sub(1) for x in (test, edges_of(test)))
