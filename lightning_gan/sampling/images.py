@@ -17,27 +17,44 @@ from lightning_gan.callbacks.pictures.training_gif import few_colors
 from lightning_gan.callbacks.sink import as_uint8
 from lightning_gan.components.spec import printable
 from lightning_gan.data.pixel_arrays import in_channels, resized
-from lightning_gan.data.pixels import read_pixels
+from lightning_gan.data.pixels import read_header, read_pixels
+from lightning_gan.data.window import check_floats, check_window
 from lightning_gan.errors import InputError
 from lightning_gan.metrics.features import SYMMETRIC, Bounds
 
 
-def read_image(path: Path, channels: int | None, size: tuple[int, int] | None = None) -> Tensor:
+def read_image(
+    path: Path,
+    channels: int | None,
+    size: tuple[int, int] | None = None,
+    black: float | None = None,
+    white: float | None = None,
+) -> Tensor:
     """Read an image as a tensor.
 
     Args:
         path: The file.
         channels: 1 for gray, 3 for color; None: as the file has them.
         size: (height, width) that it is cropped to, at the center, and resized; None keeps its own.
+        black: The value in the file that is black; None: the least that there can be, 0 of floats.
+        white: The value that is white; None: the largest that there can be, 1 of floats.
 
     Returns:
         float32 in [-1, 1], black to white, shape (C, H, W).
 
     Raises:
-        InputError: It cannot be read, or not with so many channels.
+        InputError: It cannot be read, or not with so many channels; or floats lie outside of 0..1
+            without black and white.
     """
+    windowed = (black, white) != (None, None)
     try:
-        values, kind = read_pixels(path.read_bytes())
+        data = path.read_bytes()
+        kind = read_header(data).type
+        check_window(black, white, kind)
+        window = kind.window(black, white)
+        if not kind.is_float and (window.black < kind.black or window.white > kind.white):
+            raise InputError(f"its values are {kind}, and black to white is {window}")
+        values, _ = read_pixels(data, window if windowed else None)
     except FileNotFoundError as error:
         raise InputError(f"no image at {path}") from error
     except MemoryError as error:
@@ -54,7 +71,14 @@ def read_image(path: Path, channels: int | None, size: tuple[int, int] | None = 
         top, left = (found.shape[0] - tall) // 2, (found.shape[1] - wide) // 2
         found = resized(found[top : top + tall, left : left + wide], (width, height))
     pixels = torch.from_numpy(found.copy()).permute(2, 0, 1)
-    return kind.window().scaled(pixels)
+    if kind.is_float:
+        check_floats(pixels, str(path), any_range=windowed)
+    return window.scaled(pixels)
+
+
+def is_deep(path: Path) -> bool:
+    """Whether the values of an image that could be read have more than 8 bits."""
+    return read_header(path.read_bytes()).type.name != "uint8"
 
 
 def in_range(images: Tensor, bounds: Bounds) -> Tensor:
