@@ -30,6 +30,7 @@ class TwoDomains(LightningDataModule, ABC):
         size: (height, width) that images are resized to; None keeps theirs.
         jitter: Pixels by which images of training grow before they are cut back at random.
         mirror: Whether images of training are mirrored at random.
+        val_batch_size: Images in a batch of validation; None: as in training.
         paired: Whether the images of both domains are pairs.
         seed: Of the order of training batches and of what is drawn, at least 0.
 
@@ -49,11 +50,15 @@ class TwoDomains(LightningDataModule, ABC):
         size: tuple[int, int] | None = None,
         jitter: int = 0,
         mirror: bool = False,
+        val_batch_size: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         if jitter < 0:
             raise InputError(f"jitter must be at least 0, got {jitter}")
+        if val_batch_size is not None and val_batch_size < 1:
+            raise InputError(f"val_batch_size must be at least 1, got {val_batch_size}")
+        self.val_batch_size = val_batch_size
         self._train, self._test = list(train), list(test or train)
         self._size = size
         self._augmentation = Augmentation(jitter, mirror, paired, seed)
@@ -105,7 +110,11 @@ class TwoDomains(LightningDataModule, ABC):
 
     def val_dataloader(self) -> Batches:
         """Return the loader of all held-out images, in order."""
-        return Batches(JointLoader([d.val_dataloader() for d in self._test], self._size), self)
+        loaders = [data.val_dataloader() for data in self._test]
+        if self.val_batch_size is not None:
+            for loader in loaders:
+                loader.batch_size = self.val_batch_size
+        return Batches(JointLoader(loaders, self._size), self)
 
     def test_dataloader(self) -> Batches:
         """Return the loader of all held-out images, in order."""
@@ -252,6 +261,8 @@ class ImagePairs(Pairs):
         root: The folder.
         direction: "AtoB" makes images of B out of those of A, "BtoA" the other way round.
         batch_size: Pairs in a batch, on each process.
+        val_batch_size: The same for validation, of whose first batch pictures are drawn; None: as
+            in training.
         image_size: Side in pixels to which images are resized, to a square; None keeps their size.
         crop: "center" resizes the shorter side and keeps the middle, None squashes. Images side
             by side are squashed.
@@ -274,6 +285,7 @@ class ImagePairs(Pairs):
         root: str,
         direction: Direction = "AtoB",
         batch_size: int = 1,
+        val_batch_size: int | None = None,
         image_size: int | None = None,
         crop: Literal["center"] | None = "center",
         channels: int | None = None,
@@ -307,7 +319,10 @@ class ImagePairs(Pairs):
             train, test = _folders(place, names, options, a, b)
             for data in (train, test or train):
                 _check_names(data)
-        super().__init__(train, test, direction, size=size, jitter=jitter, mirror=mirror, seed=seed)
+        super().__init__(
+            train, test, direction, size=size, jitter=jitter, mirror=mirror,
+            val_batch_size=val_batch_size, seed=seed,
+        )  # fmt: skip
 
 
 class UnpairedImages(Unpaired):
@@ -320,6 +335,8 @@ class UnpairedImages(Unpaired):
     Args:
         root: The folder.
         batch_size: Images of each domain in a batch, on each process.
+        val_batch_size: The same for validation, of whose first batch pictures are drawn; None: as
+            in training.
         image_size: Side in pixels to which images are resized, to a square; None keeps their size.
         crop: "center" resizes the shorter side and keeps the middle, None squashes.
         channels: 1 for gray, 3 for color, or None: as many as the files have.
@@ -341,6 +358,7 @@ class UnpairedImages(Unpaired):
         self,
         root: str,
         batch_size: int = 1,
+        val_batch_size: int | None = None,
         image_size: int | None = None,
         crop: Literal["center"] | None = "center",
         channels: int | None = None,
@@ -368,7 +386,9 @@ class UnpairedImages(Unpaired):
             "seed": seed,
         }
         train, test = _folders(place, names, options, a, b)
-        super().__init__(train, test, jitter=jitter, mirror=mirror, seed=seed)
+        super().__init__(
+            train, test, jitter=jitter, mirror=mirror, val_batch_size=val_batch_size, seed=seed
+        )
 
 
 class EdgePairs(Pairs):

@@ -122,6 +122,10 @@ def test_an_epoch_is_that_of_the_larger_domain(unpaired):
         assert x.equal(torch.cat([y["a"], y["b"]], -1))
     held = [values(y["a"])[0] for _, y in data.val_dataloader()]
     assert held == list(range(51, 58))
+    data = UnpairedImages(str(unpaired), batch_size=1, val_batch_size=3)
+    data.setup("fit")
+    assert [len(x) for x, _ in data.val_dataloader()] == [3, 3, 1]
+    assert len(next(iter(data.train_dataloader()))[0]) == 1
 
 
 @pytest.mark.parametrize("stop", [1, 5, 7, 9])
