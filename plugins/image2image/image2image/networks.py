@@ -167,9 +167,9 @@ class TwoWayGenerator(Generator):
         """
         if not isinstance(y, Mapping) or not {"a", "b"} <= y.keys():
             raise InputError(
-                "this generator translates both ways at once and expects images a and b, got "
-                f"{type(y).__name__}: for one of the ways, python -m image2image export RUN --to=B "
-                "--out=FOLDER"
+                "a two_way generator expects a dict of images a and b, which data without pairs "
+                f"yield, got {type(y).__name__}; one of its ways alone: python -m image2image "
+                "export RUN --to=B --out=FOLDER"
             )
         return torch.cat([self.b_to_a(z, y["b"]), self.a_to_b(z, y["a"])], dim=-1)
 
