@@ -183,9 +183,7 @@ def test_the_card(trained, tmp_path):
         assert part in body
     code = body.split("### safetensors\n\n```python\n")[1].split("```")[0]
     assert len(code.splitlines()) == 3
-    names = {}
-    exec(code.replace('load_generator(".")', f"load_generator({str(tmp_path / 'g')!r})"), names)
-    assert names["samples"].shape == (16, 1, 8, 8)
+    assert run_card(tmp_path / "g").shape == (16, 1, 8, 8)
 
 
 @pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface_hub is missing")
@@ -224,6 +222,23 @@ def test_batches_of_images_as_an_example_and_none(tmp_path):
     assert torch.equal(reference["y"][0], reference["y"][3])
     text = (tmp_path / "given" / "README.md").read_text()
     assert "pipeline_tag: image-to-image" in text
+    assert torch.equal(run_card(tmp_path / "given"), reference["samples"])
+
+
+def run_card(folder):
+    """Run the card's code for the weights and return its samples."""
+    code = (folder / "README.md").read_text().split("### safetensors\n\n```python\n")[1]
+    code = code.split("```")[0].replace('load_generator(".")', f"load_generator({str(folder)!r})")
+    code = code.replace('"reference.safetensors"', repr(str(folder / "reference.safetensors")))
+    names = {}
+    exec(code, names)
+    return names["samples"]
+
+
+def test_the_card_of_a_generator_whose_condition_is_a_dict(tmp_path):
+    example = {"image": exporting.tensors(3, 1, 8, 8), "kind": torch.tensor([0, 1, 2])}
+    publish(exporting.gan(Named()), tmp_path / "g", example=example)
+    assert run_card(tmp_path / "g").shape == (16, 1, 8, 8)
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,9 @@ def build_data(settings: Mapping[str, Any]) -> LightningDataModule:
 def fitted(model: Node, data: LightningDataModule) -> Node:
     """Return the module's node, the networks with what the data know and the user did not say.
 
-    That is ``sample_shape`` and ``num_classes``, where the data module tells them; and of its
-    ``network_arguments`` those that are None by default and have no other value.
+    That is ``sample_shape``, ``num_classes`` and ``condition_channels``, the channels of an image
+    that is the condition, where the data module tells them; and of its ``network_arguments`` those
+    that are None by default and have no other value.
 
     Raises:
         InputError: The data module does not tell what a network needs.

@@ -132,13 +132,24 @@ def whole_from(least: int) -> Callable[[str], int]:
     return read
 
 
-def number_from_0(text: str) -> float:
-    """Read a finite number that is not negative."""
+def number(text: str) -> float:
+    """Read a finite number."""
     try:
         found = float(text)
     except ValueError:
         found = math.nan
-    if not (math.isfinite(found) and found >= 0):
+    if not math.isfinite(found):
+        raise InputError(f"a number, got {text!r}")
+    return found
+
+
+def number_from_0(text: str) -> float:
+    """Read a finite number that is not negative."""
+    try:
+        found = number(text)
+    except InputError:
+        found = -1.0
+    if found < 0:
         raise InputError(f"a number from 0, got {text!r}")
     return found
 

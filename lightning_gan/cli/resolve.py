@@ -21,7 +21,8 @@ from lightning_gan.training.starting import Beginning
 
 OUTPUT_ROOT = "runs"
 PLAYERS = ("generator", "discriminator")
-FROM_DATA = ("sample_shape", "num_classes")  # of both, where the data tell them
+# Of both, where the data tell them.
+FROM_DATA = ("sample_shape", "num_classes", "condition_channels")
 CHECK = Checker(
     later=[f"model.{player}.{name}" for player in PLAYERS for name in FROM_DATA],
     all_of_them="See --print_config for all of them",
@@ -39,7 +40,7 @@ REFUSED = {
 def resolve(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings (short form) in long form, complete and checked.
 
-    ``sample_shape`` and ``num_classes`` of the networks may be missing: the data decide them.
+    What the data tell (``FROM_DATA``) may be missing of the networks.
 
     Raises:
         InputError: Something is unknown, missing or of the wrong type.

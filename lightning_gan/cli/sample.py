@@ -16,6 +16,7 @@ from lightning_gan.cli.given import (
     Command,
     Option,
     file_path,
+    number,
     number_from_0,
     one_of,
     sides,
@@ -131,11 +132,15 @@ TRANSLATE = Command(
 Put every image of a folder through a generator whose condition is an image.
 {OF_PATH}
 What is larger than a tile is cut into tiles that overlap; where they do, they are blended linearly.
-Results are PNGs of the same names, in OUT_DIR, which must be new or empty.""",
+Results are PNGs of the same names, in OUT_DIR, which must be new or empty; beside each an array
+NAME.npy, (C, H, W), where the input has more than 8 bits, or the result other than 1 or 3 channels
+or values of another range than -1 to 1.""",
     (
         Option("tile", whole_from(1), "side of a tile; by default the samples' size, else 512"),
         Option("overlap", whole_from(0), "pixels that neighbors share; 32, or a quarter of a tile"),
         Option("channels", whole_from(1), "of the input, 1 or 3; by default those of each file"),
+        Option("black", number, "value of the input's files that is black; as their type has it"),
+        Option("white", number, "the value that is white, such as 4095 for 12 bits kept in 16"),
         Option("input_range", one_of("symmetric", "unit"), "of the input, -1 to 1 or 0 to 1",
                "symmetric", "symmetric"),
         SEED,
@@ -328,10 +333,13 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
         raise InputError(f"translate: --channels expects 1 or 3, got {given['channels']}")
     loaded = _loaded(path, given)
 
+    import numpy as np
+
     from lightning_gan.data.folder_layout import image_endings
     from lightning_gan.sampling import images
     from lightning_gan.sampling.translation import check_takes_images, translate
     from lightning_gan.tracking import tracked
+    from lightning_gan.types import range_bounds
 
     check_takes_images(loaded)
     endings = image_endings()
@@ -341,9 +349,14 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
     names = {file: file.relative_to(source).with_suffix(".png") for file in files}
     twice = {name for name in names.values() if list(names.values()).count(name) > 1}
     bounds = (0.0, 1.0) if given["input_range"] == "unit" else (-1.0, 1.0)
+    declared = loaded.sample_range
+    other = declared is not None and range_bounds(declared) != (-1.0, 1.0)
     with _watched(), _folder(out) as folder:
         for file in tracked(files, "translating", len(files)):
-            image = images.in_range(images.read_image(file, given["channels"]), bounds)
+            image = images.read_image(
+                file, given["channels"], black=given["black"], white=given["white"]
+            )
+            image = images.in_range(image, bounds)
             made = translate(
                 loaded,
                 image,
@@ -359,6 +372,8 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             channels = 3 if len(seen) >= 3 else 1
             (folder / name).write_bytes(images.png(seen[:channels].float().add(1).div(2)))
+            if images.is_deep(file) or len(made) not in (1, 3) or other:
+                np.save(folder / name.with_suffix(".npy"), _array(made))
     print(f"translated: {len(files):,} images in {_shown(out)}")
 
 

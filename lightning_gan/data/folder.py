@@ -135,6 +135,11 @@ class ImageFolder(ImageData):
         return self._files.native_shape
 
     @property
+    def file_names(self) -> list[str]:
+        """Names of all images below the root, sorted, those held out among them."""
+        return list(self._files.names)
+
+    @property
     def pixel_type(self) -> PixelType:
         """Type of the first image's values."""
         return self._files.pixel_type

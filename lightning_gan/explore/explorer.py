@@ -210,13 +210,13 @@ class Explorer:
             InputError: It is no image, has too many pixels, or the generator cannot take it.
         """
         _check_upload(content)
-        values, kind = images.decoded(content, "that was sent", self._channels)
+        values, window = images.decoded(content, "that was sent", self._channels)
         height, width = values.shape[:2]
         scale = side / max(height, width)
         if scale < 1:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             values = resized(values, size)
-        image = images.as_tensor(values, kind)
+        image = images.as_tensor(values, window)
         made = translate(self.loaded, images.in_range(image, self.inputs), seed=seed)
         (out,) = self._shown(made[None], None)
         return images.png(_unit(image)), out.png

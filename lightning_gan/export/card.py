@@ -21,7 +21,7 @@ LOADING = {
         "safetensors",
         "from lightning_gan import load_generator\n"
         'generator = load_generator(".")  # this folder, or hf://user/name\n'
-        "samples = generator.sample(16, seed=0{labels})",
+        "{given}samples = generator.sample(16, seed=0{labels})",
     ),
     "torch_export": (
         "torch.export, in plain torch",
@@ -146,9 +146,20 @@ def _training(gan: GAN, origin: Origin) -> Iterator[str]:
 
 def _code(code: str, contract: Mapping[str, Any], file: str) -> str:
     names = [about["name"] for about in contract["inputs"]]
+    conditions = [name for name in names if name != "z"]
+    given, labels = "", ""
+    if conditions == ["y"] and contract["num_classes"] is not None:
+        labels = ", labels=0"
+    elif conditions:
+        given = (
+            "import safetensors.torch\n"
+            'given = safetensors.torch.load_file("reference.safetensors")  # or your own tensors\n'
+        )
+        labels = f", labels={_condition(conditions)}"
     text = code.format(
         file=file,
-        labels=", labels=0" if contract["num_classes"] is not None else "",
+        given=given,
+        labels=labels,
         arguments=", ".join(f'given["{name}"]' for name in names),
         feed=", ".join(f'"{name}": given["{name}"]' for name in names),
     )
@@ -156,6 +167,17 @@ def _code(code: str, contract: Mapping[str, Any], file: str) -> str:
     return (
         text.replace("samples = generator(", "samples, *others = generator(") if several else text
     )
+
+
+def _condition(names: list[str]) -> str:
+    """Return the code of a condition out of tensors by their names, such as y or y.image."""
+    if names == ["y"]:
+        return 'given["y"]'
+    if names[0] == "y.0":  # of a tuple
+        parts = [f'given["{name}"]' for name in names]
+        return f"({', '.join(parts)},)"
+    entries = [f'"{name.partition(".")[2]}": given["{name}"]' for name in names]
+    return f"{{{', '.join(entries)}}}"
 
 
 def _interface(contract: Mapping[str, Any]) -> Iterator[str]:

@@ -17,25 +17,34 @@ from lightning_gan.callbacks.pictures.training_gif import few_colors
 from lightning_gan.callbacks.sink import as_uint8
 from lightning_gan.components.spec import printable
 from lightning_gan.data.pixel_arrays import Array, in_channels, resized
-from lightning_gan.data.pixels import read_pixels
-from lightning_gan.data.window import PixelType
+from lightning_gan.data.pixels import read_header, read_pixels
+from lightning_gan.data.window import Window, check_floats, check_window
 from lightning_gan.errors import InputError
 from lightning_gan.metrics.features import SYMMETRIC, Bounds
 
 
-def read_image(path: Path, channels: int | None, size: tuple[int, int] | None = None) -> Tensor:
+def read_image(
+    path: Path,
+    channels: int | None,
+    size: tuple[int, int] | None = None,
+    black: float | None = None,
+    white: float | None = None,
+) -> Tensor:
     """Read an image as a tensor.
 
     Args:
         path: The file.
         channels: 1 for gray, 3 for color; None: as the file has them.
         size: (height, width) that it is cropped to, at the center, and resized; None keeps its own.
+        black: The value in the file that is black; None: the least that there can be, 0 of floats.
+        white: The value that is white; None: the largest that there can be, 1 of floats.
 
     Returns:
         float32 in [-1, 1], black to white, shape (C, H, W).
 
     Raises:
-        InputError: It cannot be read, or not with so many channels.
+        InputError: It cannot be read, or not with so many channels; or floats lie outside of 0..1
+            without black and white.
     """
     try:
         content = path.read_bytes()
@@ -43,32 +52,47 @@ def read_image(path: Path, channels: int | None, size: tuple[int, int] | None = 
         raise InputError(f"no image at {path}") from error
     except OSError as error:
         raise InputError(f"cannot read the image {path}: {printable(error)}") from error
-    values, kind = decoded(content, str(path), channels)
+    values, window = decoded(content, str(path), channels, black, white)
     if size is not None and values.shape[:2] != size:
         height, width = size
         scale = min(values.shape[0] / height, values.shape[1] / width)
         tall, wide = round(height * scale), round(width * scale)
         top, left = (values.shape[0] - tall) // 2, (values.shape[1] - wide) // 2
         values = resized(values[top : top + tall, left : left + wide], (width, height))
-    return as_tensor(values, kind)
+    return as_tensor(values, window)
 
 
-def decoded(content: bytes, name: str, channels: int | None) -> tuple[Array, PixelType]:
+def decoded(
+    content: bytes,
+    name: str,
+    channels: int | None,
+    black: float | None = None,
+    white: float | None = None,
+) -> tuple[Array, Window]:
     """Decode the content of an image file.
 
     Args:
         content: All of it.
         name: What errors call it.
         channels: 1 for gray, 3 for color; None: as the file has them.
+        black: As :func:`read_image` takes it.
+        white: The same.
 
     Returns:
-        Values, shape (H, W, C), and their type.
+        Values, shape (H, W, C), and which of them are black and white.
 
     Raises:
-        InputError: It cannot be decoded, or not with so many channels.
+        InputError: It cannot be decoded, or not with so many channels; or floats lie outside of
+            0..1 without black and white.
     """
+    windowed = (black, white) != (None, None)
     try:
-        values, kind = read_pixels(content)
+        kind = read_header(content).type
+        check_window(black, white, kind)
+        window = kind.window(black, white)
+        if not kind.is_float and (window.black < kind.black or window.white > kind.white):
+            raise InputError(f"its values are {kind}, and black to white is {window}")
+        values, _ = read_pixels(content, window if windowed else None)
     except MemoryError as error:
         raise InputError(f"the image {name} takes more memory than there is") from error
     except Exception as error:  # each decoder fails in its own way
@@ -76,12 +100,19 @@ def decoded(content: bytes, name: str, channels: int | None) -> tuple[Array, Pix
     found = values if channels is None else in_channels(values, channels)
     if found is None:
         raise InputError(f"{name} has {values.shape[2]} channels, and {channels} are expected")
-    return found, kind
+    if kind.is_float:
+        check_floats(torch.from_numpy(found), name, any_range=windowed)
+    return found, window
 
 
-def as_tensor(values: Array, kind: PixelType) -> Tensor:
+def as_tensor(values: Array, window: Window) -> Tensor:
     """Return pixels (H, W, C) as float32 in [-1, 1], black to white, shape (C, H, W)."""
-    return kind.window().scaled(torch.from_numpy(values.copy()).permute(2, 0, 1))
+    return window.scaled(torch.from_numpy(values.copy()).permute(2, 0, 1))
+
+
+def is_deep(path: Path) -> bool:
+    """Whether the values of an image that could be read have more than 8 bits."""
+    return read_header(path.read_bytes()).type.name != "uint8"
 
 
 def in_range(images: Tensor, bounds: Bounds) -> Tensor:

@@ -19,6 +19,18 @@ from lightning_gan.cli.run import Run
 from lightning_gan.files.claims import NumberedFolders
 
 
+class Painted(LightningDataModule):
+    """Pictures of three channels with sketches of two as condition."""
+
+    sample_shape, num_classes, condition_channels = (3, 8, 8), None, 2
+
+    def train_dataloader(self):
+        pairs = torch.utils.data.TensorDataset(
+            torch.zeros(4, 3, 8, 8) - 0.5, torch.zeros(4, 2, 8, 8)
+        )
+        return torch.utils.data.DataLoader(pairs, batch_size=2)
+
+
 class Plain(LightningDataModule):
     """A data module that tells nothing about its samples."""
 
@@ -259,6 +271,19 @@ def test_data_that_tell_more(command, small):
         assert not {"heads", "unknown"} & generator.keys()
     result = command(f"fit {words} model.generator.condition_dim=2")
     assert "(N, 2)" in result.error
+
+
+def test_networks_learn_the_channels_of_an_input_from_the_data(command, small, tmp_path):
+    words = small.replace("data=random data.n=8 data.batch_size=4", f"data={__name__}.Painted")
+    words = words.replace("=mlp discriminator=mlp", "=unet discriminator=patch")
+    words = words.replace("hidden=[4]", "base_channels=2")
+    assert command(f"fit {words} model.discriminator.condition_channels=null").code == 0
+    gan = GANModule.load_from_checkpoint("runs/version_0/checkpoints/last.ckpt")
+    assert gan.generator.condition_channels == 2
+    assert gan.discriminator.condition_channels is None  # as the user says
+    config = yaml.safe_load(Path("runs/version_0/config.yaml").read_text())
+    networks = config["model"]["init_args"]
+    assert "condition_channels" not in networks["generator"]["init_args"]  # the data tell
 
 
 def test_the_data_module_is_built_once(command, small, monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 import exporting
 import numpy as np
 import pytest
+import tifffile
 import torch
 import toys
 from exporting import Painter
@@ -167,6 +168,33 @@ def test_a_folder_of_inputs(run):
         "this generator makes its samples of an input: use lightning-gan translate"
     )
     assert not Path("other").exists()
+
+
+def test_deep_inputs_come_out_deep(run):
+    """A window names black and white; what PNGs cannot hold is in arrays."""
+    Path("deep").mkdir()
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 65  # 12 bits, kept in 16
+    tifffile.imwrite("deep/a.tif", values)
+    Image.fromarray((values // 17).astype(np.uint8)).save("deep/b.png")
+    assert run("translate painter.ckpt deep out --white=4095").error == (
+        "cannot read the image deep/b.png: its values are uint8 in 0..255, and black to white is 0 "
+        "to 4095"
+    )
+    Path("deep/b.png").unlink()
+    assert run("translate painter.ckpt deep out --white=4095").code == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.npy", "a.png"]
+    found = np.load("out/a.npy")
+    network = load_generator("painter.ckpt")
+    given = torch.from_numpy(values / 4095 * 2 - 1).float()[None, None]
+    expected = network(torch.empty(1, 0), given)[0].detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    with Image.open("out/a.png") as picture:
+        shown = np.asarray(picture).astype(float)
+    np.testing.assert_allclose(shown, (found[0] + 1) * 127.5, atol=0.51)
+    assert run("translate painter.ckpt deep x --white=ten").error == (
+        "translate: --white expects a number, got 'ten'"
+    )
+    assert "black must be below white" in run("translate painter.ckpt deep x --black=9e4").error
 
 
 def test_an_exported_folder(run):

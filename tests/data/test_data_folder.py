@@ -62,6 +62,7 @@ def test_class_folders(pets):
     assert [len(module.load(split)[0]) for split in ("train", "test")] == [8, 2]
     assert everything(module) == PETS
     assert module.load("train")[1].dtype == torch.int64
+    assert module.file_names == [f"{kind}/{n}.png" for kind in ("cats", "dogs") for n in range(5)]
     assert ImageFolder(str(pets), labels=False).num_classes is None
     assert ImageFolder(str(pets), image_size=8).sample_shape == (3, 8, 8)
 

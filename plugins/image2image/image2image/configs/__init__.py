@@ -1,0 +1,1 @@
+"""Data sets and experiments for the command."""
