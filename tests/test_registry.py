@@ -448,10 +448,9 @@ def test_a_reexported_optimizer_is_saved_under_its_entry_point(install):
 
 def test_config_packages_begin_with_ours(install):
     install("gan-conf", "[lightning_gan.configs]\naaa = plug_conf")
-    assert [entry.value for entry in registry.config_packages()] == [
-        "lightning_gan.configs",
-        "plug_conf",
-    ]
+    first, *others = [entry.value for entry in registry.config_packages()]
+    assert first == "lightning_gan.configs"
+    assert "plug_conf" in others  # beside those of plugins that are installed here
 
 
 def test_listing_needs_neither_torch_nor_any_plugin():
