@@ -132,7 +132,7 @@ def whole_from(least: int) -> Callable[[str], int]:
     return read
 
 
-def number(text: str) -> float:
+def any_number(text: str) -> float:
     """Read a finite number."""
     try:
         found = float(text)
@@ -146,7 +146,7 @@ def number(text: str) -> float:
 def number_from_0(text: str) -> float:
     """Read a finite number that is not negative."""
     try:
-        found = number(text)
+        found = any_number(text)
     except InputError:
         found = -1.0
     if found < 0:

@@ -15,8 +15,12 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.given import (
     Command,
     Option,
+<<<<<<< HEAD
     file_path,
     number,
+=======
+    any_number,
+>>>>>>> image2image
     number_from_0,
     one_of,
     sides,
@@ -139,8 +143,8 @@ or values of another range than -1 to 1.""",
         Option("tile", whole_from(1), "side of a tile; by default the samples' size, else 512"),
         Option("overlap", whole_from(0), "pixels that neighbors share; 32, or a quarter of a tile"),
         Option("channels", whole_from(1), "of the input, 1 or 3; by default those of each file"),
-        Option("black", number, "value of the input's files that is black; as their type has it"),
-        Option("white", number, "the value that is white, such as 4095 for 12 bits kept in 16"),
+        Option("black", any_number, "value of the files that is black; as their type has it"),
+        Option("white", any_number, "the value that is white, such as 4095 for 12 bits kept in 16"),
         Option("input_range", one_of("symmetric", "unit"), "of the input, -1 to 1 or 0 to 1",
                "symmetric", "symmetric"),
         SEED,
