@@ -15,12 +15,8 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.given import (
     Command,
     Option,
-<<<<<<< HEAD
-    file_path,
-    number,
-=======
     any_number,
->>>>>>> image2image
+    file_path,
     number_from_0,
     one_of,
     sides,
