@@ -10,7 +10,7 @@ import torch
 pytestmark = pytest.mark.usefixtures("composed_once")
 TOP = (
     "Settings begin with model, data, trainer, seed_everything, threads, ckpt_path, init_from, "
-    "checkpoint, samples, curves, evaluation, health, export, summary, predictions"
+    "best, checkpoint, samples, curves, evaluation, health, export, summary, predictions"
 )
 
 # Words of the command, and the message, in which a star stands for anything.
@@ -30,8 +30,7 @@ WRONG = {
     "fit -x 3": "unknown option '-x'; expected --key=value or --config FILE",
     "fit -m --trainer.max_steps=2": "a sweep (-m) takes Hydra overrides: key=value1,value2, not "
     "--options",
-    "plugins": "expected: lightning-gan plugins list [--json] [--check], or plugins show [KIND] "
-    "NAME",
+    "plugins": "expected: lightning-gan plugins list, show, check, new, doctor, schema",
     "plugins show": "expected: lightning-gan plugins show [KIND] NAME [--json], for example "
     "plugins show loss wasserstein",
     "plugins show hing": "unknown component 'hing', did you mean 'hinge'? All of them: "

@@ -1,7 +1,6 @@
 """Both experiments by the command, on digits that come along and on folders."""
 
-import runpy
-import sys
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import torch
 from image2image.__main__ import main
 from PIL import Image
 
+(COMMAND,) = entry_points(group="console_scripts", name="lightning-gan")
 SMALL = (
     "data.batch_size=2 model.generator.base_channels=2 model.discriminator.base_channels=2 "
     "trainer.max_steps=2 trainer.limit_val_batches=1 trainer.val_check_interval=2 "
@@ -19,14 +19,11 @@ SMALL = (
 
 @pytest.fixture
 def command(monkeypatch, tmp_path):
-    """Run ``python -m lightning_gan`` in this process and return its exit code."""
+    """Run ``lightning-gan`` in this process and return its exit code."""
     monkeypatch.chdir(tmp_path)
 
     def run(line):
-        monkeypatch.setattr(sys, "argv", ["lightning-gan", *line.split()])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_module("lightning_gan", run_name="__main__")
-        return ended.value.code
+        return COMMAND.load()(line.split())
 
     return run
 

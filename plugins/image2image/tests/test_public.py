@@ -62,7 +62,7 @@ def test_imports_are_public(path):
 
 @pytest.mark.skipif(not DOCUMENTED, reason="the pages of the reference are not here")
 def test_what_is_private_is_told():
-    assert not is_public("lightning_gan.data.window", "Window")
+    assert not is_public("lightning_gan.data.window", "check_floats")
     assert not is_public("lightning_gan.export.load", "locate")
     assert not is_public("lightning_gan.files.claims", "new_folder")
     assert is_public("lightning_gan.data", "ImageFolder")
