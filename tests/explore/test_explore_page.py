@@ -72,15 +72,20 @@ def visit(chromium):
 
 
 def shown(page, selector):
-    """The picture that an image on the page shows."""
+    """The picture that an image on the page shows, as soon as there is one."""
     code = """async (image) => {
-        await image.decode();
+        try { await image.decode(); } catch { return null; }  // another is on its way
         const canvas = document.createElement("canvas");
         [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
         canvas.getContext("2d").drawImage(image, 0, 0);
         return canvas.toDataURL().split(",")[1];
     }"""
-    return pixels(base64.b64decode(page.locator(selector).evaluate(code)))
+    for _ in range(100):
+        content = page.locator(selector).evaluate(code)
+        if content is not None:
+            return pixels(base64.b64decode(content))
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{selector} shows no picture")
 
 
 def pixels(png):
@@ -186,8 +191,10 @@ def test_a_drag_through_the_plane(visit):
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.mouse.down()
         page.mouse.move(box["x"] + 2, box["y"] + box["height"] - 2, steps=8)
+        page.mouse.move(box["x"] + 3, box["y"] + box["height"] - 3)  # the corner as well
         until(page, "#point", served.explorer.point(0.0, 1.0))
         page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 2, steps=8)
+        page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 3)
         page.mouse.up()
         page.mouse.move(box["x"], box["y"])  # no longer held
         until(page, "#point", served.explorer.point(1.0, 0.0))
