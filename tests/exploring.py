@@ -56,7 +56,8 @@ class Page:
 @contextmanager
 def serving_of(loaded, hosts=HOSTS, **about):
     explorer = Explorer(loaded)
-    with serving.listen("127.0.0.1", None) as socket:
+    # Of the system's choice: the first free one would soon be that of another test's page.
+    with serving.listen("127.0.0.1", 0) as socket:
         server = serving.server(application(explorer, {**ABOUT, **about}, hosts))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()

@@ -38,23 +38,25 @@ function say(sentence) {
   $("trouble").hidden = !sentence;
 }
 
+/** The body of an answer, read whole. */
 async function ask(path, options) {
-  let answer;
+  let answer, body;
   try {
     answer = await fetch(path, options);
+    body = await answer.blob();
   } catch {
     throw new Error("The page is not served any longer: is lightning-gan explore running?");
   }
-  if (answer.ok) return answer;
+  if (answer.ok) return body;
   let sentence = `${answer.status}`;
   try {
-    sentence = (await answer.json()).error;
+    sentence = JSON.parse(await body.text()).error;
   } catch { /* not one of ours */ }
   throw new Error(sentence);
 }
 
-const json = async (path, options) => (await ask(path, options)).json();
-const picture = async (path) => URL.createObjectURL(await (await ask(path)).blob());
+const json = async (path, options) => JSON.parse(await (await ask(path, options)).text());
+const picture = async (path) => URL.createObjectURL(await ask(path));
 
 function query(values) {
   const kept = Object.entries(values).filter(([, value]) => value !== "" && value !== null);

@@ -186,6 +186,9 @@ def test_a_drag_through_the_plane(visit):
         page = visit(served)
         until(page, "#map", served.explorer.map(7))
         until(page, "#point", served.explorer.point(0.5, 0.5))
+        # What comes last above the plane moves it down.
+        page.wait_for_selector("#frames img")
+        page.wait_for_function("[...document.images].every((image) => image.complete)")
         page.locator("#pad").scroll_into_view_if_needed()
         box = page.locator("#pad").bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -294,7 +297,9 @@ def test_it_says_when_it_is_not_served_any_longer(visit, chromium):
         page.wait_for_selector("#grid button")
     page.fill("#samples [name=seed]", "3")
     page.wait_for_selector("#trouble:not([hidden])")
-    assert "is lightning-gan explore running?" in page.inner_text("#trouble")
+    assert page.inner_text("#trouble") == (
+        "The page is not served any longer: is lightning-gan explore running?"
+    )
     page.close()
 
 
