@@ -2,10 +2,10 @@
 
 from lightning_gan.callbacks.best_checkpoint import BestCheckpoint
 from lightning_gan.callbacks.evaluation import Evaluation
-from lightning_gan.callbacks.forecast import RunForecast
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
+from lightning_gan.callbacks.memory_check import MemoryCheck
 from lightning_gan.callbacks.paired_metrics import PairedMetrics
 from lightning_gan.callbacks.pictures.class_grid import ClassGrid
 from lightning_gan.callbacks.pictures.interpolation import Interpolation
@@ -31,6 +31,7 @@ __all__ = [
     "Interpolation",
     "LatentManifold",
     "LossCurves",
+    "MemoryCheck",
     "MixturePicture",
     "NeighborGrid",
     "PairedMetrics",
@@ -38,7 +39,6 @@ __all__ = [
     "RoundLimit",
     "RunBar",
     "RunCheckpoint",
-    "RunForecast",
     "RunSummary",
     "SampleGrid",
     "TrainingGIF",

@@ -28,8 +28,12 @@ def head(trainer: pl.Trainer, module: Any, folder: Path) -> list[str]:
         "run folder": str(shown_path(folder)),
         "length": _length(trainer),
     }
-    width = max(map(len, rows))
-    return [f"{name:<{width}}  {text}" for name, text in rows.items() if text]
+    return [row(name, text) for name, text in rows.items() if text]
+
+
+def row(name: str, text: str) -> str:
+    """Return a line of the head."""
+    return f"{name:<10}  {text}"
 
 
 def _networks(module: Any) -> str:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn
 from rich.table import Column
 
 from lightning_gan.callbacks.best_checkpoint import best_of
-from lightning_gan.callbacks.durations import duration
+from lightning_gan.callbacks.durations import duration, planned_steps
 
 REDRAWN_S = 0.5
 FIRST_LINE_S = 5.0
@@ -45,7 +45,7 @@ class RunBar(ProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the bar at the step that training begins at."""
-        self._begin("training", _steps(trainer), trainer.global_step, _images(pl_module))
+        self._begin("training", planned_steps(trainer), trainer.global_step, _images(pl_module))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
@@ -234,18 +234,6 @@ def _bar(console: Console) -> Progress:
         auto_refresh=False,
         expand=True,
     )
-
-
-def _steps(trainer: pl.Trainer) -> int | None:
-    """Return the batches after which training ends; None where only time or a signal ends it."""
-    limits = []
-    if trainer.max_steps >= 0:
-        limits.append(trainer.max_steps)
-    batches = trainer.num_training_batches
-    epochs = trainer.max_epochs
-    if epochs is not None and epochs >= 0 and batches != float("inf"):
-        limits.append(int(epochs * batches))
-    return min(limits, default=None)
 
 
 def _best(trainer: pl.Trainer) -> str:

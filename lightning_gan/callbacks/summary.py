@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -13,8 +14,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint, ModelSummary
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_gan.callbacks.best_checkpoint import best_of
-from lightning_gan.callbacks.durations import duration
-from lightning_gan.callbacks.head import head
+from lightning_gan.callbacks.durations import SpeedMeter, duration, roughly
+from lightning_gan.callbacks.head import head, row
 from lightning_gan.callbacks.sink import leaves_files, run_folder, shown_path
 from lightning_gan.files.names import CONFIG, LOSSES, METRICS
 
@@ -24,8 +25,9 @@ SHOWN = ("loss/discriminator", "loss/generator")
 class RunSummary(pl.Callback):
     """Print at the beginning what is trained, and at the end where its files are and what is next.
 
-    The head has five lines: networks, data, device, folder and length of the run. At the end only
-    files that exist are named. Nothing is printed for a ``fast_dev_run``.
+    The head has five lines: networks, data, device, folder and length of the run. Some seconds
+    later a sixth says how long it takes on this machine. At the end only files that exist are
+    named. Nothing is printed for a ``fast_dev_run``.
 
     Args:
         full: Show Lightning's table of all parts beside the head.
@@ -36,6 +38,7 @@ class RunSummary(pl.Callback):
         self._folder = Path()
         self._started_at = 0.0
         self._images_before = 0
+        self._speed: SpeedMeter | None = None
         self._seconds: float | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -48,9 +51,19 @@ class RunSummary(pl.Callback):
         self._folder = run_folder(trainer)
         if trainer.is_global_zero and leaves_files(trainer):
             print("\n".join(head(trainer, pl_module, self._folder)), flush=True)
+            self._speed = SpeedMeter(trainer.global_step)
         self._seconds = None
         self._images_before = _images(pl_module) or 0
         self._started_at = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
+    ) -> None:
+        """Say once how long the run takes."""
+        left = None if self._speed is None else self._speed.left(trainer)
+        if left is not None:
+            seconds, each = left
+            print(row("time", f"{roughly(seconds)} to go, {each:.3g} s a step"), flush=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the clock when the device has done its work."""

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from types import SimpleNamespace
 
 import pytest
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
-from lightning_gan.callbacks import LossCurves, RunSummary, SampleGrid
-from lightning_gan.callbacks.durations import duration
+from lightning_gan.callbacks import LossCurves, RunSummary, SampleGrid, durations
+from lightning_gan.callbacks.durations import SpeedMeter, duration, roughly
 from lightning_gan.callbacks.summary import _print_table
 
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
@@ -92,7 +93,8 @@ def test_a_resumed_run_measures_its_own_images_only(fake_gan, fit, capsys, monke
     gan = fake_gan()
     gan.progress = type(gan.progress)(images=1_000_000)
     clock = iter([10.0, 12.0])
-    monkeypatch.setattr("lightning_gan.callbacks.summary.time.perf_counter", lambda: next(clock))
+    own = SimpleNamespace(perf_counter=lambda: next(clock))
+    monkeypatch.setattr("lightning_gan.callbacks.summary.time", own)
     fit(gan, RunSummary())
     rows, _ = table(capsys)
     assert rows["images seen"] == "1,000,020"
@@ -157,3 +159,31 @@ def test_a_terminal_gets_a_frame_and_whole_commands(capsys, monkeypatch):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_how_long_it_takes_is_told_once_from_measured_steps(fake_gan, fit, capsys, monkeypatch):
+    monkeypatch.setattr(durations, "MEASURED_S", 0.0)
+    fit(fake_gan(), RunSummary(), max_epochs=3)
+    times = [line for line in capsys.readouterr().out.splitlines() if line.startswith("time ")]
+    assert len(times) == 1
+    assert re.fullmatch(r"time        about 5 seconds to go, \S+ s a step", times[0])
+
+
+def test_the_clock_begins_after_the_warm_up(monkeypatch):
+    """Steps of a second each, but for the first ones of an hour: they are not counted."""
+    times = iter([0.0, 3600.0, 7200.0, *(7200.0 + n for n in range(1, 100))])
+    monkeypatch.setattr(durations.time, "perf_counter", lambda: next(times))
+    limits = {"max_steps": 1000, "max_epochs": None, "num_training_batches": 10}
+    trainer = type("Trainer", (), {**limits, "global_step": 100})()
+    meter, told = SpeedMeter(100), []
+    for step in range(101, 120):
+        trainer.global_step = step
+        told.append(meter.left(trainer))
+    # After 3 + 5 steps: 892 are to go.
+    assert told[7] == (892.0, 1.0)
+    assert told.count(None) == len(told) - 1
+
+
+def test_durations_that_are_known_roughly():
+    said = [roughly(seconds) for seconds in (8, 40, 1490, 9000)]
+    assert said == ["about 10 seconds", "about 40 seconds", "about 25 minutes", "about 2.5 hours"]

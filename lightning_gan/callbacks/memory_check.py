@@ -1,9 +1,8 @@
-"""What a run is going to take: memory before the first step, time after the first few."""
+"""What a run is going to take of memory, before the first step."""
 
 from __future__ import annotations
 
 import copy
-import time
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,32 +13,23 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from lightning_gan.data.memory import available_memory, gigabytes
 from lightning_gan.errors import InputError
 
-WARM_UP = 3  # batches that are slower than those after them
-MEASURED_S = 10.0  # seconds from then on
 COPIES = 3  # of the weights, beside them: gradients and Adam's two moments
 PASSING = 1.5  # what is held for a moment, too; DCGAN and FastGAN took .7 to 1.0 of the product
 
 
-class RunForecast(pl.Callback):
-    """Say what a run will take, and refuse one that memory does not hold.
+class MemoryCheck(pl.Callback):
+    """Say what memory a run will take, and refuse one that does not fit.
 
     Before the first step the networks run once on tensors without values, where nothing is computed
-    or allocated, and what autograd would keep is added up (:func:`memory_of_updates`). Ten seconds
-    after the third batch one line says how long the whole run takes at that speed. Nothing is
-    said of networks that do not run on such tensors, nor of the time of runs without an end.
+    or allocated, and what autograd would keep is added up (:func:`memory_of_updates`). Nothing is
+    said of networks that do not run on such tensors.
 
     Raises:
         InputError: The updates need more memory than is free.
     """
 
-    def __init__(self) -> None:
-        self._steps = 0
-        self._since: float | None = None
-        self._told = False
-
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare what the updates need with what is free."""
-        self._steps, self._since, self._told = trainer.global_step, None, False
         size = getattr(getattr(trainer, "datamodule", None), "batch_size", None)
         free = free_memory(pl_module.device)
         pieces = getattr(pl_module, "micro_batches", 1)
@@ -54,41 +44,6 @@ class RunForecast(pl.Callback):
             )
         if trainer.is_global_zero:
             print(f"memory: about {gigabytes(needed)} GB of {gigabytes(free)} GB free", flush=True)
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *batch: Any
-    ) -> None:
-        """Measure, and say once how long the run takes."""
-        if self._told:
-            return
-        done, now = trainer.global_step - self._steps, time.perf_counter()
-        if self._since is None:
-            if done >= WARM_UP:
-                self._steps, self._since = trainer.global_step, now
-            return
-        if now - self._since < MEASURED_S:
-            return
-        self._told = True
-        each = (now - self._since) / done
-        left = trainer.max_steps - trainer.global_step
-        if left > 0 and trainer.is_global_zero:
-            print(
-                f"time: {in_minutes(left * each)} to go on this machine, at {each:.3g} s a step",
-                flush=True,
-            )
-
-
-def in_minutes(seconds: float) -> str:
-    """Return a duration that is only known roughly.
-
-    Example:
-        >>> in_minutes(40), in_minutes(1490), in_minutes(9000)
-        ('about a minute', 'about 25 minutes', 'about 2.5 hours')
-    """
-    minutes = round(seconds / 60)
-    if minutes <= 1:
-        return "about a minute"
-    return f"about {minutes} minutes" if minutes < 100 else f"about {seconds / 3600:.2g} hours"
 
 
 def free_memory(device: torch.device) -> int | None:
