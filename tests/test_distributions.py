@@ -19,6 +19,8 @@ def test_the_page_and_the_table_are_those_of_the_projects():
     assert TABLES["TABLE"].read_text() == TABLES["table"](), message
     offered.table.cache_clear()
     assert offered.table() == json.loads(TABLES["table"]())
+    for home in offered.table():
+        assert (ROOT / offered.installing(home).split()[3] / "pyproject.toml").exists()
 
 
 def test_every_plugin_is_listed_with_kinds_that_there_are():

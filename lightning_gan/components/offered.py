@@ -29,5 +29,11 @@ def how_to_get(folder: str, name: str) -> str:
     """
     for home, names in table().items():
         if name in names.get(folder, ()) and home not in installed.distributions():
-            return f": {home} has it, pip install {home}."
+            return f": {home} has it, {installing(home)}."
     return ""
+
+
+def installing(home: str) -> str:
+    """Return how to install a known distribution: it lies in the repository, beside the package."""
+    folder = home.removeprefix("lightning-gan-")
+    return f"pip install -e plugins/{folder} in a clone of the repository"

@@ -168,7 +168,7 @@ def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatc
     assert wrong.code == 2
     assert wrong.error.startswith(
         "loss: unknown loss 'relativistic_r3': lightning-gan-r3gan has it, pip install "
-        "lightning-gan-r3gan. Available: "
+        "-e plugins/r3gan in a clone of the repository. Available: "
     )
     wrong = command("fit experiment=r3gan_small")
     assert wrong.code == 2
@@ -176,9 +176,12 @@ def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatc
         "experiment: unknown choice 'r3gan_small': lightning-gan-r3gan has it, pip install "
     )
     wrong = command("plugins check lightning_gan.r3gan")
-    assert wrong.error == ("lightning_gan.r3gan is not installed: pip install lightning-gan-r3gan")
+    assert wrong.error == (
+        "lightning_gan.r3gan is not installed: pip install -e plugins/r3gan in a clone of the "
+        "repository"
+    )
     wrong = command("plugins show relativistic_r3")
-    assert "lightning-gan-r3gan has it, pip install lightning-gan-r3gan" in wrong.error
+    assert "lightning-gan-r3gan has it, pip install -e plugins/r3gan in a clone" in wrong.error
 
 
 def test_a_broken_one_is_an_error_only_where_it_is_used(command, install, small):
