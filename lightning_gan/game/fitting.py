@@ -182,10 +182,11 @@ def _check_requirements(
     what: str, part: Any, generator: nn.Module | None, discriminator: nn.Module
 ) -> None:
     inputs: frozenset[str] = getattr(part, "differentiates", frozenset())
-    unknown = inputs - {"real", "fake"}
+    unknown = inputs - {"real", "fake", "points"}
     if unknown:
         raise InputError(
-            f"{what} differentiates {', '.join(sorted(unknown))}; only 'real' and 'fake' can be"
+            f"{what} differentiates {', '.join(sorted(unknown))}; only 'real', 'fake' and 'points' "
+            "can be"
         )
     for need in sorted(part.requires):
         if not _provides(generator, discriminator, need):

@@ -37,10 +37,11 @@ class Regularizer(Part):
             first.
 
     Attributes:
-        differentiates: Which inputs of the discriminator the term differentiates with respect to,
-            a subset of {"real", "fake"}. The outputs on these inputs are computed once, with the
-            input in the graph, and shared with the loss. A penalty at points of its own
-            (interpolates) names both.
+        differentiates: What the term differentiates the discriminator with respect to, a subset
+            of {"real", "fake", "points"}. The outputs on real samples and fakes are computed once,
+            with the input in the graph, and shared with the loss. "points" are the term's own, such
+            as interpolates, which it takes into the graph itself: naming inputs that no term
+            differentiates costs time.
         full_precision: The players whose networks run without autocast in the updates in which the
             term is due. None: the discriminator where ``differentiates`` is not empty.
         couples_samples: Whether one sample's term depends on the others of the batch.

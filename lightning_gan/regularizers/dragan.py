@@ -34,7 +34,7 @@ class DRAGANRegularizer(Regularizer):
         InputError: ``slope`` is negative, or ``scale`` is not positive.
     """
 
-    differentiates = frozenset({"real"})
+    differentiates = frozenset({"points"})
     couples_samples = True  # by the standard deviation of the batch
 
     def __init__(

@@ -18,12 +18,12 @@ from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import DiscriminatorOutput, finite
 
-# Which inputs of D each kind of point makes the game differentiate.
+# What each kind of point differentiates D with respect to.
 POINTS = {
     "real": frozenset({"real"}),
     "fake": frozenset({"fake"}),
-    "interpolate": frozenset({"real", "fake"}),
-    "perturbed": frozenset({"real"}),
+    "interpolate": frozenset({"points"}),
+    "perturbed": frozenset({"points"}),
 }
 
 

@@ -28,7 +28,7 @@ class WGANGPRegularizer(Regularizer):
         one_sided: Whether slopes below 1 cost nothing.
     """
 
-    differentiates = frozenset({"real", "fake"})
+    differentiates = frozenset({"points"})
 
     def __init__(self, weight: float = 10.0, interval: int = 1, one_sided: bool = False) -> None:
         super().__init__(weight, interval)

@@ -100,9 +100,9 @@ def _check_declarations(regularizer: Regularizer) -> None:
         f"must have a weight, a number, got {weight!r}: call super().__init__(weight, interval)",
     )
     expect(
-        set(regularizer.differentiates) <= {"real", "fake"},
+        set(regularizer.differentiates) <= {"real", "fake", "points"},
         regularizer,
-        f"may differentiate 'real' and 'fake', got {sorted(regularizer.differentiates)}",
+        f"may differentiate 'real', 'fake' and 'points', got {sorted(regularizer.differentiates)}",
     )
     full = regularizer.full_precision
     expect(
@@ -130,7 +130,7 @@ def _check_declarations(regularizer: Regularizer) -> None:
 
 def _check_term(regularizer: Regularizer, scene: Scene, player: Player) -> dict[str, float]:
     """Check one player's term, and that what a part prepares is taken by the discriminator."""
-    inputs = sorted(regularizer.differentiates)
+    inputs = sorted(regularizer.differentiates & {"real", "fake"})
     return check_term(
         regularizer,
         scene,

@@ -488,7 +488,7 @@ BROKEN = [
     (
         "regularizer",
         DeclaresTooMuch,
-        r"may differentiate 'real' and 'fake', got \['latents', 'real",
+        r"may differentiate 'real', 'fake' and 'points', got \['latents', 'real",
     ),
     ("regularizer", DetachedTerm, "must be differentiable with respect to the discriminator's"),
     ("regularizer", ShortTerm, r"the discriminator's term must be .* of shape \(4, \.\.\.\)"),

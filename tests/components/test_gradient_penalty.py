@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+import toys
 from critics import Conditional, Halving, Heads, Linear, Patches, Quadratic, double, noise, term
 
+from lightning_gan import Game
 from lightning_gan.errors import InputError
+from lightning_gan.regularizers.dragan import DRAGANRegularizer
 from lightning_gan.regularizers.gradient_penalty import GradientPenaltyRegularizer
 from lightning_gan.regularizers.r1 import R1Regularizer
 from lightning_gan.regularizers.r2 import R2Regularizer
@@ -66,6 +69,20 @@ def test_outputs_of_the_loss_are_used_again():
         assert len(critic.seen) == 1
         assert found.requires_grad
         assert regularizer.differentiates == {at}
+
+
+@pytest.mark.parametrize(
+    "regularizer",
+    [penalty(), penalty(at="perturbed"), WGANGPRegularizer(), DRAGANRegularizer()],
+    ids=["interpolate", "perturbed", "wgan_gp", "dragan"],
+)
+def test_at_points_of_its_own_samples_stay_outside_the_graph(regularizer):
+    """The gradient with respect to samples costs a layer's backward pass, and nobody wants it."""
+    gan, asked = toys.gan(regularizers={"term": regularizer}), []
+    gan.discriminator.register_forward_pre_hook(lambda _, x: asked.append(x[0].requires_grad))
+    Game(gan, seed=0).play(toys.images(4))
+    # In D's update real samples, fakes and points; in G's the fakes.
+    assert asked == [False, False, True, True]
 
 
 def test_perturbed_points_lie_around_real_samples():

@@ -348,7 +348,9 @@ def test_what_a_regularizer_requires_is_checked():
         toys.gan(regularizers={"n": Needs()})
     with pytest.raises(InputError, match="needs 'mapping', which neither MLPGenerator"):
         toys.gan(regularizers={"n": NeedsMapping()})
-    with pytest.raises(InputError, match="differentiates latents; only 'real' and 'fake'"):
+    with pytest.raises(
+        InputError, match="differentiates latents; only 'real', 'fake' and 'points'"
+    ):
         toys.gan(regularizers={"n": Differentiates()})
 
 

@@ -22,7 +22,7 @@ class PackGradientPenalty(Regularizer):
         interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
     """
 
-    differentiates = frozenset({"real", "fake"})
+    differentiates = frozenset({"points"})
     couples_samples = True
 
     def __init__(self, weight: float = 10.0, interval: int = 1) -> None:
