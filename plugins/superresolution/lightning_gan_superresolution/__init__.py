@@ -6,7 +6,8 @@ from lightning_gan_superresolution.features import FeatureDistance, FeatureNetwo
 from lightning_gan_superresolution.metrics import SuperResolutionMetrics
 from lightning_gan_superresolution.paired_folders import PairedFolders
 from lightning_gan_superresolution.rrdb import RRDBGenerator
-from lightning_gan_superresolution.weights import read_weights, write_weights
+from lightning_gan_superresolution.weights import read_weights
+from lightning_gan_superresolution.written_weights import write_weights
 
 __all__ = [
     "Degraded",

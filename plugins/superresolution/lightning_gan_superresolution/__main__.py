@@ -10,7 +10,7 @@ from pathlib import Path
 from lightning_gan import InputError
 from lightning_gan.data import ImageFolder
 from lightning_gan_superresolution.training_features import save_network, train
-from lightning_gan_superresolution.weights import write_weights
+from lightning_gan_superresolution.written_weights import write_weights
 
 PROGRAM = "python -m lightning_gan_superresolution"
 

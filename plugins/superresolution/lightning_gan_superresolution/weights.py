@@ -1,21 +1,19 @@
-"""Weights of RRDB networks in the layout of BasicSR's RRDBNet, read and written."""
+"""Weights of RRDB networks in the layout of BasicSR's RRDBNet."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from lightning_gan import InputError, load_generator
+from lightning_gan import InputError
 
 WRAPPED = ("params_ema", "params")  # the averaged weights are the better ones
-ENDINGS = (".pth", ".safetensors")
 LAYOUT = (
     "the state dict of an RRDBNet, with conv_first, body.0.rdb1.conv1 and so on, alone or as "
     "params_ema or params"
@@ -80,36 +78,3 @@ def described(weights: Mapping[str, Tensor]) -> str:
         f"it is of scale={4 // max(1, folded)}, base_channels={first.shape[0]}, "
         f"blocks={len(numbers)}, growth_channels={growing.shape[0]} and {last.shape[0]} channels"
     )
-
-
-def write_weights(source: str | Path, path: str | Path) -> None:
-    """Write the weights of a trained generator, the averaged ones where there are any.
-
-    Args:
-        source: A checkpoint, the folder of a run, or an exported folder.
-        path: A new file, ``.pth`` with the entry ``params_ema``, or ``.safetensors``.
-
-    Raises:
-        InputError: The generator is no RRDB, the file exists, or has another ending.
-    """
-    from lightning_gan_superresolution.rrdb import RRDBGenerator
-
-    out = Path(path)
-    if out.suffix not in ENDINGS:
-        raise InputError(f"weights are written to a .pth or .safetensors file, got {out}")
-    if out.exists():
-        raise InputError(f"{out} exists; choose another name")
-    network = load_generator(source).generator
-    if not isinstance(network, RRDBGenerator):
-        raise InputError(f"{source} holds a {type(network).__name__}, not an RRDBGenerator")
-    weights = {key: x.cpu().contiguous() for key, x in network.state_dict().items()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
-    try:
-        if out.suffix == ".safetensors":
-            save_file(weights, beside)
-        else:
-            torch.save({"params_ema": weights}, beside)
-        beside.rename(out)  # whole or not there
-    finally:
-        beside.unlink(missing_ok=True)
