@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -95,6 +96,7 @@ class BestCheckpoint(Checkpoint):
         self.ended_by: str | None = None
         self._restored: dict[str, Any] | None = None
         self._folder = self._path = Path()
+        self._root = ""
         self._last: Tensor | None = None  # that was looked at
         self._source: Literal["training", "validation"] | None = None  # of the scores
         self._missed = False
@@ -112,8 +114,8 @@ class BestCheckpoint(Checkpoint):
         if stage != "fit":
             return
         self._restored = None
-        self.watch.mode = self._mode(trainer, pl_module)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        self.check(callbacks, pl_module)
         others = [each for each in callbacks if each is not self]
         savers = [n for n, each in enumerate(others) if isinstance(each, Checkpoint)]
         # A list of its own: Lightning is going through this one.
@@ -122,7 +124,16 @@ class BestCheckpoint(Checkpoint):
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Check the name again: an evaluation knows by now what it can measure."""
-        self._mode(trainer, pl_module)
+        self.check(trainer.callbacks, pl_module)  # type: ignore[attr-defined]
+
+    def check(self, callbacks: Iterable[Any], module: Any) -> None:
+        """Check the score's name against what is logged, before there is a Trainer as well.
+
+        Raises:
+            InputError: Nothing logs it, or says which direction is better, or says another than the
+                user.
+        """
+        self.watch.mode = self._mode(logged_scores(callbacks, module))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Go on with the best one so far, or begin."""
@@ -130,6 +141,7 @@ class BestCheckpoint(Checkpoint):
         self._forget()
         self._folder = run_folder(trainer)  # asks all ranks
         self._path = _checkpoints(trainer, self._folder) / BEST
+        self._root = trainer.default_root_dir
         self._last = trainer.callback_metrics.get(self._key)
         if not leaves_files(trainer):
             return
@@ -151,7 +163,10 @@ class BestCheckpoint(Checkpoint):
             by = restored["monitor"]
             rank_zero_warn(f"the best so far is by {by}: the best by {self.name} begins anew")
         elif restored is not None:
-            places = [Path(trainer.ckpt_path or "").parent / BEST, Path(restored["path"] or BEST)]
+            places = [
+                Path(trainer.ckpt_path or "").parent / BEST,
+                Path(self._root, restored["path"] or BEST),
+            ]
             at_hand = (self._state_at(place, restored, trainer.global_step) for place in places)
             found = next(((s, p) for s, p in zip(at_hand, places, strict=True) if s), None)
             if found is not None:
@@ -198,13 +213,8 @@ class BestCheckpoint(Checkpoint):
     def _is_of_this_score(self, state: Mapping[str, Any]) -> bool:
         return (state["monitor"], state["mode"]) == (self.name, self.watch.mode)
 
-    def _mode(self, trainer: pl.Trainer, module: Any) -> Mode:
-        """Return which scores are better.
-
-        Raises:
-            InputError: Nothing says so, or says something else than the user.
-        """
-        known = logged_scores(trainer.callbacks, module)  # type: ignore[attr-defined]
+    def _mode(self, known: Mapping[str, Direction]) -> Mode:
+        """Return which scores are better."""
         mode, said = MODES.get(known.get(self.name, "neither")), self.given_mode
         if self.name not in known and said is None:
             hint = nearest(self.name, known) or "."
@@ -259,7 +269,8 @@ class BestCheckpoint(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best score, its step and the counts."""
-        path = str(Path(self.best_model_path).resolve()) if self.best_model_path else ""
+        # Of the folder of all runs: a checkpoint that is given away names nobody's home.
+        path = os.path.relpath(self.best_model_path, self._root) if self.best_model_path else ""
         about = {"monitor": self.name, "mode": self.watch.mode, "path": path}
         return {**about, **self.watch.state_dict()}
 

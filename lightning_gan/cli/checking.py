@@ -182,9 +182,9 @@ def _of_distribution(name: str) -> list[Entry]:
 
 
 def _unknown_distribution(name: str) -> str:
-    known = installed.normalised(name)
-    if known in offered.table():
-        return f"{name} is not installed: {offered.installing(known)}"
+    home = installed.normalised(name)
+    if home in offered.table():
+        return f"{name} is not installed: {offered.installing(home)}"
     known = {entry.distribution for kind in registry.KINDS for entry in registry.entries(kind)}
     return (
         f"there is no component and no distribution {name!r}{nearest(name, known) or '.'} "

@@ -235,6 +235,9 @@ class Run:
             save,
             *own.values(),
         ]
+        if command == "fit" and "best" in own:
+            with explained(own):
+                own["best"].check(trainer["callbacks"], self.model)
         trainer["logger"] = _loggers(trainer, folders)
         try:
             self.trainer = Trainer(**{**trainer, "strategy": launching.strategy(trainer)})

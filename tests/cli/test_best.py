@@ -97,6 +97,7 @@ def test_wrong_settings_get_one_sentence(command, small):
         "best: trainer.enable_checkpointing=false leaves all checkpoints out; remove it, or set "
         "best=null"
     )
+    assert not Path("runs").exists()
 
 
 def test_of_one_step_the_last_checkpoint_is_gone_on_from(command, small, monkeypatch):
