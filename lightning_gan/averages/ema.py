@@ -15,7 +15,7 @@ BUFFERS = ("copy", "average", "reestimate")
 
 
 class EMA(Average):
-    r"""Exponential moving average of the weights, by images seen (Karras et al. 2018, section 5).
+    r"""Exponential moving average of weights, by images seen (Karras et al. 2018, appendix A.1).
 
     After every batch of n images each parameter becomes :math:`\beta \bar\theta + (1 - \beta)
     \theta` with :math:`\beta = 0.5^{n / h}`, where the half-life h is ``half_life_kimg`` thousand

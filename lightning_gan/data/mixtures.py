@@ -177,7 +177,7 @@ class MixtureRing(Mixture):
 
 
 class MixtureGrid(Mixture):
-    """Gaussians on a square grid around the origin (Lin et al. 2018, section 4.1).
+    """Gaussians on a square grid around the origin (Lin et al. 2018).
 
     Their modes are narrower: their standard deviation is a fortieth of the spacing, 0.01 here.
 

@@ -24,7 +24,7 @@ class DCGANDiscriminator(Discriminator):
 
     The mirror image of the DCGAN generator. Labels enter by projection: the inner product of the
     smallest feature map and a learned one of the class is added to the logit (Miyato & Koyama
-    2018, equation 3, without the pooling), or as ``conditioning`` says.
+    2018, section 3, without the pooling), or as ``conditioning`` says.
 
     Weights begin as N(0, 0.02^2) with batch norm, as in section 4. Without it these would shrink
     every signal, and the discriminator would learn late: there they begin as in He et al. 2015.

@@ -25,7 +25,7 @@ class MLPDiscriminator(Discriminator):
 
     The kind of network of Goodfellow et al. 2014, section 5. Labels enter by projection: the inner
     product of the last features and a learned vector of the class is added to the logit (Miyato &
-    Koyama 2018, equation 3), or as ``conditioning`` says.
+    Koyama 2018, section 3), or as ``conditioning`` says.
 
     Args:
         sample_shape: Shape of one sample, any number of dimensions.

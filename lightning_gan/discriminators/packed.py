@@ -17,7 +17,7 @@ class PackedDiscriminator(Discriminator):
     r"""m samples stacked along their first dimension and judged as one (PacGAN, Lin et al. 2018).
 
     :math:`D(x_1, \ldots, x_m)` is any discriminator whose samples have m times the channels: it
-    sees a lack of variety that no single sample shows (their section 3). Neighbors in the batch
+    sees a lack of variety that no single sample shows (their theorems). Neighbors in the batch
     make a pack, so N samples have N/m logits; where m does not divide N, the last pack is filled up
     with the first samples. Losses take means over logits, and see nothing of it. Gradient penalties
     such as R1 are means over samples, m times less than means over packs: :math:`\lVert \nabla_x D

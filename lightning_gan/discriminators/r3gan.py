@@ -17,7 +17,7 @@ from lightning_gan.layers.stages import per_stage, stage_sizes
 
 
 class R3GANDiscriminator(Discriminator):
-    r"""Grouped residual blocks without normalisation (R3GAN, Huang et al. 2024, section 4).
+    r"""Grouped residual blocks without normalisation (R3GAN, Huang et al. 2024, section 3).
 
     The mirror image of the R3GAN generator. A 1x1 convolution reads the image. Each stage has
     residual blocks, then bilinear interpolation halves the map and a 1x1 convolution changes the

@@ -17,7 +17,7 @@ from lightning_gan.layers.stages import per_stage, stage_sizes
 
 
 class R3GANGenerator(Generator):
-    """Grouped residual blocks without normalisation (R3GAN, Huang et al. 2024, section 4).
+    """Grouped residual blocks without normalisation (R3GAN, Huang et al. 2024, section 3).
 
     A learned map of the smallest size, each of whose channels a linear function of the latent
     scales, goes through stages of residual blocks. Between two stages a 1x1 convolution changes the

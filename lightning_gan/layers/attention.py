@@ -14,7 +14,7 @@ REDUCTION = 8
 class SelfAttention2d(nn.Module):
     r"""Every place of a map attends to all others (Zhang et al. 2019, section 3).
 
-    With 1x1 convolutions without bias: queries f and keys g of C/8 channels, values h of C/2,
+    With 1x1 convolutions without bias: keys f and queries g of C/8 channels, values h of C/2,
 
     .. math::
         \beta_{ji} = \operatorname{softmax}_i f(x_i)^T g(x_j), \quad

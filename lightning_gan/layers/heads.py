@@ -73,7 +73,7 @@ def last_logits(
         head: The last layer.
         features: Its input, shape (N, F).
         classes: What is learned of the class of each sample, shape (N, F) (Miyato & Koyama 2018,
-            equation 3); or None.
+            section 3); or None.
 
     Returns:
         Logits, shape (N,), or (N, outputs) of several; of a SlicedLinear with their slices.

@@ -21,7 +21,7 @@ class JudgedCondition(nn.Module):
     """The condition of a discriminator, of images or of flat samples.
 
     - "projection": the inner product of the features and a learned vector of the condition is added
-      to the logit (Miyato & Koyama 2018, equation 3).
+      to the logit (Miyato & Koyama 2018, section 3).
     - "concat": a learned vector of the condition enters as further channels of the image, each
       constant, or beside a flat sample (in the manner of Mirza & Osindero 2014).
     - "auxiliary": the condition is no input; a second head tells it, as class logits (Odena et al.

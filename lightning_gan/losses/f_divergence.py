@@ -30,7 +30,7 @@ _FUNCTIONS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tenso
 
 
 class FDivergenceLoss(AdversarialLoss):
-    r"""The variational bound of an f-divergence (f-GAN, Nowozin et al. 2016, tables 2 and 6).
+    r"""The variational bound of an f-divergence (f-GAN, Nowozin et al. 2016, table 2).
 
     With the output activation :math:`g_f` and the conjugate :math:`f^*` of the divergence, the
     discriminator minimises :math:`-g_f(D(x)) + f^*(g_f(D(G(z))))`, whose least mean is
@@ -46,9 +46,10 @@ class FDivergenceLoss(AdversarialLoss):
     | jensen_shannon | :math:`\log 2 - \log(1 + e^{-v})` | :math:`-\log(2 - e^t)` |
     | gan | :math:`-\log(1 + e^{-v})` | :math:`-\log(1 - e^t)` |
 
-    Where the exponentials of kl, reverse_kl or squared_hellinger are used, logits beyond about 88
-    overflow in float32: keep D bounded, by a gradient penalty or otherwise. The bound of
-    jensen_shannon is of twice the symmetric divergence, that of gan less by :math:`\log 4`.
+    Every :math:`g_f` rises with v: high logits mean real. Where the exponentials of kl, reverse_kl
+    or squared_hellinger are used, logits beyond about 88 overflow in float32: keep D bounded, by a
+    gradient penalty or otherwise. The bound of jensen_shannon is of twice the symmetric divergence,
+    that of gan less by :math:`\log 4`.
 
     Args:
         divergence: Which one: "kl" is KL(data, fakes), "reverse_kl" is KL(fakes, data).

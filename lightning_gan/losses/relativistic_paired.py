@@ -10,12 +10,13 @@ from lightning_gan.losses.base import AdversarialLoss
 
 
 class RelativisticPairedLoss(AdversarialLoss):
-    r"""Cross-entropy of pairs: which of two is real (RpGAN, Jolicoeur-Martineau 2019, equation 4).
+    r"""Cross-entropy of pairs: which of two is real (RpGAN, Jolicoeur-Martineau 2019, section 4.1).
 
     The discriminator minimises :math:`-\log\sigma(D(x) - D(G(z)))`, the generator
     :math:`-\log\sigma(D(G(z)) - D(x))`, for each real sample and the fake of the same place in the
     batch. A mode without fakes stays a worse half of its pairs, so that modes are not dropped; with
-    the regularizers ``r1`` and ``r2`` it is the loss of R3GAN (Huang et al. 2024, equation 3).
+    the regularizers ``r1`` and ``r2`` it is the loss of R3GAN (Huang et al. 2024, equations 2 and
+    3).
     """
 
     needs_real_logits_for_generator = True

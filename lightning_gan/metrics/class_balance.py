@@ -57,7 +57,7 @@ def class_balance(
 
     ``total_variation``, ``kl`` and ``smallest_class`` have 95 % intervals, ``_low`` and ``_high``.
     Sampling noise raises the first two, and resampling raises them again: their limits are those of
-    the basic bootstrap (Davison and Hinkley 1997, equation 5.6) over multinomial resamplings, which
+    the basic bootstrap (Davison and Hinkley 1997, chapter 5) over multinomial resamplings, which
     subtracts that bias. Where the chi-square test does not reject the expected shares (p >= 0.05)
     they are 0 and the percentile of the resamplings. The limits of the smallest class are the
     smallest ones of Wilson intervals that hold for all classes at once (Bonferroni).
@@ -243,7 +243,7 @@ def _expected_total_variation(n: int, q: Floats) -> float:
     """Return the mean total variation between n samples of ``q`` and ``q`` itself.
 
     Each count is binomial, with the mean absolute deviation of de Moivre's formula (Diaconis and
-    Zabell 1991, equation 1.1): 2 m (1 - q) P(X = m), where m is the first integer above n q.
+    Zabell 1991): 2 m (1 - q) P(X = m), where m is the first integer above n q.
     """
     from scipy.stats import binom
 

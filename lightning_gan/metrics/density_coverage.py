@@ -44,8 +44,8 @@ class DensityCoverage(RowMetric):
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> dict[str, Tensor]:
     """Count how fakes fall into the balls that reach from real samples to their k-th neighbor.
 
-    Density is the mean number of balls around a fake, divided by k (Naeem et al. 2020, equation
-    3); coverage the share of balls that hold a fake (equation 4).
+    Density is the mean number of balls around a fake, divided by k (Naeem et al. 2020, section
+    3.2); coverage the share of balls that hold a fake.
 
     Args:
         real: Features of real samples, shape (N, D).

@@ -17,7 +17,7 @@ _PIECE = 250  # rows of a symmetric matrix that are computed at a time
 class KID(RowMetric):
     """Squared maximum mean discrepancy between real and generated features.
 
-    Binkowski et al. 2018, section 4; see :func:`kernel_distance`. Unbiased for every number of
+    Bińkowski et al. 2018; see :func:`kernel_distance`. Unbiased for every number of
     samples, so it may be slightly negative. Smaller is better.
 
     ``torchmetrics.image.KernelInceptionDistance`` draws its subsets from the global random state.
@@ -100,8 +100,8 @@ def kernel_distance(
 def polynomial_mmd(x: Tensor, y: Tensor, within_x: Tensor | None = None) -> Tensor:
     r"""Return the unbiased estimate of the squared MMD with a cubic kernel.
 
-    Gretton et al. 2012, equation 3, with :math:`k(x, y) = (x^T y / D + 1)^3` (Binkowski et al.
-    2018, section 4).
+    Gretton et al. 2012, equation 3, with :math:`k(x, y) = (x^T y / D + 1)^3` (Bińkowski et al.
+    2018).
 
     Args:
         x: Shape (N, D), N >= 2.

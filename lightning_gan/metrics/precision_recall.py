@@ -12,7 +12,7 @@ from lightning_gan.metrics.rows import RowMetric, check_sets
 class PrecisionRecall(RowMetric):
     """How much of what is generated looks real, and how much of the real is generated.
 
-    Kynkaanniemi et al. 2019; see :func:`precision_recall`. Both in [0, 1]; larger is better.
+    Kynkäänniemi et al. 2019; see :func:`precision_recall`. Both in [0, 1]; larger is better.
 
     Args:
         k: The neighbor whose distance is a ball's radius.
@@ -42,7 +42,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> dict[str, Tensor
     """Return the shares of samples that lie in a ball around a sample of the other set.
 
     Every sample is the center of a ball that reaches to its k-th nearest neighbor in its own set,
-    itself not counted (Kynkaanniemi et al. 2019, equation 1). Precision is the share of fakes in
+    itself not counted (Kynkäänniemi et al. 2019, equation 1). Precision is the share of fakes in
     a ball of any real sample, recall the share of real samples in a ball of any fake (equation 2).
 
     Args:

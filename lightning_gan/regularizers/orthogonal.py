@@ -24,8 +24,10 @@ class OrthogonalRegularizer(Regularizer):
 
     For each weight W, one row for each output of its layer, the term is :math:`\lVert W W^\top
     \odot (1 - I) \rVert_F^2` ("off_diagonal", BigGAN's, which leaves the norms of rows free) or
-    :math:`\lVert W W^\top - I \rVert_F^2` ("full"); the sum over weights is the term. ``weight`` is
-    BigGAN's beta. Where there are more rows than columns neither can be 0.
+    :math:`\lVert W W^\top - I \rVert_F^2` ("full", as BigGAN writes the older term, which sums
+    absolute values in place of squares); the sum over weights is the term. ``weight`` is BigGAN's
+    beta. Where there are more rows than columns "full" cannot be 0, and "off_diagonal" only with
+    rows of zeros.
 
     Weights are trained parameters of two or more dimensions. Of a layer with spectral norm it is
     the parameter, not its normalised value. The first two dimensions of transposed convolutions are

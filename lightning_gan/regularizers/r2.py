@@ -13,8 +13,9 @@ class R2Regularizer(Regularizer):
     r"""Zero-centred gradient penalty on fakes (Mescheder et al. 2018, equation 10).
 
     The term is :math:`\frac{1}{2} \lVert \nabla_x D(x) \rVert^2` for each fake; ``weight`` is the
-    paper's gamma. With ``r1`` beside it, the relativistic loss converges locally (Huang et al.
-    2024, section 2.2). Logits of trailing shape and of several heads are summed for each sample.
+    paper's gamma. Either this or ``r1`` makes the relativistic loss converge locally (Huang et al.
+    2024, section 2.3); from afar it diverged in the paper's trial with ``r1`` alone, and not with
+    both (section 2.4). Logits of trailing shape and of several heads are summed for each sample.
 
     Args:
         weight: gamma.

@@ -43,7 +43,7 @@ def test_agrees_with_brute_force(k):
 
 
 def test_equal_distributions():
-    """Naeem et al. 2020, section 4: the expected density is 1, the coverage about 1 - 2^-k."""
+    """Naeem et al. 2020: the expected density is 1, the coverage about 1 - 2^-k."""
     source = torch.Generator().manual_seed(1)
     real, fake = torch.randn(2, 1000, 4, generator=source)
     result = density_coverage(real, fake)

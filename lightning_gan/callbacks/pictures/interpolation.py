@@ -19,7 +19,7 @@ from lightning_gan.errors import InputError
 class Interpolation(Picture):
     """Draw rows of samples on the way from one latent to another, the same in every picture.
 
-    The way is spherical (White 2016, "Sampling Generative Networks", section 2.2): under a normal
+    The way is spherical (White 2016, "Sampling Generative Networks"): under a normal
     prior its points are as long as typical latents, where those of a straight line are shorter.
     Under a uniform prior it is the same arc, whose points may lie outside the prior's cube. All
     samples of a row have the same class, row r the class r modulo the number of classes, or the
@@ -75,7 +75,7 @@ class Interpolation(Picture):
 
 
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    r"""Interpolate spherically between vectors (White 2016, section 2.2).
+    r"""Interpolate spherically between vectors (White 2016).
 
     .. math:: \frac{\sin((1 - t) \Omega)}{\sin \Omega} a + \frac{\sin(t \Omega)}{\sin \Omega} b
 

@@ -39,7 +39,7 @@ class MixturePicture(Picture):
     - ``mixture/high_quality``: share of samples within three standard deviations of a mode, 0.989
       for the data themselves;
     - ``mixture/modes_covered``: number of modes that at least one of these is nearest to (Lin et
-      al. 2018, section 4.1);
+      al. 2018);
     - ``mixture/rarest_mode``: share of these at the mode that has the fewest, times K: 1 where all
       modes are served alike, near 0 where one is covered in name only;
     - ``mixture/spread``: how wide modes are, 1 as the data's, less where samples collapse inside
