@@ -389,24 +389,24 @@ def _translate_files(network: Any, source: Path, out: Path, given: dict[str, Any
     from lightning_gan.tracking import tracked
 
     meant = ("tile", "overlap", "channels", "black", "white")
-    for name in (name for name in meant if given[name] is not None):
+    for option in (option for option in meant if given[option] is not None):
         raise InputError(
-            f"translate: --{name} is for images, and {type(network).__name__} reads files of its "
-            f"own: leave it out"
+            f"translate: --{option} is for images, and {type(network).__name__} reads files of its "
+            "own: leave it out"
         )
     endings, ending = network.input_endings, network.output_ending
     files = sorted(f for f in source.rglob("*") if f.suffix.lower() in endings and f.is_file())
     if not files:
         raise InputError(f"translate: there are no files with {' or '.join(endings)} in {source}")
     names = {file: file.relative_to(source).with_suffix(ending) for file in files}
-    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
+    twice = {each for each in names.values() if list(names.values()).count(each) > 1}
     with _watched(), _folder(out) as folder:
         for file in tracked(files, "translating", len(files)):
-            name = names[file]
-            if name in twice:  # a.wav and a.npy
-                name = name.with_name(f"{file.name}{ending}")
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            network.translate_file(file, folder / name)
+            made = names[file]
+            if made in twice:  # a.wav and a.npy
+                made = made.with_name(f"{file.name}{ending}")
+            (folder / made).parent.mkdir(parents=True, exist_ok=True)
+            network.translate_file(file, folder / made)
     print(f"translated: {len(files):,} files in {_shown(out)}")
 
 

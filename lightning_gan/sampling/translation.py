@@ -1,4 +1,4 @@
-"""What is put through a generator that has an input: images in tiles, files of other kinds whole."""
+"""What is put through a generator with an input: images in tiles, files of other kinds whole."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Vocoders for lightning-gan: HiFi-GAN, waves with their mel spectrograms, scores and pictures."""
+"""Vocoders for lightning-gan: HiFi-GAN, Vocos, waves and their spectrograms, scores, pictures."""
 
+from lightning_gan_vocoder.base import Vocoder
 from lightning_gan_vocoder.data import WaveData, WaveFolder
 from lightning_gan_vocoder.griffin_lim import griffin_lim
 from lightning_gan_vocoder.hifigan import HiFiGANGenerator
@@ -9,6 +10,7 @@ from lightning_gan_vocoder.metrics import MelDistance
 from lightning_gan_vocoder.pictures import Spectrograms
 from lightning_gan_vocoder.tones import Tones
 from lightning_gan_vocoder.vocoding import scores, vocode
+from lightning_gan_vocoder.vocos import VocosGenerator
 from lightning_gan_vocoder.wave_files import read_wave, write_wave
 from lightning_gan_vocoder.weights import write_weights
 
@@ -20,6 +22,8 @@ __all__ = [
     "MelSpectrogram",
     "Spectrograms",
     "Tones",
+    "Vocoder",
+    "VocosGenerator",
     "WaveData",
     "WaveFolder",
     "griffin_lim",

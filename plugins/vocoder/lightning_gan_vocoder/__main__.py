@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning_gan import InputError
+from lightning_gan_vocoder.base import vocoder_at
 from lightning_gan_vocoder.tones import tone
 from lightning_gan_vocoder.vocoding import scores
 from lightning_gan_vocoder.wave_files import write_wave
-from lightning_gan_vocoder.weights import hifigan_at, write_weights
+from lightning_gan_vocoder.weights import write_weights
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _scores(given: argparse.Namespace) -> str:
-    found = scores(hifigan_at(given.source), given.waves, tuple(given.iterations))
+    found = scores(vocoder_at(given.source), given.waves, tuple(given.iterations))
     lines = [f"{'':<16}{'mel_distance':>14}{'input_distance':>16}{'seconds/second':>16}"]
     lines += [
         f"{name:<16}{each.mel_distance:>14.4f}{each.input_distance:>16.4f}{each.seconds:>16.3f}"

@@ -30,7 +30,13 @@ def _generator(folder: Path) -> dict[str, Any]:
     return {"arguments": arguments, "y": torch.randn(4, 4, 8)}
 
 
+def _vocos(folder: Path) -> dict[str, Any]:
+    arguments = {"sample_shape": (1, 32), "mel": MEL, "channels": 4, "blocks": 1}
+    return {"arguments": arguments, "y": torch.randn(4, 4, 8)}
+
+
 CASES: dict[str, Any] = {
+    "vocos": _vocos,
     "generator/hifigan": _generator,
     "discriminator/hifigan": {
         "sample_shape": (1, None),

@@ -1,4 +1,4 @@
-"""Waves with their mel spectrograms: what data modules of sound share, and a folder of WAV files."""
+"""Waves with their mel spectrograms: what data modules of sound share, and a folder of files."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -13,11 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import weight_norm
 
-from lightning_gan import Generator, InputError
+from lightning_gan import InputError
 from lightning_gan.components.following import weights_follow
-from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram, filled
-from lightning_gan_vocoder.vocoding import read_mel, vocode
-from lightning_gan_vocoder.wave_files import read_wave, write_wave
+from lightning_gan_vocoder.base import Vocoder
 from lightning_gan_vocoder.weights import load_weights
 
 SLOPE = 0.1
@@ -27,7 +24,7 @@ EDGE = 7  # kernel of the first and of the last convolution
 Norm = Literal["weight", "none"]
 
 
-class HiFiGANGenerator(Generator):
+class HiFiGANGenerator(Vocoder):
     """A wave of a mel spectrogram (HiFi-GAN, Kong et al. 2020, section 2.2 and appendix A.1).
 
     Its condition is the log-mel spectrogram. Each of the ``upsample_rates`` is a transposed
@@ -61,12 +58,6 @@ class HiFiGANGenerator(Generator):
             fit.
     """
 
-    latent_dim = 0
-    num_classes = None
-    sample_range = "symmetric"
-    input_endings = (".wav", ".npy")
-    output_ending = ".wav"
-
     def __init__(
         self,
         sample_shape: Sequence[int | None] = (1, None),
@@ -80,17 +71,15 @@ class HiFiGANGenerator(Generator):
         norm: Norm = "weight",
         weights_file: str | None = None,
     ) -> None:
-        super().__init__()
-        self.mel = MelSettings.of(mel)
+        super().__init__(sample_shape, mel)
         rates, kernels = list(upsample_rates), list(upsample_kernels)
-        _check(sample_shape, base_channels, rates, kernels, block_kernels, block_dilations, norm)
+        _check(base_channels, rates, kernels, block_kernels, block_dilations, norm)
         if math.prod(rates) != self.mel.hop_length:
             raise InputError(
                 f"the product of upsample_rates must be hop_length={self.mel.hop_length}, got "
                 f"{rates}, {math.prod(rates)}: change one of the two"
             )
-        self.sample_shape = (1, None)
-        self._built = {
+        self._built: dict[str, Any] = {
             "mel": self.mel.as_dict(),
             "base_channels": base_channels,
             "upsample_rates": rates,
@@ -99,7 +88,11 @@ class HiFiGANGenerator(Generator):
             "block_dilations": [list(each) for each in block_dilations],
             "paired": paired,
         }
-        self.rates = rates
+        self._rates, self._kernels = rates, kernels
+        self._block_reach = max(
+            sum((dilation + paired) * (kernel - 1) // 2 for dilation in dilations)
+            for kernel, dilations in zip(block_kernels, block_dilations, strict=True)
+        )
         widths = [base_channels // 2**stage for stage in range(len(rates) + 1)]
         normalize: Any = weight_norm if norm == "weight" else lambda layer: layer
         self.conv_pre = normalize(nn.Conv1d(self.mel.n_mels, widths[0], EDGE, padding=EDGE // 2))
@@ -129,13 +122,7 @@ class HiFiGANGenerator(Generator):
         Raises:
             InputError: y is no batch of mel spectrograms with M filters.
         """
-        if not isinstance(y, Tensor) or y.dim() != 3 or y.shape[1] != self.mel.n_mels:
-            got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise InputError(
-                f"HiFiGANGenerator makes waves of mel spectrograms, y of shape (N, "
-                f"{self.mel.n_mels}, frames), got {got}: let the data yield (wave, mel)"
-            )
-        x = self.conv_pre(y)
+        x = self.conv_pre(self.spectrogram(y))
         blocks = len(self.resblocks) // len(self.ups)
         for stage, up in enumerate(self.ups):
             x = up(leaky_relu(x, SLOPE))
@@ -147,42 +134,12 @@ class HiFiGANGenerator(Generator):
         made: Tensor = self.conv_post(leaky_relu(x, LAST_SLOPE))
         return made.tanh()
 
-    def example_input(self, n: int) -> Tensor:
-        """Return n log-mel spectrograms of noise, shape (n, M, 32)."""
-        source = torch.Generator().manual_seed(0)
-        return torch.rand(n, self.mel.n_mels, 32, generator=source) * 8 - 8
-
-    def translate_file(self, source: Path, out: Path) -> None:
-        """Make a WAV file of another one's mel spectrogram, or of one in a NumPy file.
-
-        ``lightning-gan translate`` calls it. A wave comes back as long as it was.
-
-        Args:
-            source: A WAV file, or a ``.npy`` file of a log-mel spectrogram, shape (M, frames).
-            out: The WAV file, of 16 bits.
-
-        Raises:
-            InputError: The file cannot be read, or has another rate or number of filters.
-        """
-        device = next(self.parameters()).device
-        if source.suffix.lower() == ".npy":
-            mels, length = read_mel(source, self.mel.n_mels), None
-        else:
-            wave = read_wave(source, self.mel.sample_rate)
-            mels = MelSpectrogram(self.mel)(filled(wave[None, None], self.mel))
-            length = len(wave)
-        made = vocode(self, mels.to(device))
-        write_wave(out, made[0, 0, :length], self.mel.sample_rate)
-
     @property
     def context(self) -> int:
         """Frames to each side of one that its samples depend on, at most."""
-        blocks = len(self.resblocks) // len(self.ups)
         reach = EDGE // 2  # in samples of the stage, from the last to the first
-        for stage in reversed(range(len(self.ups))):
-            reach += max(block.reach for block in self.resblocks[stage * blocks :][:blocks])
-            up = self.ups[stage]
-            reach = -(-(reach + up.kernel_size[0]) // up.stride[0])
+        for rate, kernel in zip(self._rates[::-1], self._kernels[::-1], strict=True):
+            reach = -(-(reach + self._block_reach + kernel) // rate)
         return reach + EDGE // 2
 
     def folded(self) -> HiFiGANGenerator:
@@ -222,7 +179,6 @@ class ResidualBlock(nn.Module):
             padding = dilation * (kernel - 1) // 2
             return normalize(nn.Conv1d(width, width, kernel, 1, padding, dilation))
 
-        self.reach = sum((d + paired) * (kernel - 1) // 2 for d in dilations)
         dilated = nn.ModuleList(convolution(dilation) for dilation in dilations)
         if paired:
             self.convs1 = dilated
@@ -243,7 +199,6 @@ class ResidualBlock(nn.Module):
 
 
 def _check(
-    sample_shape: Sequence[int | None],
     base_channels: int,
     rates: Sequence[int],
     kernels: Sequence[int],
@@ -256,8 +211,6 @@ def _check(
     Raises:
         InputError: A number is out of range, or lists differ in length.
     """
-    if len(sample_shape) != 2 or sample_shape[0] != 1:
-        raise InputError(f"sample_shape must be (1, T), got {tuple(sample_shape)}")
     if norm not in ("weight", "none"):
         raise InputError(f"norm must be 'weight' or 'none', got {norm!r}")
     lists = {

@@ -81,5 +81,6 @@ class MelDistance(PairedMetrics):
 
 
 def mel_distance(made: Tensor, real: Tensor, transform: MelSpectrogram) -> Tensor:
-    """Return the mean absolute difference of log-mel spectrograms of waves (N, 1, T), shape (N,)."""
-    return (transform(made) - transform(real)).abs().flatten(1).mean(1)
+    """Return the L1 distance of log-mel spectrograms of waves (N, 1, T), averaged, shape (N,)."""
+    far: Tensor = transform(made) - transform(real)
+    return far.abs().flatten(1).mean(1)

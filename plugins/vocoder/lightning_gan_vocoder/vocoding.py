@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +20,13 @@ from lightning_gan_vocoder.metrics import mel_distance
 from lightning_gan_vocoder.wave_files import read_wave, wave_files
 
 if TYPE_CHECKING:
-    from lightning_gan_vocoder.hifigan import HiFiGANGenerator
+    from lightning_gan_vocoder.base import Vocoder
 
 CHUNK = 1024  # frames that are made at once
 
 
 @torch.no_grad()
-def vocode(network: HiFiGANGenerator, mels: Tensor, chunk: int = CHUNK) -> Tensor:
+def vocode(network: Vocoder, mels: Tensor, chunk: int = CHUNK) -> Tensor:
     """Return waves of mel spectrograms of any length, in bounded memory.
 
     What is longer than a chunk is made in pieces, each with as many frames to its sides as a sample
@@ -87,7 +89,7 @@ class Scores:
     Attributes:
         mel_distance: Of all frequencies.
         input_distance: Of those that the input shows.
-        seconds: Of one CPU or GPU second's worth of sound: time spent, over the sound's length.
+        seconds: Time that a second of sound takes, in seconds.
     """
 
     mel_distance: float
@@ -96,7 +98,7 @@ class Scores:
 
 
 def scores(
-    network: HiFiGANGenerator, folder: str | Path, iterations: tuple[int, ...] = (32, 60)
+    network: Vocoder, folder: str | Path, iterations: tuple[int, ...] = (32, 60)
 ) -> dict[str, Scores]:
     """Return how near a generator comes to the WAV files of a folder, and Griffin-Lim.
 
@@ -113,10 +115,9 @@ def scores(
     """
     transform = MelSpectrogram(network.mel)
     whole = MelSpectrogram(network.mel.whole_band())
-    fast = network.folded()
-    ways = {"generator": lambda mels: vocode(fast, mels)}
+    ways: dict[str, Callable[[Tensor], Tensor]] = {"generator": partial(vocode, network)}
     for n in iterations:
-        ways[f"griffin-lim {n}"] = lambda mels, n=n: griffin_lim(mels, transform, n)
+        ways[f"griffin-lim {n}"] = partial(griffin_lim, transform=transform, iterations=n)
     totals = {name: np.zeros(3) for name in ways}
     length = 0
     for file in wave_files("WAVES", folder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +103,6 @@ def write_wave(file: Path, wave: Tensor, sample_rate: int) -> None:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def shortest(lengths: Sequence[int], files: Sequence[Path]) -> tuple[int, Path]:
-    """Return the least length, and whose it is."""
-    place = int(np.argmin(lengths))
-    return lengths[place], files[place]
 
 
 def _opened(file: Path, sample_rate: int) -> Any:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lightning_gan import InputError, load_generator
-
-if TYPE_CHECKING:
-    from lightning_gan_vocoder.hifigan import HiFiGANGenerator
 
 WRAPPED = "generator"
 LAYOUT = (
@@ -48,7 +45,7 @@ def load_weights(network: nn.Module, path: str | Path) -> None:
                 # Assigned to a normalized layer it becomes a direction and a length.
                 value = found[f"{name}.weight"].to(module.weight)
                 if nn.utils.parametrize.is_parametrized(module, "weight"):
-                    module.weight = value  # type: ignore[assignment]
+                    module.weight = value
                 else:
                     module.weight.copy_(value)
                 assert module.bias is not None
@@ -88,7 +85,11 @@ def write_weights(source: str | Path, path: str | Path) -> None:
         raise InputError(f"weights are written to a .pth or .safetensors file, got {out}")
     if out.exists():
         raise InputError(f"{out} exists; choose another name")
-    network = hifigan_at(source)
+    from lightning_gan_vocoder.hifigan import HiFiGANGenerator
+
+    network = load_generator(source).generator
+    if not isinstance(network, HiFiGANGenerator):
+        raise InputError(f"{source} holds a {type(network).__name__}, not a HiFiGANGenerator")
     weights = {key: x.cpu().contiguous() for key, x in network.folded().state_dict().items()}
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
@@ -100,20 +101,6 @@ def write_weights(source: str | Path, path: str | Path) -> None:
         beside.rename(out)  # whole or not there
     finally:
         beside.unlink(missing_ok=True)
-
-
-def hifigan_at(source: str | Path) -> HiFiGANGenerator:
-    """Return the generator of a checkpoint, the folder of a run, or an exported folder.
-
-    Raises:
-        InputError: There is none, or it is no HiFi-GAN.
-    """
-    from lightning_gan_vocoder.hifigan import HiFiGANGenerator
-
-    network = load_generator(source).generator
-    if not isinstance(network, HiFiGANGenerator):
-        raise InputError(f"{source} holds a {type(network).__name__}, not a HiFiGANGenerator")
-    return network
 
 
 def _read(path: str | Path) -> dict[str, Tensor]:
