@@ -1,5 +1,6 @@
 """From mel distance alone to the game: phases, resume, two processes, files, the command."""
 
+import csv
 import sys
 from importlib.metadata import entry_points
 from itertools import pairwise
@@ -179,8 +180,8 @@ LAYERS = [
     "model.generator.upsample_kernels=[8,4]",
 ]  # fmt: skip
 OWN = {
-    "vocoder": LAYERS,
-    "vocoder_vocos": ["model.generator.channels=4", "model.generator.blocks=1"],
+    "vocoder": ["model.generator.channels=4", "model.generator.blocks=1"],
+    "vocoder_hifigan": LAYERS,
     "hifigan_v1": [*LAYERS, "data.num_workers=0", "trainer.accelerator=cpu"],
 }
 
@@ -199,7 +200,7 @@ def command(tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("experiment", ["vocoder", "vocoder_vocos", "hifigan_v1"])
+@pytest.mark.parametrize("experiment", ["vocoder", "vocoder_hifigan", "hifigan_v1"])
 def test_the_experiments_from_the_command(waves, tmp_path, command, capsys, experiment):
     given = [*SMALL, *OWN[experiment]]
     code, _ = command("fit", f"experiment={experiment}", f"data.root={waves}", *given)
@@ -250,6 +251,23 @@ def test_the_experiments_from_the_command(waves, tmp_path, command, capsys, expe
         "generator", "griffin-lim 2", "griffin-lim 8"
     ]  # fmt: skip
     assert float(lines[2].split()[2]) > float(lines[3].split()[2]) > 0
+
+
+def test_tones_from_the_command(tmp_path, command):
+    """Without files; and the game begins in the midst of it."""
+    code, _ = command(
+        "fit", "experiment=vocoder_tones", "data.tones=8", "data.batch_size=2",
+        "data.seconds=0.3", "data.holdout=0.25", "model.generator.channels=4",
+        "model.generator.blocks=1", "model.alternation.kimg=0.002",
+        "model.schedules.generator_weight.kimg=0.004", "trainer.max_steps=4",
+        "trainer.val_check_interval=4", "trainer.log_every_n_steps=1", "curves=null", "health=null",
+    )  # fmt: skip
+    assert code == 0
+    with (tmp_path / "runs" / "vocoder_tones" / "version_0" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    heard = [bool(row["loss/generator"]) for row in rows if row["regularizer/log_mel"]]
+    assert heard == [False, False, True, True]
+    assert any(row["val/mel_distance"] for row in rows)
 
 
 def test_scores_of_what_is_no_vocoder(capsys, tmp_path):
