@@ -19,7 +19,7 @@ MEL = {
 
 def _generator(folder: Path) -> dict[str, Any]:
     arguments = {
-        "sample_shape": (1, 32),
+        "sample_shape": (1, 64),
         "mel": MEL,
         "base_channels": 8,
         "upsample_rates": [2, 2],
@@ -27,12 +27,17 @@ def _generator(folder: Path) -> dict[str, Any]:
         "block_kernels": [3],
         "block_dilations": [[1, 2]],
     }
-    return {"arguments": arguments, "y": torch.randn(4, 4, 8)}
+    return {"arguments": arguments, "sizes": (64, 32), "y": _mels}
 
 
 def _vocos(folder: Path) -> dict[str, Any]:
-    arguments = {"sample_shape": (1, 32), "mel": MEL, "channels": 4, "blocks": 1}
-    return {"arguments": arguments, "y": torch.randn(4, 4, 8)}
+    arguments = {"sample_shape": (1, 64), "mel": MEL, "channels": 4, "blocks": 1}
+    return {"arguments": arguments, "sizes": (64, 32), "y": _mels}
+
+
+def _mels(size: int) -> torch.Tensor:
+    """Return four mel spectrograms of waves of so many samples."""
+    return torch.randn(4, 4, size // 4)
 
 
 CASES: dict[str, Any] = {
