@@ -56,11 +56,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _scores(given: argparse.Namespace) -> str:
     found = scores(vocoder_at(given.source), given.waves, tuple(given.iterations))
-    lines = [f"{'':<16}{'mel_distance':>14}{'input_distance':>16}{'seconds/second':>16}"]
-    lines += [
-        f"{name:<16}{each.mel_distance:>14.4f}{each.input_distance:>16.4f}{each.seconds:>16.3f}"
-        for name, each in found.items()
-    ]
+    heads = ("mel_distance", "input_distance", "hum, dB", "seconds/second")
+    lines = [" " * 16 + "".join(f"{head:>16}" for head in heads)]
+    for name, each in found.items():
+        numbers = (each.mel_distance, each.input_distance, each.hum, each.seconds)
+        lines.append(f"{name:<16}" + "".join(f"{number:>16.3f}" for number in numbers))
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from lightning_gan import InputError
 from lightning_gan_vocoder.griffin_lim import griffin_lim
@@ -84,16 +85,20 @@ def read_mel(file: Path, n_mels: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Scores:
-    """Distances of log-mel spectrograms over files, each weighted with its length.
+    """How near waves are to real ones, over files, each weighted with its length.
 
     Attributes:
-        mel_distance: Of all frequencies.
-        input_distance: Of those that the input shows.
+        mel_distance: L1 distance of log-mel spectrograms of all frequencies.
+        input_distance: The same of those that the input shows.
+        hum: How much louder the multiples of the rate of frames are than what lies between them,
+            see :func:`hum`, in dB. What upsampling leaves behind is there; of real waves it is
+            about 0.
         seconds: Time that a second of sound takes, in seconds.
     """
 
     mel_distance: float
     input_distance: float
+    hum: float
     seconds: float
 
 
@@ -108,7 +113,7 @@ def scores(
         iterations: Of Griffin-Lim, one line for each.
 
     Returns:
-        Scores of ``generator`` and ``griffin-lim N``.
+        Scores of ``generator``, ``griffin-lim N`` and, of the files themselves, ``real``.
 
     Raises:
         InputError: There are no such files, or they do not fit.
@@ -118,16 +123,58 @@ def scores(
     ways: dict[str, Callable[[Tensor], Tensor]] = {"generator": partial(vocode, network)}
     for n in iterations:
         ways[f"griffin-lim {n}"] = partial(griffin_lim, transform=transform, iterations=n)
-    totals = {name: np.zeros(3) for name in ways}
+    totals = {name: np.zeros(3) for name in (*ways, "real")}
+    spectra = {name: torch.zeros(8 * network.mel.hop_length + 1) for name in totals}
     length = 0
     for file in wave_files("WAVES", folder):
         wave = filled(read_wave(file, network.mel.sample_rate)[None, None], network.mel)
         mels, n = transform(wave), wave.shape[-1]
         length += n
+        spectra["real"] += power(wave[0, 0], network.mel.hop_length)
         for name, way in ways.items():
             begun = time.perf_counter()
             made = way(mels)
             spent = time.perf_counter() - begun
             far = [float(mel_distance(made, wave, each)) * n for each in (whole, transform)]
             totals[name] += [*far, spent * network.mel.sample_rate]
-    return {name: Scores(*(total / length).tolist()) for name, total in totals.items()}
+            spectra[name] += power(made[0, 0], network.mel.hop_length)
+    found = {}
+    for name, total in totals.items():
+        mel, given, seconds = (total / length).tolist()
+        found[name] = Scores(mel, given, hum(spectra[name]), seconds)
+    return found
+
+
+def power(wave: Tensor, hop: int) -> Tensor:
+    """Return the power of a wave at multiples of a sixteenth of the rate of frames.
+
+    Args:
+        wave: Shape (T,).
+        hop: Samples between two frames.
+
+    Returns:
+        Summed over windows of 16 hops, shape (8 * hop + 1,).
+    """
+    n = 16 * hop
+    padded = pad(wave, (0, max(0, n - len(wave))))
+    found = torch.stft(
+        padded, n, n // 2, window=torch.hann_window(n), center=False, return_complex=True
+    )
+    return found.abs().square().sum(1)
+
+
+def hum(spectrum: Tensor) -> float:
+    """Return how much louder multiples of the rate of frames are than their surroundings, in dB.
+
+    Args:
+        spectrum: Of :func:`power`, of many waves, whose own pitches are no such multiples.
+
+    Returns:
+        The mean over the multiples of ten times the common logarithm of their power over the mean
+        of what lies 3 to 6 sixteenths to each side.
+    """
+    places = torch.arange(16, len(spectrum) - 6, 16)
+    beside = torch.tensor([-6, -5, -4, -3, 3, 4, 5, 6])
+    around = spectrum[places[:, None] + beside].mean(1)
+    ratio = spectrum[places].clamp(min=1e-12) / around.clamp(min=1e-12)
+    return float(10 * ratio.log10().mean())

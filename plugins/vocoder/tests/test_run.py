@@ -22,6 +22,7 @@ from lightning_gan_vocoder import (
 from lightning_gan_vocoder.__main__ import main
 from lightning_gan_vocoder.mel import filled
 from lightning_gan_vocoder.metrics import mel_distance
+from lightning_gan_vocoder.vocoding import hum, power
 from PIL import Image
 from scipy.io import wavfile
 
@@ -248,9 +249,11 @@ def test_the_experiments_from_the_command(waves, tmp_path, command, capsys, expe
     assert main(["scores", str(run), str(waves), "--iterations", "2", "8"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines[1:]] == [
-        "generator", "griffin-lim 2", "griffin-lim 8"
+        "generator", "griffin-lim 2", "griffin-lim 8", "real"
     ]  # fmt: skip
-    assert float(lines[2].split()[2]) > float(lines[3].split()[2]) > 0
+    few, many, real = ([float(x) for x in line.split()[-4:]] for line in lines[2:])
+    assert few[1] > many[1] > 0
+    assert (real[0], real[1], real[3]) == (0, 0, 0)
 
 
 def test_tones_from_the_command(tmp_path, command):
@@ -268,6 +271,15 @@ def test_tones_from_the_command(tmp_path, command):
     heard = [bool(row["loss/generator"]) for row in rows if row["regularizer/log_mel"]]
     assert heard == [False, False, True, True]
     assert any(row["val/mel_distance"] for row in rows)
+
+
+def test_hum_is_what_is_loud_at_the_rate_of_frames():
+    hop, time = 8, torch.arange(4096)
+    noise = torch.randn(4096)
+    assert abs(hum(power(noise, hop))) < 0.5
+    tones = sum(torch.cos(2 * torch.pi * k * time / hop) for k in (1, 2, 3))
+    assert hum(power(noise + tones, hop)) > 10
+    assert abs(hum(power(noise + 3 * torch.cos(2 * torch.pi * 0.45 * time / hop), hop))) < 2
 
 
 def test_scores_of_what_is_no_vocoder(capsys, tmp_path):
