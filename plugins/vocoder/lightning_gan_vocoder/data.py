@@ -20,6 +20,7 @@ from lightning_gan.data.window import Window
 from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram
 from lightning_gan_vocoder.wave_files import read_wave, wave_files, wave_length
 
+VALIDATED = 4  # segments in a row that validation looks at
 AS_READ = Window(-1.0, 1.0)  # waves lie in [-1, 1] already
 Pair = tuple[Tensor, Tensor]
 
@@ -28,10 +29,10 @@ class WaveData(LightningDataModule):
     """Waves and their mel spectrograms, as ``(wave, mel)``: what the data modules here share.
 
     In every epoch training sees one segment of each wave, from another place; validation the
-    middle of each wave that is held out. Where a segment lies is a function of the seed, the epoch
-    and the wave alone, so that a resumed run goes on with the segments that it would have seen.
-    Waves shorter than a segment end in silence. A mel spectrogram is that of the segment, mirrored
-    at both ends.
+    middle of each wave that is held out, as long as four segments. Where a segment lies is a
+    function of the seed, the epoch and the wave alone, so that a resumed run goes on with the
+    segments that it would have seen. Shorter waves end in silence. A mel spectrogram is that of the
+    segment, mirrored at both ends.
 
     A subclass says how many waves there are, how long they are, and reads them.
 
@@ -50,7 +51,7 @@ class WaveData(LightningDataModule):
         seed: Of order and places, at least 0.
 
     Attributes:
-        sample_shape: (1, segment_length).
+        sample_shape: (1, segment_length), of training.
         num_classes: None.
         sample_range: "symmetric": waves lie in [-1, 1].
         network_arguments: ``mel``, which tells the generator how its input is made.
@@ -121,7 +122,7 @@ class WaveData(LightningDataModule):
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
-        """Shape of a segment."""
+        """Shape of a segment of training."""
         return (1, self.segment_length)
 
     @property
@@ -205,7 +206,10 @@ class WaveData(LightningDataModule):
         rank, world_size = self._process()
         training = split == "train"
         chosen = self._split[split]
-        segments = RandomSegments(self, chosen) if training else Segments(self, chosen)
+        lengths = [self._lengths[index] for index in chosen]
+        samples = self.segment_length * (1 if training else VALIDATED)
+        kind = RandomSegments if training else Segments
+        segments = kind(self, chosen, lengths, samples)
         loader = SourceLoader(
             segments, None, self.batch_size, num_workers=self.num_workers, shuffle=shuffle,
             drop_last=training, seed=self.seed, rank=rank, world_size=world_size, window=AS_READ,
@@ -217,11 +221,6 @@ class WaveData(LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
-    def _segment(self, index: int, start: int) -> Tensor:
-        """Return one segment of a wave, shape (1, segment_length)."""
-        found = self.read(index, start, self.segment_length)
-        return pad(found, (0, self.segment_length - len(found)))[None]
-
 
 class Segments:
     """The middles of waves, read one at a time.
@@ -229,19 +228,27 @@ class Segments:
     Args:
         data: Where the waves are.
         chosen: Which of them.
+        lengths: The number of samples of each of these.
+        samples: The number of samples of a segment.
     """
 
-    def __init__(self, data: WaveData, chosen: Sequence[int]) -> None:
-        self.chosen = chosen
-        self._segment = data._segment
-        self.seed = data.seed
-        self.room = [max(0, data._lengths[i] - data.segment_length) for i in chosen]
+    def __init__(
+        self, data: WaveData, chosen: Sequence[int], lengths: Sequence[int], samples: int
+    ) -> None:
+        self.chosen, self.samples, self.seed = chosen, samples, data.seed
+        self.room = [max(0, length - samples) for length in lengths]
+        self._read = data.read
 
     def __len__(self) -> int:
         return len(self.chosen)
 
     def __getitem__(self, index: int) -> Tensor:
-        return self._segment(self.chosen[index], self.room[index] // 2)
+        return self._from(index, self.room[index] // 2)
+
+    def _from(self, index: int, start: int) -> Tensor:
+        """Return a segment that begins at a sample, with silence where the wave has ended."""
+        found = self._read(self.chosen[index], start, self.samples)
+        return pad(found, (0, self.samples - len(found)))[None]
 
 
 class RandomSegments(Segments):
@@ -253,8 +260,7 @@ class RandomSegments(Segments):
     def in_epoch(self, index: int, epoch: int) -> Tensor:
         """Return the segment of a wave as it is in an epoch, from 0."""
         draws = np.random.default_rng((self.seed, epoch, index))
-        start = int(draws.integers(0, self.room[index] + 1))
-        return self._segment(self.chosen[index], start)
+        return self._from(index, int(draws.integers(0, self.room[index] + 1)))
 
 
 class WaveLoader:

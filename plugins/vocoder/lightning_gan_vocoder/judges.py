@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lightning_gan import Discriminator, DiscriminatorOutput
+from lightning_gan import Discriminator, DiscriminatorOutput, InputError
 from lightning_gan.discriminators.multi_period import MultiPeriodDiscriminator
 from lightning_gan.discriminators.multi_scale_wave import MultiScaleWaveDiscriminator
 
@@ -20,7 +20,8 @@ class HiFiGANDiscriminator(Discriminator):
     features a list of lists. The paper sums the losses of heads: ``model.heads=sum``.
 
     Args:
-        sample_shape: (1, T); T may be None, for waves of any length.
+        sample_shape: (1, T) of training, or (1, None); the discriminator's own ``sample_shape`` is
+            (1, None), for any length.
         periods: The periods, in samples.
         period_channels: Channels of the first convolution of each period.
         scales: Number of scales.
@@ -41,9 +42,11 @@ class HiFiGANDiscriminator(Discriminator):
         slope: float = 0.1,
     ) -> None:
         super().__init__()
+        if tuple(sample_shape)[:1] != (1,):
+            raise InputError(f"sample_shape must be (1, T), got {tuple(sample_shape)}")
         self.mpd = MultiPeriodDiscriminator(sample_shape, periods, period_channels, slope=slope)
         self.msd = MultiScaleWaveDiscriminator(sample_shape, scales, scale_channels, slope)
-        self.sample_shape = self.mpd.sample_shape
+        self.sample_shape = (1, None)
 
     def forward(self, x: Tensor, y: Any = None) -> DiscriminatorOutput:
         """Judge waves.

@@ -24,7 +24,8 @@ class VocosGenerator(Vocoder):
     ConvNeXt blocks turn each frame of the log-mel spectrogram into magnitudes and phases of a
     short-time Fourier transform, and its inverse is the wave. Nothing runs at the rate of samples:
     it is many times cheaper than ``hifigan``. The defaults are the paper's, 13.5 million weights
-    with its 100 mels. Ends are mirrored as those of the spectrogram are.
+    with its 100 mels. Unlike the published code, convolutions repeat the first and the last frame
+    beyond the ends, where that has zeros.
 
     Args:
         sample_shape: (1, T); the generator's own ``sample_shape`` is (1, None), for any length.
@@ -53,7 +54,7 @@ class VocosGenerator(Vocoder):
         for name, number in (("channels", channels), ("blocks", blocks), ("expansion", expansion)):
             if type(number) is not int or number < 1:
                 raise InputError(f"{name} must be a whole number from 1, got {number!r}")
-        self.embed = nn.Conv1d(self.mel.n_mels, channels, KERNEL, padding=KERNEL // 2)
+        self.embed = _convolution(self.mel.n_mels, channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
         self.blocks = nn.ModuleList(Block(channels, expansion, blocks) for _ in range(blocks))
         self.final_norm = nn.LayerNorm(channels, eps=1e-6)
@@ -119,7 +120,7 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, expansion: int, blocks: int) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2, groups=channels)
+        self.depthwise = _convolution(channels, channels, groups=channels)
         self.norm = nn.LayerNorm(channels, eps=1e-6)
         self.wider = nn.Linear(channels, expansion * channels)
         self.narrower = nn.Linear(expansion * channels, channels)
@@ -130,3 +131,14 @@ class Block(nn.Module):
         mixed = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
         added: Tensor = self.narrower(gelu(self.wider(self.norm(mixed))))
         return x + self.scale * added
+
+
+def _convolution(inputs: int, outputs: int, groups: int = 1) -> nn.Conv1d:
+    """Return one that takes frames beyond the ends to be like the last ones.
+
+    Zeros there, as the published code has them, tell a network where a segment of training begins
+    and ends, and it learns phases from that; longer waves have no such ends.
+    """
+    return nn.Conv1d(
+        inputs, outputs, KERNEL, padding=KERNEL // 2, groups=groups, padding_mode="replicate"
+    )

@@ -37,7 +37,7 @@ def _known():
     torch.manual_seed(0)
 
 
-def sounds(folder, lengths=(300, 200, 260, 128, 310, 280, 150, 220), rate=RATE):
+def sounds(folder, lengths=(300, 200, 660, 128, 710, 280, 150, 620), rate=RATE):
     """Write tones with noise as WAV files of 16 bits."""
     folder.mkdir(parents=True, exist_ok=True)
     source = np.random.default_rng(0)

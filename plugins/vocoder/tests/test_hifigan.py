@@ -208,6 +208,9 @@ def test_the_heads_of_both_one_after_the_other():
     assert all(torch.equal(a, b) for a, b in zip(found.logits, expected, strict=True))
     assert [len(each) for each in found.features] == [6, 6, 6, 8, 8]
     assert torch.equal(found.features[3][0], by_scale.features[0][0])
+    assert joint.sample_shape == (1, None)
+    with pytest.raises(InputError, match=r"sample_shape must be \(1, T\), got \(2, 64\)"):
+        HiFiGANDiscriminator((2, 64))
 
 
 def test_the_discriminator_has_the_paper_s_layers():

@@ -262,7 +262,7 @@ def test_tones_from_the_command(tmp_path, command):
         "fit", "experiment=vocoder_tones", "data.tones=8", "data.batch_size=2",
         "data.seconds=0.3", "data.holdout=0.25", "model.generator.channels=4",
         "model.generator.blocks=1", "model.alternation.kimg=0.002",
-        "model.schedules.generator_weight.kimg=0.004", "trainer.max_steps=4",
+        "model.schedules.generator_weight.knots=[[0.003,0.0],[0.006,1.0]]", "trainer.max_steps=4",
         "trainer.val_check_interval=4", "trainer.log_every_n_steps=1", "curves=null", "health=null",
     )  # fmt: skip
     assert code == 0
