@@ -20,7 +20,7 @@ from lightning_gan.data.window import Window
 from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram
 from lightning_gan_vocoder.wave_files import read_wave, wave_files, wave_length
 
-VALIDATED = 4  # segments in a row that validation looks at
+VALIDATED = 4  # segments in a row that validation looks at, where waves are as long
 AS_READ = Window(-1.0, 1.0)  # waves lie in [-1, 1] already
 Pair = tuple[Tensor, Tensor]
 
@@ -29,10 +29,10 @@ class WaveData(LightningDataModule):
     """Waves and their mel spectrograms, as ``(wave, mel)``: what the data modules here share.
 
     In every epoch training sees one segment of each wave, from another place; validation the
-    middle of each wave that is held out, as long as four segments. Where a segment lies is a
-    function of the seed, the epoch and the wave alone, so that a resumed run goes on with the
-    segments that it would have seen. Shorter waves end in silence. A mel spectrogram is that of the
-    segment, mirrored at both ends.
+    middle of each wave that is held out, as long as four segments or the shortest of these waves.
+    Where a segment lies is a function of the seed, the epoch and the wave alone, so that a resumed
+    run goes on with the segments that it would have seen. Waves shorter than a segment end in
+    silence. A mel spectrogram is that of the segment, mirrored at both ends.
 
     A subclass says how many waves there are, how long they are, and reads them.
 
@@ -207,7 +207,10 @@ class WaveData(LightningDataModule):
         training = split == "train"
         chosen = self._split[split]
         lengths = [self._lengths[index] for index in chosen]
-        samples = self.segment_length * (1 if training else VALIDATED)
+        samples = self.segment_length
+        if not training:  # whole frames of the shortest wave
+            frames = min(min(lengths), VALIDATED * samples) // self.mel.hop_length
+            samples = max(samples, frames * self.mel.hop_length)
         kind = RandomSegments if training else Segments
         segments = kind(self, chosen, lengths, samples)
         loader = SourceLoader(

@@ -167,6 +167,14 @@ def test_held_out_files_are_apart_and_give_their_middles(waves):
     assert same(batches(ready(waves, seed=3).val_dataloader()), batches(made.val_dataloader()))
 
 
+@pytest.mark.parametrize(("shortest", "length"), [(203, 200), (90, SEGMENT), (600, 4 * SEGMENT)])
+def test_validation_sees_no_silence_but_that_of_short_waves(tmp_path, shortest, length):
+    made = ready(sounds(tmp_path / "x", [shortest, *[700] * 3]), holdout=0.6, batch_size=2)
+    assert made._split["test"][0] == 0
+    ((wave, _),) = made.val_dataloader()
+    assert wave.shape == (2, 1, length)
+
+
 def test_segments_change_and_come_again(waves):
     first, again = ready(waves).train_dataloader(), ready(waves).train_dataloader()
     one, two = batches(first), batches(first)
