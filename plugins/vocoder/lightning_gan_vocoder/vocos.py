@@ -23,7 +23,7 @@ class VocosGenerator(Vocoder):
 
     ConvNeXt blocks turn each frame of the log-mel spectrogram into magnitudes and phases of a
     short-time Fourier transform, and its inverse is the wave. Nothing runs at the rate of samples:
-    it is many times cheaper than ``hifigan``. The defaults are the paper's, 13.5 million weights
+    it is several times faster than ``hifigan``. The defaults are the paper's, 13.5 million weights
     with its 100 mels. Unlike the published code, convolutions repeat the first and the last frame
     beyond the ends, where that has zeros.
 
