@@ -6,7 +6,7 @@ import torch
 import toys
 from torch import nn
 
-from lightning_gan import Discriminator, Generator, GeneratorOutput
+from lightning_gan import Discriminator, Generator, GeneratorOutput, InputError
 from lightning_gan.discriminators.mlp import MLPDiscriminator
 
 SHAPE = (1, 8, 8)
@@ -41,6 +41,28 @@ class Painter(Generator):
         )
 
 
+class Speaker(Generator):
+    """From frames (N, 2, T) to waves (N, 1, 3 T); as files, from lines of text to others."""
+
+    input_endings, output_ending = (".txt", ".md"), ".said"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latent_dim, self.sample_shape = 0, (1, None)
+        self.layer = nn.ConvTranspose1d(2, 1, 3, 3)
+
+    def forward(self, z, y=None):
+        return self.layer(y).tanh()
+
+    def example_input(self, n):
+        return torch.arange(n * 16.0).view(n, 2, 8) / 100
+
+    def translate_file(self, source, out):
+        if not source.read_text():
+            raise InputError(f"{source} says nothing")
+        out.write_text(source.read_text().upper())
+
+
 class Named(Generator):
     """From a latent and a dict: an image and a class."""
 
@@ -71,6 +93,18 @@ class Branching(Generator):
         return x.tanh().view(-1, *SHAPE)
 
 
+class Ear(Discriminator):
+    """A discriminator of waves of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sample_shape = (1, None)
+        self.layer = nn.Conv1d(1, 1, 3)
+
+    def forward(self, x, y=None):
+        return self.layer(x).mean(dim=(1, 2))
+
+
 class Eye(Discriminator):
     """A discriminator that looks at whatever it gets."""
 
@@ -86,6 +120,8 @@ class Eye(Discriminator):
 def gan(generator, **parts):
     if isinstance(generator, (Painter, Named)):
         parts.setdefault("discriminator", Eye(generator.sample_shape[0]))
+    elif isinstance(generator, Speaker):
+        parts.setdefault("discriminator", Ear())
     else:
         classes = getattr(generator, "num_classes", None)
         shape = generator.sample_shape

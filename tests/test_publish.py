@@ -13,7 +13,7 @@ import pytest
 import torch
 import toys
 import yaml
-from exporting import Branching, Named, Painter, Styled
+from exporting import Branching, Named, Painter, Speaker, Styled
 from safetensors.torch import load_file
 
 from lightning_gan import EMA, InputError, create_generator
@@ -259,6 +259,29 @@ def test_images_of_any_size_go_through_a_file_of_a_network_that_takes_them(name,
     else:
         found = torch.export.load(tmp_path / "made" / "generator.pt2").module()(x)
     assert found.shape == (1, 1, 10, 14)
+    assert (found - gan.generator(torch.empty(1, 0), x)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name", ["torch_export", pytest.param("onnx", marks=[needs_onnx, pytest.mark.slow])]
+)
+def test_sequences_of_any_length_too_with_the_generator_s_own_example(name, tmp_path):
+    gan = exporting.gan(Speaker())
+    publish(gan, tmp_path / "made", ["safetensors", name])
+    reference = load_file(tmp_path / "made" / "reference.safetensors")
+    assert torch.equal(reference["y"], gan.generator.example_input(16))
+    contract = json.loads((tmp_path / "made" / "contract.json").read_text())
+    assert contract["inputs"][0]["shape"] == ["N", 2, "T"]
+    assert contract["outputs"][0]["shape"] == ["N", 1, "3*T"]
+    x = exporting.tensors(1, 2, 5)
+    if name == "onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(tmp_path / "made" / "generator.onnx"))
+        found = torch.from_numpy(session.run(None, {"y": x.numpy()})[0])
+    else:
+        found = torch.export.load(tmp_path / "made" / "generator.pt2").module()(x)
+    assert found.shape == (1, 1, 15)
     assert (found - gan.generator(torch.empty(1, 0), x)).abs().max() < 1e-5
 
 

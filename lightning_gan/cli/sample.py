@@ -129,7 +129,8 @@ TRANSLATE = Command(
     "translate",
     (PATH, "IN_DIR", "OUT_DIR"),
     f"""\
-Put every image of a folder through a generator whose condition is an image.
+Put every image of a folder through a generator whose condition is an image, or every file that a
+generator of other things reads, such as sound.
 {OF_PATH}
 What is larger than a tile is cut into tiles that overlap; where they do, they are blended linearly.
 Results are PNGs of the same names, in OUT_DIR, which must be new or empty; beside each an array
@@ -333,15 +334,21 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
         raise InputError(f"translate: --channels expects 1 or 3, got {given['channels']}")
     loaded = _loaded(path, given)
 
+    from lightning_gan.sampling.translation import TranslatesFiles, check_takes_images
+
+    if isinstance(loaded.generator, TranslatesFiles):
+        _translate_files(loaded.generator, source, out, given)
+        return
+    check_takes_images(loaded)
+
     import numpy as np
 
     from lightning_gan.data.folder_layout import image_endings
     from lightning_gan.sampling import images
-    from lightning_gan.sampling.translation import check_takes_images, translate
+    from lightning_gan.sampling.translation import translate
     from lightning_gan.tracking import tracked
     from lightning_gan.types import range_bounds
 
-    check_takes_images(loaded)
     endings = image_endings()
     files = sorted(f for f in source.rglob("*") if f.suffix.lower() in endings and f.is_file())
     if not files:
@@ -375,6 +382,32 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
             if images.is_deep(file) or len(made) not in (1, 3) or other:
                 np.save(folder / name.with_suffix(".npy"), _array(made))
     print(f"translated: {len(files):,} images in {_shown(out)}")
+
+
+def _translate_files(network: Any, source: Path, out: Path, given: dict[str, Any]) -> None:
+    """Put files that are no images through a generator that reads and writes them."""
+    from lightning_gan.tracking import tracked
+
+    meant = ("tile", "overlap", "channels", "black", "white")
+    for option in (option for option in meant if given[option] is not None):
+        raise InputError(
+            f"translate: --{option} is for images, and {type(network).__name__} reads files of its "
+            "own: leave it out"
+        )
+    endings, ending = network.input_endings, network.output_ending
+    files = sorted(f for f in source.rglob("*") if f.suffix.lower() in endings and f.is_file())
+    if not files:
+        raise InputError(f"translate: there are no files with {' or '.join(endings)} in {source}")
+    names = {file: file.relative_to(source).with_suffix(ending) for file in files}
+    twice = {each for each in names.values() if list(names.values()).count(each) > 1}
+    with _watched(), _folder(out) as folder:
+        for file in tracked(files, "translating", len(files)):
+            made = names[file]
+            if made in twice:  # a.wav and a.npy
+                made = made.with_name(f"{file.name}{ending}")
+            (folder / made).parent.mkdir(parents=True, exist_ok=True)
+            network.translate_file(file, folder / made)
+    print(f"translated: {len(files):,} files in {_shown(out)}")
 
 
 # What they share ---------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ FILES = {"safetensors": WEIGHTS, "torch_export": PT2, "onnx": ONNX}
 def _traced(interface: Interface, inputs: Sequence[Tensor]) -> Any:
     """Return the program that torch.export makes, for any number of samples.
 
-    Images that may have any size keep that freedom where the trace allows it.
+    Images and sequences of any size keep that freedom where the trace allows it.
 
     Raises:
         InputError: It cannot be traced.

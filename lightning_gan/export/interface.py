@@ -14,7 +14,8 @@ from lightning_gan.game.conditions import class_entry, generated
 from lightning_gan.types import GeneratorOutput, as_generator_output, describe, rows
 
 SAMPLES = "samples"
-SIDES = {2: "H", 3: "W"}  # of an image, in a contract
+# Names of axes in a contract: of images (N, C, H, W) and of sequences (N, C, T).
+SIDES = {4: {2: "H", 3: "W"}, 3: {2: "T"}}
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,17 @@ class Interface:
         return tuple(values[name] for name in self.outputs)
 
     def free_axes(self, x: Tensor) -> tuple[int, ...]:
-        """Return the axes of an input along which any size may do: those of images to images."""
+        """Return the axes of an input along which any size may do.
+
+        Those of images to images, and of sequences to sequences, such as a spectrogram to a wave.
+        """
         shape: Any = self.network.sample_shape
-        if x.ndim != 4 or len(shape) != 3 or not x.is_floating_point():
+        if x.ndim not in SIDES or x.ndim != len(shape) + 1 or not x.is_floating_point():
             return ()
         return tuple(axis for axis, size in enumerate(shape, start=1) if size is None)
 
     def smaller(self, inputs: Sequence[Tensor]) -> list[Tensor] | None:
-        """Return two of the samples with images of another size; None where sizes are fixed."""
+        """Return two of the samples with inputs of another size; None where sizes are fixed."""
         if not any(map(self.free_axes, inputs)):
             return None
         made = [x[:2] for x in inputs]
@@ -106,7 +110,7 @@ class Interface:
         Args:
             inputs: Those of at least three samples.
             bounds: The least and largest value of samples; None where there are none.
-            any_size: Whether H and W stand for the sides of images: other sizes were tried.
+            any_size: Whether H, W and T stand for sides and lengths: other sizes were tried.
         """
         classes: int | None = getattr(self.network, "num_classes", None)
         entry = class_entry(self.network)
@@ -115,13 +119,13 @@ class Interface:
         with torch.inference_mode():
             made = [self.run([x[:n] for x in inputs]) for n in (2, 3)]
         wanted, few, more = [], *made
-        sides: dict[int, int] = {}
+        sides: dict[tuple[int, int], int] = {}
         for name, x in zip(self.inputs, inputs, strict=True):
             about: dict[str, Any] = {"name": name, "dtype": _dtype(x), "shape": ["N", *x.shape[1:]]}
             if any_size:
                 for axis in self.free_axes(x):
-                    about["shape"][axis] = SIDES[axis]
-                    sides[axis] = x.shape[axis]
+                    about["shape"][axis] = SIDES[x.ndim][axis]
+                    sides[x.ndim, axis] = x.shape[axis]
             if name == labels and classes is not None:
                 lowest = -1 if getattr(self.network, "takes_unlabeled", False) else 0
                 about["range"] = [lowest, classes - 1]
@@ -131,9 +135,9 @@ class Interface:
         returned = []
         for name, small, large in zip(self.outputs, few, more, strict=True):
             shape = [a if a == b else "N" for a, b in zip(small.shape, large.shape, strict=True)]
-            if small.ndim == 4:
-                for axis, side in sides.items():
-                    shape[axis] = _in_sides(small.shape[axis], side, SIDES[axis])
+            for (ndim, axis), side in sides.items():
+                if ndim == small.ndim:
+                    shape[axis] = _in_sides(small.shape[axis], side, SIDES[ndim][axis])
             about = {"name": name, "dtype": _dtype(small), "shape": shape}
             if name == SAMPLES:
                 about["range"] = bounds

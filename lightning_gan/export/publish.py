@@ -38,6 +38,7 @@ from lightning_gan.game import randomness
 from lightning_gan.game.conditions import NoConditionError, with_classes
 from lightning_gan.game.gan import GAN
 from lightning_gan.game.sampling import draw_inputs
+from lightning_gan.generators.base import Generator
 from lightning_gan.priors.base import Prior
 from lightning_gan.tracking import tracked
 from lightning_gan.types import columns_in, map_tensors, rows
@@ -87,7 +88,8 @@ def publish(
         formats: Of "safetensors" (loaded with ``load_generator``), "torch_export" (runs in plain
             torch) and "onnx" (runs in onnxruntime).
         example: Conditions of a few samples, N first, for a generator whose condition is no class;
-            None takes those of held-out samples, or tries an image of the samples' shape.
+            None takes those of held-out samples, what the generator's ``example_input`` returns,
+            or tries an image of the samples' shape.
         class_names: What the classes are called.
         license: For the card, such as "mit".
         seed: Of the reference samples.
@@ -168,6 +170,8 @@ def reference_inputs(
     if y is None and getattr(network, "num_classes", None) is not None:
         entry: Any = network.class_entry
         y = with_classes(torch.arange(n) % int(network.num_classes), entry, None)  # type: ignore[arg-type]
+    if y is None and isinstance(network, Generator):
+        y = network.example_input(n)
     guesses = [y] if y is not None or z.shape[1] else []
     shape: Any = tuple(network.sample_shape)  # type: ignore[arg-type]
     if y is None and len(shape) == 3:
@@ -215,7 +219,7 @@ def _difference(
 
 
 def _takes_other_sizes(name: str, interface: Interface, run: Any, inputs: Sequence[Tensor]) -> bool:
-    """Whether generator and file take images of another size as well.
+    """Whether generator and file take inputs of another size as well.
 
     Raises:
         InputError: They do, and the file differs from the generator by more than rounding.
@@ -226,7 +230,7 @@ def _takes_other_sizes(name: str, interface: Interface, run: Any, inputs: Sequen
         expected, found = interface.run(part), run(part)
     except Exception:  # each runtime fails in its own way
         return False
-    _compared(name, interface, expected, found, "images of another size")
+    _compared(name, interface, expected, found, "another size")
     return True
 
 

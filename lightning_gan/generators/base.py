@@ -53,6 +53,17 @@ class Generator(Component, ABC):
             eval mode a function of z and y alone.
         """
 
+    def example_input(self, n: int) -> Any:
+        """Return conditions such as the data yield, which an export is tried with.
+
+        For generators whose condition is neither a class nor an image of the samples' shape.
+        Default: None, and ``lightning-gan export`` asks for one.
+
+        Args:
+            n: How many, the same each time.
+        """
+        return None
+
     def parameter_groups(self) -> Iterable[ParameterGroup]:
         """Return groups of parameters with names and rates of their own; see ParameterGroup.
 

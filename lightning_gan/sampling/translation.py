@@ -1,8 +1,9 @@
-"""Images put through a generator that has an input; large ones in tiles that overlap."""
+"""What is put through a generator with an input: images in tiles, files of other kinds whole."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +18,32 @@ from lightning_gan.tracking import tracked
 from lightning_gan.types import as_generator_output
 
 WHOLE = 512  # pixels of a side up to which an image of any size is put through as it is
+
+
+@runtime_checkable
+class TranslatesFiles(Protocol):
+    """A generator that reads and writes files of its own, such as sound, for ``translate``.
+
+    The command finds the files and names the results; what is in them is the generator's.
+
+    Attributes:
+        input_endings: Endings of files that it reads, with their dots, in lower case.
+        output_ending: The ending of files that it writes.
+    """
+
+    input_endings: tuple[str, ...]
+    output_ending: str
+
+    def translate_file(self, source: Path, out: Path) -> None:
+        """Read a file, put it through, and write what comes out.
+
+        Args:
+            source: A file with one of the endings.
+            out: A file that is not there, in a folder that is.
+
+        Raises:
+            InputError: The file cannot be read, or does not fit.
+        """
 
 
 def check_takes_images(loaded: Any) -> None:

@@ -170,6 +170,28 @@ def test_a_folder_of_inputs(run):
     assert not Path("other").exists()
 
 
+def test_files_that_a_generator_reads_itself(run, tmp_path):
+    exporting.save(exporting.gan(exporting.Speaker()), tmp_path / "speaker.ckpt")
+    Path("in/deep").mkdir(parents=True)
+    for name in ("a.txt", "a.md", "deep/b.TXT"):
+        (Path("in") / name).write_text(name)
+    Path("in/c.png").write_text("none")
+    result = run("translate speaker.ckpt in out")
+    assert result.out == "translated: 3 files in out\n"
+    found = {str(f.relative_to("out")): f.read_text() for f in Path("out").rglob("*.said")}
+    assert found == {"a.md.said": "A.MD", "a.txt.said": "A.TXT", "deep/b.said": "DEEP/B.TXT"}
+    assert run("translate speaker.ckpt in x --tile=8").error == (
+        "translate: --tile is for images, and Speaker reads files of its own: leave it out"
+    )
+    Path("in/d.txt").write_text("")
+    assert run("translate speaker.ckpt in x").error == "in/d.txt says nothing"
+    assert not Path("x").exists()
+    Path("none").mkdir()
+    assert run("translate speaker.ckpt none x").error == (
+        "translate: there are no files with .txt or .md in none"
+    )
+
+
 def test_deep_inputs_come_out_deep(run):
     """A window names black and white; what PNGs cannot hold is in arrays."""
     Path("deep").mkdir()
