@@ -85,7 +85,7 @@ class HistoricalAveragingRegularizer(Regularizer):
         """Take the parameters into their mean."""
         if not self.acts_on(player):
             return
-        updates = self.get_buffer(f"{player.value}_updates").add_(1)
+        share = 1 / self.get_buffer(f"{player.value}_updates").add_(1)
         for index, parameter in enumerate(network.parameters()):
             mean = self.get_buffer(f"{player.value}_{index}")
-            mean.lerp_(parameter.detach().to(mean.dtype), (1 / updates).to(mean.dtype))
+            mean.lerp_(parameter.detach().to(mean.dtype), share.to(mean.dtype))
