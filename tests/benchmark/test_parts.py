@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.metadata import distribution
 
 import parts
 import parts_loop
@@ -56,6 +57,24 @@ def test_both_sides_train_to_the_same_weights(name):
     ):
         torch.testing.assert_close(toys.weights(ours), toys.weights(theirs), **near)
     assert not toys.same(first, toys.weights(gan.discriminator))
+
+
+def names_in(case):
+    """Return the registered names of the parts that a case measures."""
+    names = set(case.library) - {"loss", "augment", "prior"}
+    for key in {"loss", "augment"} & set(case.library):
+        given = case.library[key]
+        given = given() if callable(given) else given
+        names.add(given if isinstance(given, str) else given[0])
+    return names
+
+
+def test_every_loss_term_and_augmentation_has_a_case():
+    measured = set().union({"non_saturating"}, *(names_in(case) for case in parts.CASES.values()))
+    groups = {f"lightning_gan.{kind}" for kind in ("losses", "regularizers", "augments")}
+    ours = distribution("lightning-gan").entry_points
+    names = {entry.name for entry in ours if entry.group in groups}
+    assert names - measured == {"identity", "sequence"}  # which compute nothing themselves
 
 
 def test_a_row_of_the_table():
