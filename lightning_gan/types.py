@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from numbers import Real
 from types import NoneType
 from typing import Any, Literal, NamedTuple
@@ -109,6 +110,53 @@ class DiscriminatorOutput:
         for each in others:
             total = total + each
         return total
+
+
+class Deferred(Mapping[str, Any]):
+    """By-products of a network that are made when they are first read, and once.
+
+    For the ``extra`` of an output whose entries cost a pass of further layers, and which not every
+    update reads: those of real samples, say, and not those of fakes. They are made with or without
+    autocast and a graph as they would have been when this object was.
+
+    Args:
+        device: Type of the device of the network, such as "cpu".
+        make: What makes each of them, by name.
+    """
+
+    def __init__(self, device: str, make: Mapping[str, Callable[[], Any]]) -> None:
+        self._device, self._make = device, dict(make)
+        self._made: dict[str, Any] = {}
+        self._graph = torch.is_grad_enabled()
+        self._cast = torch.is_autocast_enabled(device)
+        self._dtype = torch.get_autocast_dtype(device) if self._cast else None
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            make = self._make[name]
+            with (
+                torch.set_grad_enabled(self._graph),
+                torch.autocast(self._device, dtype=self._dtype, enabled=self._cast),
+            ):
+                self._made[name] = make()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._make
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+    def then(self, function: Callable[[Any], Any]) -> Deferred:
+        """Return by-products that are what a function returns for these."""
+
+        def later(name: str) -> Callable[[], Any]:
+            return lambda: function(self[name])
+
+        return Deferred(self._device, {name: later(name) for name in self})
 
 
 @dataclass(frozen=True)
@@ -395,11 +443,16 @@ def as_discriminator_output(output: Any) -> DiscriminatorOutput:
             f"{describe(classes)}: put more of them into extra"
         )
     _check_extra(output.extra, "discriminator")
+    extra = output.extra
+    if isinstance(extra, Deferred):
+        extra = extra.then(partial(map_tensors, widened))
+    elif extra:
+        extra = map_tensors(widened, extra)
     return DiscriminatorOutput(
         logits,
         None if classes is None else widened(classes),
         map_tensors(widened, output.features),
-        map_tensors(widened, output.extra) if output.extra else output.extra,
+        extra,
     )
 
 

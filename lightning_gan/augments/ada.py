@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -126,44 +126,44 @@ class ADAAugment(ImageAugment, AdaptiveAugment):
         return x
 
     def _inverse(self, x: Tensor) -> Tensor:
-        """Return the map from places of the output to places of the input, shape (N, 3, 3)."""
+        """Return the map from places of the output to places of the input, shape (N, 2, 3)."""
         on, (height, width) = self.transformations, x.shape[-2:]
-        inverse = torch.eye(3, device=x.device, dtype=_wide(x)).repeat(len(x), 1, 1)
+        inverse = torch.eye(2, 3, device=x.device, dtype=_wide(x)).expand(len(x), 2, 3)
         zero = torch.zeros(len(x), device=x.device, dtype=_wide(x))
         if "x_flip" in on:
             flips = torch.where(self._chosen(x), self._whole(x, 2), zero)
-            inverse = _after(inverse, _scaling(1 - 2 * flips, zero + 1))
+            inverse = _scaled(inverse, 1 - 2 * flips, zero + 1)
         if "rotate_90" in on:
             turns = self._whole(x, 4) if height == width else 2 * self._whole(x, 2)
             turns = torch.where(self._chosen(x), turns, zero)
             # Whole numbers, so that pixels fall on pixels.
             cos = (turns == 0).to(zero) - (turns == 2).to(zero)
             sin = (turns == 1).to(zero) - (turns == 3).to(zero)
-            inverse = _after(inverse, _rotation(cos, sin))
+            inverse = _rotated(inverse, cos, sin)
         if "x_int" in on:
             chosen = self._chosen(x)
             by = [(self._uniform(x) * size / 8).round() for size in (width, height)]
-            inverse = _after(inverse, _shifting(*(torch.where(chosen, each, zero) for each in by)))
+            inverse = _shifted(inverse, *(torch.where(chosen, each, zero) for each in by))
         if "scale" in on:
             scale = torch.where(self._chosen(x), (0.2 * self._normal(x)).exp2(), 1.0)
-            inverse = _after(inverse, _scaling(scale, scale))
+            inverse = _scaled(inverse, scale, scale)
         once = 1 - math.sqrt(1 - self.p)  # of two tries, so that one is made with probability p
         if "rotate" in on:
-            inverse = _after(inverse, self._turning(x, once))
+            inverse = _rotated(inverse, *self._turning(x, once))
         if "aniso" in on:
             scale = torch.where(self._chosen(x), (0.2 * self._normal(x)).exp2(), 1.0)
-            inverse = _after(inverse, _scaling(scale, 1 / scale))
+            inverse = _scaled(inverse, scale, 1 / scale)
         if "rotate" in on:
-            inverse = _after(inverse, self._turning(x, once))
+            inverse = _rotated(inverse, *self._turning(x, once))
         if "x_frac" in on:
             chosen = self._chosen(x)
             by = [self._normal(x) * size / 8 for size in (width, height)]
-            inverse = _after(inverse, _shifting(*(torch.where(chosen, each, zero) for each in by)))
+            inverse = _shifted(inverse, *(torch.where(chosen, each, zero) for each in by))
         return inverse
 
-    def _turning(self, x: Tensor, p: float) -> Tensor:
+    def _turning(self, x: Tensor, p: float) -> tuple[Tensor, Tensor]:
         angle = torch.where(self._chosen(x, p), math.pi * self._uniform(x), 0.0)
-        return _rotation(angle.cos(), angle.sin())
+        return angle.cos(), angle.sin()
 
     def _colored(self, x: Tensor) -> Tensor:
         r"""Return images of other colours.
@@ -231,32 +231,25 @@ def _each(numbers: Tensor, x: Tensor) -> Tensor:
     return numbers.to(x.dtype).view(-1, 1, 1, 1)
 
 
-def _map(*rows: Sequence[Any]) -> Tensor:
-    """Return N maps of places from the two upper rows of each, entries of shape (N,)."""
-    upper = torch.stack([torch.stack(list(row), -1) for row in rows], -2)  # (N, 2, 3)
-    last = torch.zeros_like(upper[:, :1])
-    last[:, :, 2] = 1
-    return torch.cat([upper, last], 1)
+# Maps of places, (N, 2, 3), with one more before them: in elementwise products, since autocast
+# would round those of matrices.
 
 
-def _after(first: Tensor, second: Tensor) -> Tensor:
-    """Return products of N matrices, which autocast would round were they matrix products."""
-    return (first[:, :, :, None] * second[:, None]).sum(2)
+def _scaled(first: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Return maps after the inverse of a scaling."""
+    factors = torch.stack([1 / columns, 1 / rows, torch.ones_like(rows)], -1)
+    return first * factors[:, None]
 
 
-def _scaling(columns: Tensor, rows: Tensor) -> Tensor:
-    """Return the inverse of a scaling, shape (N, 3, 3)."""
-    zero = torch.zeros_like(rows)
-    return _map((1 / columns, zero, zero), (zero, 1 / rows, zero))
+def _rotated(first: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Return maps after the inverse of a rotation from the columns' axis to the rows'."""
+    column, row, constant = first.unbind(2)  # (N, 2)
+    cos, sin = cos[:, None], sin[:, None]
+    return torch.stack([column * cos - row * sin, column * sin + row * cos, constant], 2)
 
 
-def _rotation(cos: Tensor, sin: Tensor) -> Tensor:
-    """Return the inverse of a rotation from the columns' axis to the rows', shape (N, 3, 3)."""
-    zero = torch.zeros_like(cos)
-    return _map((cos, sin, zero), (-sin, cos, zero))
-
-
-def _shifting(columns: Tensor, rows: Tensor) -> Tensor:
-    """Return the inverse of a shift to the right and down, shape (N, 3, 3)."""
-    zero = torch.zeros_like(rows)
-    return _map((zero + 1, zero, -columns), (zero, zero + 1, -rows))
+def _shifted(first: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Return maps after the inverse of a shift to the right and down."""
+    column, row, constant = first.unbind(2)
+    moved = constant - (column * columns[:, None] + row * rows[:, None])
+    return torch.stack([column, row, moved], 2)

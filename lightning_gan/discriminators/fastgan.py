@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.gated_upsampling import GatedUpsampling
 from lightning_gan.layers.pyramid import pyramid
 from lightning_gan.layers.skip_excitation import SkipLayerExcitation
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import Deferred, DiscriminatorOutput
 
 SLOPE = 0.2
 KERNEL = 4  # of the last convolutions, whose logits are of patches
@@ -34,7 +35,8 @@ class FastGANDiscriminator(Discriminator):
     on the image of half the size gives the second head's. The decoders rebuild the image from the
     last map, and a quarter of it from the same quarter of the map before, drawn for each sample
     while training. What they made and what it should have been is ``extra["reconstructions"]``, a
-    list of pairs, for the regularizer ``self_supervised_reconstruction``.
+    list of pairs, for the regularizer ``self_supervised_reconstruction``. The decoders run where
+    that is read: on real samples, and not on fakes.
 
     The sizes, the skip-layer excitations and the second head are those of the authors' published
     code for 256 pixels, which makes the second view 128 pixels large at any size and has a third
@@ -121,16 +123,24 @@ class FastGANDiscriminator(Discriminator):
         if self.num_classes is not None:
             projected = (features.mean((2, 3)) * self.classes(y)).sum(1)
             logits = logits + projected[:, None, None, None]
-        pairs = [self._pair(self.decode(maps[-1]), x)]
-        if not self.halvings:
-            return DiscriminatorOutput(logits, extra={"reconstructions": pairs})
         quarter = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        if self.training:
+        if self.training and self.halvings:
             quarter = torch.randint(4, (len(x),), device=x.device)
-        made = self.decode_quarter(quarters(maps[-2], quarter))
-        pairs.append(self._pair(made, quarters(x, quarter)))
-        heads = [logits, self.view(avg_pool2d(x, 2))]
-        return DiscriminatorOutput(heads, extra={"reconstructions": pairs})
+        rebuilt = partial(self._rebuilt, maps[-2:], x, quarter)
+        extra = Deferred(x.device.type, {"reconstructions": rebuilt})
+        if not self.halvings:
+            return DiscriminatorOutput(logits, extra=extra)
+        return DiscriminatorOutput([logits, self.view(avg_pool2d(x, 2))], extra=extra)
+
+    def _rebuilt(
+        self, maps: list[Tensor], x: Tensor, quarter: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return what the decoders make of the last two maps, and what that should have been."""
+        pairs = [self._pair(self.decode(maps[-1]), x)]
+        if self.halvings:
+            made = self.decode_quarter(quarters(maps[-2], quarter))
+            pairs.append(self._pair(made, quarters(x, quarter)))
+        return pairs
 
     @staticmethod
     def _pair(made: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

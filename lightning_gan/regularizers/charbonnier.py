@@ -41,4 +41,4 @@ class CharbonnierRegularizer(ReconstructionRegularizer):
 
     def distance(self, fake: Tensor, target: Tensor, step: AdversarialStep) -> Tensor:
         """Return the mean distance of each pair, shape (N,)."""
-        return ((target - fake).square() + self.epsilon**2).sqrt().flatten(1).mean(1)
+        return ((fake - target).square() + self.epsilon**2).sqrt().flatten(1).mean(1)

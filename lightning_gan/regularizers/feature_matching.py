@@ -102,4 +102,4 @@ class FeatureMatchingRegularizer(Regularizer):
     def _between(self, real: Tensor, fake: Tensor) -> Tensor:
         if self.distance == "batch_mean":
             return (real.mean(0) - fake.mean(0)).square().sum()
-        return (real - fake).abs().flatten(1).mean(1)
+        return (fake - real).abs().flatten(1).mean(1)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
@@ -72,8 +73,10 @@ class HistoricalAveragingRegularizer(Regularizer):
     def _distance(self, player: Player, network: nn.Module | None) -> Tensor | None:
         if network is None or not self.acts_on(player):
             return None
-        distances = [
-            (widened(parameter) - self.get_buffer(f"{player.value}_{index}")).square().sum()
+        distances = [  # squared, in one pass over the parameters and one for the gradient
+            mse_loss(
+                widened(parameter), self.get_buffer(f"{player.value}_{index}"), reduction="sum"
+            )
             for index, parameter in enumerate(network.parameters())
             if parameter.requires_grad
         ]
@@ -85,7 +88,7 @@ class HistoricalAveragingRegularizer(Regularizer):
         """Take the parameters into their mean."""
         if not self.acts_on(player):
             return
-        updates = self.get_buffer(f"{player.value}_updates").add_(1)
+        share = 1 / self.get_buffer(f"{player.value}_updates").add_(1)
         for index, parameter in enumerate(network.parameters()):
             mean = self.get_buffer(f"{player.value}_{index}")
-            mean.lerp_(parameter.detach().to(mean.dtype), (1 / updates).to(mean.dtype))
+            mean.lerp_(parameter.detach().to(mean.dtype), share.to(mean.dtype))

@@ -28,4 +28,4 @@ class L1Regularizer(ReconstructionRegularizer):
 
     def distance(self, fake: Tensor, target: Tensor, step: AdversarialStep) -> Tensor:
         """Return the mean absolute difference of each pair, shape (N,)."""
-        return (target - fake).abs().flatten(1).mean(1)
+        return (fake - target).abs().flatten(1).mean(1)

@@ -26,4 +26,4 @@ class L2Regularizer(ReconstructionRegularizer):
 
     def distance(self, fake: Tensor, target: Tensor, step: AdversarialStep) -> Tensor:
         """Return the mean squared difference of each pair, shape (N,)."""
-        return (target - fake).square().flatten(1).mean(1)
+        return (fake - target).square().flatten(1).mean(1)

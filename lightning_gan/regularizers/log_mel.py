@@ -68,5 +68,5 @@ class LogMelRegularizer(Regularizer):
     def generator(self, step: AdversarialStep) -> Tensor:
         """Return the distance of each fake, shape (M,)."""
         real, fake = paired_waves(step.real, step.fake, type(self).__name__)
-        distance = grouped(self.log_mel(real) - self.log_mel(fake), len(step.fake))
+        distance = grouped(self.log_mel(fake) - self.log_mel(real), len(step.fake))
         return distance.abs().mean(1)

@@ -60,9 +60,9 @@ class MultiResolutionSTFTRegularizer(Regularizer):
         n, convergence, magnitude = len(step.fake), [], []
         for spectrogram in self.spectrograms:
             target, made = spectrogram(real), spectrogram(fake)
-            distance = grouped(target - made, n).norm(dim=1)
+            distance = grouped(made - target, n).norm(dim=1)
             convergence.append(distance / grouped(target, n).norm(dim=1))
-            magnitude.append(grouped(target.log() - made.log(), n).abs().mean(1))
+            magnitude.append(grouped(made.log() - target.log(), n).abs().mean(1))
         return {
             "spectral_convergence": torch.stack(convergence).mean(0),
             "log_magnitude": torch.stack(magnitude).mean(0),

@@ -10,6 +10,7 @@ import torch
 import toys
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_gan import Feedback, Game, InputError, Player, Progress, create_augment
 from lightning_gan.augments.ada import ADAAugment
@@ -302,3 +303,17 @@ def test_samples_that_are_no_images():
             generator=flat(), discriminator=toys.discriminator(sample_shape=(6,)),
             augment=ADAAugment(),
         )  # fmt: skip
+
+
+def test_small_images_cost_operators_and_these_are_few():
+    class Count(TorchDispatchMode):
+        calls = 0
+
+        def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+            Count.calls += 1
+            return operator(*args, **(kwargs or {}))
+
+    ada, x = ADAAugment(p=0.5), torch.rand(2, 1, 8, 8)
+    with Count():
+        ada(x)
+    assert Count.calls < 340

@@ -10,6 +10,7 @@ from torch.nn.functional import avg_pool2d
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.discriminators.fastgan import FastGANDiscriminator, quarters
 from lightning_gan.errors import InputError
+from lightning_gan.game.game import Game
 from lightning_gan.game.gan import GAN
 from lightning_gan.generators.fastgan import FastGANGenerator
 from lightning_gan.generators.mlp import MLPGenerator
@@ -116,6 +117,9 @@ def test_norm_none_judges_each_sample_alone():
     assert not any(isinstance(m, nn.BatchNorm2d) for part in parts for m in part.modules())
 
 
+DECODERS = ("decode", "decode_quarter")
+
+
 class Rebuilds(Discriminator):
     """Rebuilds half of a sample, and of its first column nothing."""
 
@@ -155,6 +159,34 @@ def test_the_regularizer_trains_encoder_and_decoders():
         losses.append(loss.item())
     assert network.first[0].parametrizations.weight.original.grad.any()
     assert losses[-1] < 0.85 * losses[0]
+
+
+def passes_of_decoders(batches=2, **parts):
+    """Return how often each decoder runs in a game of so many batches."""
+    gan = GAN(
+        FastGANGenerator((1, 8, 8), latent_dim=3, base_channels=1),
+        FastGANDiscriminator((1, 8, 8), base_channels=1),
+        loss=NonSaturatingLoss(),
+        **parts,
+    )
+    passes = dict.fromkeys(DECODERS, 0)
+    for name in passes:
+
+        def count(*_, name=name):
+            passes[name] += 1
+
+        getattr(gan.discriminator, name).register_forward_hook(count)
+    game = Game(gan, seed=0)
+    for _ in range(batches):
+        game.play(torch.rand(4, 1, 8, 8) * 2 - 1)
+    return passes
+
+
+def test_decoders_run_on_real_samples_alone_and_where_the_term_is_due():
+    every, second = (SelfSupervisedReconstructionRegularizer(interval=n) for n in (1, 2))
+    assert passes_of_decoders(regularizers={"rebuild": every}) == dict.fromkeys(DECODERS, 2)
+    assert passes_of_decoders(regularizers={"rebuild": second}) == dict.fromkeys(DECODERS, 1)
+    assert passes_of_decoders() == dict.fromkeys(DECODERS, 0)
 
 
 def test_the_regularizer_needs_reconstructions():

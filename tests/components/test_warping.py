@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
+from lightning_gan.layers import warping
 from lightning_gan.layers.warping import shift, warp
 
 X = torch.arange(12.0, dtype=torch.float64).view(1, 1, 3, 4)
@@ -32,6 +33,19 @@ def test_nothing_is_nothing_to_the_last_bit():
 )
 def test_whole_shifts_and_flips_copy_pixels(rows, expected):
     assert torch.equal(warp(X, inverse(*rows)), expected)
+
+
+def test_an_image_of_one_pixel_is_that_pixel_everywhere():
+    one = torch.full((1, 1, 1, 1), 7.0)
+    assert torch.equal(warp(one, inverse((1, 0, 2.5), (0, 1, -0.25)).float()), one)
+
+
+def test_numbers_of_pixels_that_floats_do_not_hold_are_whole_ones(monkeypatch):
+    torch.manual_seed(0)
+    x, maps = torch.randn(4, 2, 5, 6), torch.randn(4, 2, 3) * 3
+    expected = warp(x, maps)
+    monkeypatch.setattr(warping, "HELD", 0)
+    assert torch.equal(warp(x, maps), expected)
 
 
 def test_between_pixels_the_four_around_are_weighed():
