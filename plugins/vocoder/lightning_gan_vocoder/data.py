@@ -17,7 +17,7 @@ from lightning_gan import InputError
 from lightning_gan.data.loader import EpochPermutation
 from lightning_gan.data.source_loader import SourceLoader
 from lightning_gan.data.window import Window
-from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram
+from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram, filled
 from lightning_gan_vocoder.wave_files import read_wave, wave_files, wave_length
 
 VALIDATED = 4  # segments in a row that validation looks at, where waves are as long
@@ -134,14 +134,19 @@ class WaveData(LightningDataModule):
         """Look at the lengths of all waves, and hold some out, once.
 
         Raises:
-            InputError: There are too few waves to hold some out, or for a batch.
+            InputError: There are too few waves to hold some out, or for a batch, or the generator
+                takes other mel spectrograms than these.
         """
+        self._check_generator()
         if not self._split:
             self._lengths = self.lengths()
             n = len(self._lengths)
             held = max(1, round(self.holdout * n))
             if n - held < 1:
-                raise InputError(f"there are {n} waves, too few to hold {held} out: add some")
+                raise InputError(
+                    f"waves to learn from are missing: of {n}, holdout={self.holdout} holds {held} "
+                    "out; add some, or lower holdout"
+                )
             order = np.random.default_rng(0).permutation(n).tolist()
             self._split = {"test": sorted(order[:held]), "train": sorted(order[held:])}
             short = [length for length in self._lengths if length < self.segment_length]
@@ -167,10 +172,9 @@ class WaveData(LightningDataModule):
             n: How many, fewer where there are fewer.
             seconds: At most so much of each, from its beginning; None: all.
         """
-        frames = None if seconds is None else int(seconds * self.mel.sample_rate)
-        found = [self.read(index, 0, frames) for index in self._split["test"][:n]]
-        hop, least = self.mel.hop_length, self.mel.n_fft
-        return [pad(x, (0, max(least, len(x) + -len(x) % hop) - len(x))) for x in found]
+        samples = None if seconds is None else int(seconds * self.mel.sample_rate)
+        found = [self.read(index, 0, samples) for index in self._split["test"][:n]]
+        return [filled(x[None, None], self.mel)[0, 0] for x in found]
 
     def train_dataloader(self) -> WaveLoader:
         """Return the loader of shuffled segments, from other places in every epoch."""
@@ -218,6 +222,24 @@ class WaveData(LightningDataModule):
             drop_last=training, seed=self.seed, rank=rank, world_size=world_size, window=AS_READ,
         )  # fmt: skip
         return WaveLoader(loader, self._transform)
+
+    def _check_generator(self) -> None:
+        """Refuse a generator whose input is made with other settings: it would learn another one's.
+
+        Raises:
+            InputError: It is one.
+        """
+        module = getattr(self.trainer, "lightning_module", None)
+        theirs = getattr(getattr(module, "generator", None), "mel", None)
+        if not isinstance(theirs, MelSettings) or theirs == self.mel:
+            return
+        ours, others = self.mel.as_dict(), theirs.as_dict()
+        name = next(name for name in ours if ours[name] != others[name])
+        raise InputError(
+            f"the generator takes mel spectrograms with {name}={others[name]}, and those of "
+            f"{type(self).__name__} have {name}={ours[name]}: set it for the data alone, or as the "
+            "generator was trained"
+        )
 
     def _process(self) -> tuple[int, int]:
         if self.trainer is None:
