@@ -81,7 +81,7 @@ class Vocoder(Generator):
 
         Args:
             source: A WAV file, or a ``.npy`` file of a log-mel spectrogram, shape (M, frames), as
-            :class:`~lightning_gan_vocoder.MelSpectrogram` makes it.
+                :class:`~lightning_gan_vocoder.MelSpectrogram` makes it.
             out: The WAV file, of 16 bits.
 
         Raises:
