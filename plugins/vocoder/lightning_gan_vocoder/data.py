@@ -137,7 +137,10 @@ class WaveData(LightningDataModule):
             InputError: There are too few waves to hold some out, or for a batch, or the generator
                 takes other mel spectrograms than these.
         """
-        self._check_generator()
+        module = getattr(self.trainer, "lightning_module", None)
+        theirs = getattr(getattr(module, "generator", None), "mel", None)
+        if isinstance(theirs, MelSettings):
+            self._check(theirs, "the generator")
         if not self._split:
             self._lengths = self.lengths()
             n = len(self._lengths)
@@ -198,13 +201,19 @@ class WaveData(LightningDataModule):
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place in the training batches."""
-        return {} if self._train_loader is None else self._train_loader.state_dict()
+        """Return the mel settings, and the place in the training batches."""
+        place = {} if self._train_loader is None else self._train_loader.state_dict()
+        return {"mel": self.mel.as_dict(), "place": place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next training loader go on at a saved place."""
+        """Let the next training loader go on at a saved place.
+
+        Raises:
+            InputError: The checkpoint's networks were trained with other mel spectrograms.
+        """
+        self._check(MelSettings.of(state_dict["mel"]), "the checkpoint")
         if self.trainer is None or self.trainer.state.fn == "fit":
-            self._resumed = state_dict
+            self._resumed = state_dict["place"]
 
     def _loader(self, split: str, shuffle: bool) -> WaveLoader:
         rank, world_size = self._process()
@@ -223,23 +232,18 @@ class WaveData(LightningDataModule):
         )  # fmt: skip
         return WaveLoader(loader, self._transform)
 
-    def _check_generator(self) -> None:
-        """Refuse a generator whose input is made with other settings: it would learn another one's.
+    def _check(self, theirs: MelSettings, whose: str) -> None:
+        """Refuse other mel settings than these: shapes alone would let networks go on with both.
 
         Raises:
-            InputError: It is one.
+            InputError: One differs.
         """
-        module = getattr(self.trainer, "lightning_module", None)
-        theirs = getattr(getattr(module, "generator", None), "mel", None)
-        if not isinstance(theirs, MelSettings) or theirs == self.mel:
-            return
         ours, others = self.mel.as_dict(), theirs.as_dict()
-        name = next(name for name in ours if ours[name] != others[name])
-        raise InputError(
-            f"the generator takes mel spectrograms with {name}={others[name]}, and those of "
-            f"{type(self).__name__} have {name}={ours[name]}: set it for the data alone, or as the "
-            "generator was trained"
-        )
+        for name in (name for name in ours if ours[name] != others[name]):
+            raise InputError(
+                f"{whose} takes mel spectrograms with {name}={others[name]}, and those of "
+                f"{type(self).__name__} have {name}={ours[name]}: set both alike"
+            )
 
     def _process(self) -> tuple[int, int]:
         if self.trainer is None:

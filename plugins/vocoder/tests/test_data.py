@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import MEL, RATE, SEGMENT, data, gan, sounds, trainer
+from conftest import MEL, RATE, SEGMENT, data, gan, generator, sounds, trainer
 from lightning_gan_vocoder import MelSettings, MelSpectrogram, Tones, read_wave, write_wave
 from lightning_gan_vocoder.__main__ import main
 from lightning_gan_vocoder.tones import tone
@@ -269,6 +269,15 @@ def test_a_generator_of_other_mels_is_refused(tmp_path, waves):
     """Shapes alone would let it learn; its checkpoint would tell others the wrong settings."""
     with pytest.raises(InputError, match=r"takes .* f_max=400\.0, .* WaveFolder have f_max=350"):
         trainer(tmp_path, 1).fit(gan(), data(waves, f_max=350.0))
+
+
+@pytest.mark.parametrize("way", ["fit", "test"])
+def test_a_checkpoint_of_other_mels_is_refused(tmp_path, waves, trained, way):
+    """The command builds the generator for the new data: the checkpoint alone knows better."""
+    other = {**MEL, "f_max": 350.0}
+    run = trainer(tmp_path, 9)
+    with pytest.raises(InputError, match=r"the checkpoint takes .* f_max=400\.0, .* f_max=350"):
+        getattr(run, way)(gan(generator(mel=other)), data(waves, **other), ckpt_path=trained[1])
 
 
 @pytest.mark.parametrize(
