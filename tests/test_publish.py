@@ -271,6 +271,7 @@ def test_sequences_of_any_length_too_with_the_generator_s_own_example(name, tmp_
     reference = load_file(tmp_path / "made" / "reference.safetensors")
     assert torch.equal(reference["y"], gan.generator.example_input(16))
     contract = json.loads((tmp_path / "made" / "contract.json").read_text())
+    assert contract["spec"]["class_path"] == "exporting.Speaker"
     assert contract["inputs"][0]["shape"] == ["N", 2, "T"]
     assert contract["outputs"][0]["shape"] == ["N", 1, "3*T"]
     x = exporting.tensors(1, 2, 5)

@@ -6,6 +6,7 @@ Words and paths are checked before torch, which takes seconds, is imported.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -353,8 +354,7 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
     files = sorted(f for f in source.rglob("*") if f.suffix.lower() in endings and f.is_file())
     if not files:
         raise InputError(f"translate: there are no images in {source}")
-    names = {file: file.relative_to(source).with_suffix(".png") for file in files}
-    twice = {name for name in names.values() if list(names.values()).count(name) > 1}
+    names = _names(source, files, ".png")
     bounds = (0.0, 1.0) if given["input_range"] == "unit" else (-1.0, 1.0)
     declared = loaded.sample_range
     other = declared is not None and range_bounds(declared) != (-1.0, 1.0)
@@ -374,8 +374,6 @@ def _translate(command: Command, words: Sequence[str], given: dict[str, Any]) ->
             )
             seen = images.as_shown(loaded, made[None])[0]
             name = names[file]
-            if name in twice:  # a.jpg and a.png
-                name = name.with_name(f"{file.name}.png")
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             channels = 3 if len(seen) >= 3 else 1
             (folder / name).write_bytes(images.png(seen[:channels].float().add(1).div(2)))
@@ -388,8 +386,9 @@ def _translate_files(network: Any, source: Path, out: Path, given: dict[str, Any
     """Put files that are no images through a generator that reads and writes them."""
     from lightning_gan.tracking import tracked
 
-    meant = ("tile", "overlap", "channels", "black", "white")
-    for option in (option for option in meant if given[option] is not None):
+    meant = ("tile", "overlap", "channels", "black", "white", "input_range", "batch_size")
+    usual = {option.name: option.default for option in TRANSLATE.options}
+    for option in (option for option in meant if given[option] != usual[option]):
         raise InputError(
             f"translate: --{option} is for images, and {type(network).__name__} reads files of its "
             "own: leave it out"
@@ -398,16 +397,33 @@ def _translate_files(network: Any, source: Path, out: Path, given: dict[str, Any
     files = sorted(f for f in source.rglob("*") if f.suffix.lower() in endings and f.is_file())
     if not files:
         raise InputError(f"translate: there are no files with {' or '.join(endings)} in {source}")
-    names = {file: file.relative_to(source).with_suffix(ending) for file in files}
-    twice = {each for each in names.values() if list(names.values()).count(each) > 1}
+    names = _names(source, files, ending)
     with _watched(), _folder(out) as folder:
         for file in tracked(files, "translating", len(files)):
             made = names[file]
-            if made in twice:  # a.wav and a.npy
-                made = made.with_name(f"{file.name}{ending}")
             (folder / made).parent.mkdir(parents=True, exist_ok=True)
             network.translate_file(file, folder / made)
     print(f"translated: {len(files):,} files in {_shown(out)}")
+
+
+def _names(source: Path, files: Sequence[Path], ending: str) -> dict[Path, Path]:
+    """Return what is made of each file is called, in the folder of results.
+
+    Raises:
+        InputError: Two would have one name.
+    """
+    short = {file: file.relative_to(source).with_suffix(ending) for file in files}
+    often = Counter(short.values())
+    names = {
+        # a.jpg and a.png become a.jpg.png and a.png.png
+        file: name if often[name] == 1 else name.with_name(f"{file.name}{ending}")
+        for file, name in short.items()
+    }
+    often = Counter(names.values())
+    for name in (name for name in names.values() if often[name] > 1):
+        one, other, *_ = (file for file in files if names[file] == name)
+        raise InputError(f"translate: {one} and {other} would both become {name}: rename one")
+    return names
 
 
 # What they share ---------------------------------------------------------------------------------

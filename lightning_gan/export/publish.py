@@ -2,8 +2,9 @@
 
 Besides the files of each format it holds
 
-- ``contract.json``: names, shapes, types and ranges of what goes in and comes out, how latents are
-  drawn, the classes, and by how much each format differs from the generator itself
+- ``contract.json``: names, shapes, types and ranges of what goes in and comes out, the generator's
+  arguments, how latents are drawn, the classes, and by how much each format differs from the
+  generator itself
 - ``reference.safetensors``: inputs of a few samples and what the generator makes of them
 - ``samples.png``: these, where they are images
 - ``README.md``: the model card, as the Hugging Face hub reads it
@@ -27,7 +28,7 @@ from lightning_gan.callbacks.pictures.grid import grid
 from lightning_gan.callbacks.pictures.shown_range import mapped, shown_bounds
 from lightning_gan.callbacks.sink import as_uint8, write_png
 from lightning_gan.components.full import arguments_in_full
-from lightning_gan.components.spec import encode
+from lightning_gan.components.spec import encode, is_portable
 from lightning_gan.errors import InputError
 from lightning_gan.export.card import Origin, card
 from lightning_gan.export.folder import stated_range
@@ -115,6 +116,7 @@ def publish(
     with torch.no_grad():
         outputs = interface.run(inputs)
     differences, any_size = {}, interface.smaller(inputs) is not None
+    spec = encode(gan.generator)
     try:
         with new_folder(folder) as made:
             for name in tracked(formats, "exporting", len(formats)):
@@ -125,6 +127,7 @@ def publish(
                 "format": 1,
                 "version": version("lightning-gan"),
                 "generator": type(network).__name__,
+                "spec": spec if is_portable(spec) else None,
                 "files": {name: FILES[name] for name in formats},
                 **interface.describe(inputs, stated_range(gan), any_size),
                 "left_out": list(interface.left_out),

@@ -183,6 +183,14 @@ def test_files_that_a_generator_reads_itself(run, tmp_path):
     assert run("translate speaker.ckpt in x --tile=8").error == (
         "translate: --tile is for images, and Speaker reads files of its own: leave it out"
     )
+    assert run("translate speaker.ckpt in x --input_range=unit").error == (
+        "translate: --input_range is for images, and Speaker reads files of its own: leave it out"
+    )
+    Path("in/a.md.txt").write_text("c")
+    assert run("translate speaker.ckpt in x").error == (
+        "translate: in/a.md and in/a.md.txt would both become a.md.said: rename one"
+    )
+    Path("in/a.md.txt").unlink()
     Path("in/d.txt").write_text("")
     assert run("translate speaker.ckpt in x").error == "in/d.txt says nothing"
     assert not Path("x").exists()

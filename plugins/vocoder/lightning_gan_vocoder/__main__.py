@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ def main(words: Sequence[str] | None = None) -> int:
         said: str = given.run(given)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename} cannot be written: {error.strerror}", file=sys.stderr)
         return 2
     print(said)
     return 0
@@ -73,7 +77,8 @@ def _tones(given: argparse.Namespace) -> str:
     folder = Path(given.out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists and is not empty; choose another folder")
-    samples = round(given.seconds * given.sample_rate)
+    length = given.seconds * given.sample_rate
+    samples = round(length) if math.isfinite(length) else 0
     if min(given.tones, samples) < 1 or given.first < 0:
         raise InputError(
             "tones, seconds and sample_rate must be above 0 and first at least 0, got "

@@ -80,15 +80,17 @@ class Vocoder(Generator):
         A wave comes back as long as it was.
 
         Args:
-            source: A WAV file, or a ``.npy`` file of a log-mel spectrogram, shape (M, frames).
+            source: A WAV file, or a ``.npy`` file of a log-mel spectrogram, shape (M, frames), as
+                :class:`~lightning_gan_vocoder.MelSpectrogram` makes it.
             out: The WAV file, of 16 bits.
 
         Raises:
-            InputError: The file cannot be read, or has another rate or number of filters.
+            InputError: The file cannot be read, or has another rate or number of filters, or other
+                numbers than log-mel spectrograms.
         """
         device = next(self.parameters()).device
         if source.suffix.lower() == ".npy":
-            mels, length = read_mel(source, self.mel.n_mels), None
+            mels, length = read_mel(source, self.mel), None
         else:
             wave = read_wave(source, self.mel.sample_rate)
             mels = MelSpectrogram(self.mel)(filled(wave[None, None], self.mel))

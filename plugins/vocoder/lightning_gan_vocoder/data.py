@@ -17,7 +17,7 @@ from lightning_gan import InputError
 from lightning_gan.data.loader import EpochPermutation
 from lightning_gan.data.source_loader import SourceLoader
 from lightning_gan.data.window import Window
-from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram
+from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram, filled
 from lightning_gan_vocoder.wave_files import read_wave, wave_files, wave_length
 
 VALIDATED = 4  # segments in a row that validation looks at, where waves are as long
@@ -134,14 +134,22 @@ class WaveData(LightningDataModule):
         """Look at the lengths of all waves, and hold some out, once.
 
         Raises:
-            InputError: There are too few waves to hold some out, or for a batch.
+            InputError: There are too few waves to hold some out, or for a batch, or the generator
+                takes other mel spectrograms than these.
         """
+        module = getattr(self.trainer, "lightning_module", None)
+        theirs = getattr(getattr(module, "generator", None), "mel", None)
+        if isinstance(theirs, MelSettings):
+            self._check(theirs, "the generator")
         if not self._split:
             self._lengths = self.lengths()
             n = len(self._lengths)
             held = max(1, round(self.holdout * n))
             if n - held < 1:
-                raise InputError(f"there are {n} waves, too few to hold {held} out: add some")
+                raise InputError(
+                    f"waves to learn from are missing: of {n}, holdout={self.holdout} holds {held} "
+                    "out; add some, or lower holdout"
+                )
             order = np.random.default_rng(0).permutation(n).tolist()
             self._split = {"test": sorted(order[:held]), "train": sorted(order[held:])}
             short = [length for length in self._lengths if length < self.segment_length]
@@ -167,10 +175,9 @@ class WaveData(LightningDataModule):
             n: How many, fewer where there are fewer.
             seconds: At most so much of each, from its beginning; None: all.
         """
-        frames = None if seconds is None else int(seconds * self.mel.sample_rate)
-        found = [self.read(index, 0, frames) for index in self._split["test"][:n]]
-        hop, least = self.mel.hop_length, self.mel.n_fft
-        return [pad(x, (0, max(least, len(x) + -len(x) % hop) - len(x))) for x in found]
+        samples = None if seconds is None else int(seconds * self.mel.sample_rate)
+        found = [self.read(index, 0, samples) for index in self._split["test"][:n]]
+        return [filled(x[None, None], self.mel)[0, 0] for x in found]
 
     def train_dataloader(self) -> WaveLoader:
         """Return the loader of shuffled segments, from other places in every epoch."""
@@ -194,13 +201,19 @@ class WaveData(LightningDataModule):
         return self._loader("test", shuffle=False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place in the training batches."""
-        return {} if self._train_loader is None else self._train_loader.state_dict()
+        """Return the mel settings, and the place in the training batches."""
+        place = {} if self._train_loader is None else self._train_loader.state_dict()
+        return {"mel": self.mel.as_dict(), "place": place}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next training loader go on at a saved place."""
+        """Let the next training loader go on at a saved place.
+
+        Raises:
+            InputError: The checkpoint's networks were trained with other mel spectrograms.
+        """
+        self._check(MelSettings.of(state_dict["mel"]), "the checkpoint")
         if self.trainer is None or self.trainer.state.fn == "fit":
-            self._resumed = state_dict
+            self._resumed = state_dict["place"]
 
     def _loader(self, split: str, shuffle: bool) -> WaveLoader:
         rank, world_size = self._process()
@@ -218,6 +231,19 @@ class WaveData(LightningDataModule):
             drop_last=training, seed=self.seed, rank=rank, world_size=world_size, window=AS_READ,
         )  # fmt: skip
         return WaveLoader(loader, self._transform)
+
+    def _check(self, theirs: MelSettings, whose: str) -> None:
+        """Refuse other mel settings than these: shapes alone would let networks go on with both.
+
+        Raises:
+            InputError: One differs.
+        """
+        ours, others = self.mel.as_dict(), theirs.as_dict()
+        for name in (name for name in ours if ours[name] != others[name]):
+            raise InputError(
+                f"{whose} takes mel spectrograms with {name}={others[name]}, and those of "
+                f"{type(self).__name__} have {name}={ours[name]}: set both alike"
+            )
 
     def _process(self) -> tuple[int, int]:
         if self.trainer is None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import fold, pad
+from torch.nn.functional import pad
 
 from lightning_gan import InputError
-from lightning_gan_vocoder.mel import MelSpectrogram
+from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram, overlapped
 
 MOMENTUM = 0.99  # the value that Perraudin et al. 2013 recommend
-LEAST = 1e-8  # squared window below which no sample is trusted
 
 
 @torch.no_grad()
@@ -44,39 +43,23 @@ def griffin_lim(
         )
     inverse = torch.linalg.pinv(transform.filters.double().cpu()).to(mels.device, torch.float32)
     magnitudes = (inverse @ mels.float().exp()).clamp(min=0)
-    window = torch.hann_window(settings.win_length, device=mels.device)
-    spare = settings.n_fft - settings.win_length
-    window = pad(window, (spare // 2, spare - spare // 2))
+    window = settings.window().to(mels.device)
     source = torch.Generator().manual_seed(0)
     angles = torch.rand(magnitudes.shape, generator=source).to(mels.device)
     phases = torch.polar(torch.ones_like(angles), angles * 2 * torch.pi)
     last: Tensor | None = None
     for _ in range(iterations):
-        found = _spectrum(_wave(magnitudes * phases, window, transform), window, transform)
+        found = _spectrum(overlapped(magnitudes * phases, window, settings), window, settings)
         ahead = found if last is None else found + momentum * (found - last)
         phases, last = ahead / ahead.abs().clamp(min=1e-12), found
-    return _wave(magnitudes * phases, window, transform)[:, None]
+    return overlapped(magnitudes * phases, window, settings)[:, None]
 
 
-def _spectrum(waves: Tensor, window: Tensor, transform: MelSpectrogram) -> Tensor:
+def _spectrum(waves: Tensor, window: Tensor, settings: MelSettings) -> Tensor:
     """Return the transform of waves (N, T), mirrored at both ends, shape (N, bins, frames)."""
-    settings = transform.settings
     if settings.margin:
         waves = pad(waves[:, None], (settings.margin, settings.margin), "reflect")[:, 0]
     found: Tensor = torch.stft(
         waves, settings.n_fft, settings.hop_length, window=window, center=False, return_complex=True
     )
     return found
-
-
-def _wave(spectrum: Tensor, window: Tensor, transform: MelSpectrogram) -> Tensor:
-    """Return the wave that is nearest to a spectrum (Griffin & Lim 1984, equation 6), (N, T)."""
-    settings, frames = transform.settings, spectrum.shape[-1]
-    n, hop = settings.n_fft, settings.hop_length
-    pieces = torch.fft.irfft(spectrum, n, dim=1) * window[:, None]
-    weights = window.square()[None, :, None].expand(1, -1, frames)
-    size = (1, n + hop * (frames - 1))
-    added = fold(pieces, size, (1, n), stride=(1, hop))[:, 0, 0]
-    weight = fold(weights.contiguous(), size, (1, n), stride=(1, hop))[:, 0, 0]
-    whole = added / weight.clamp(min=LEAST)
-    return whole[:, settings.margin : settings.margin + frames * hop]

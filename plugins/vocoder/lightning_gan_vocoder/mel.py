@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import fold, pad
 
 from lightning_gan import InputError
 from lightning_gan.regularizers.log_mel import LogMelRegularizer
+
+FLOOR = 1e-5  # of mel magnitudes, in log_mel
+LEAST = 1e-8  # squared window below which no sample is trusted
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,17 @@ class MelSettings:
         """Return the same for all frequencies: what the loss and the distances look at."""
         return replace(self, f_min=0.0, f_max=None)
 
+    def bounds(self) -> tuple[float, float]:
+        """Return what log-mel spectrograms of waves in [-1, 1] cannot fall below or exceed."""
+        heaviest = MelSpectrogram(self).filters.sum(1).max().item()
+        return math.log(FLOOR), math.log(max(heaviest * self.win_length / 2, FLOOR))
+
+    def window(self) -> Tensor:
+        """Return the Hann window amid zeros, where the transform has it, shape (n_fft,)."""
+        spare = self.n_fft - self.win_length
+        window = torch.hann_window(self.win_length, dtype=torch.float64)
+        return pad(window, (spare // 2, spare - spare // 2)).float()
+
     def as_dict(self) -> dict[str, Any]:
         """Return names and numbers."""
         return asdict(self)
@@ -145,3 +160,24 @@ def filled(waves: Tensor, settings: MelSettings) -> Tensor:
     """
     length = max(waves.shape[-1], settings.n_fft)
     return pad(waves, (0, length + -length % settings.hop_length - waves.shape[-1]))
+
+
+def overlapped(spectrum: Tensor, window: Tensor, settings: MelSettings) -> Tensor:
+    """Return the waves that are nearest to spectra (Griffin & Lim 1984, equation 6), (N, T).
+
+    Args:
+        spectrum: Complex, shape (N, n_fft // 2 + 1, frames), of waves mirrored at both ends.
+        window: Of the settings, shape (n_fft,).
+        settings: Of the transform.
+
+    Returns:
+        T is frames * hop: what was mirrored is left out.
+    """
+    n, hop, frames = settings.n_fft, settings.hop_length, spectrum.shape[-1]
+    pieces = torch.fft.irfft(spectrum, n, dim=1) * window[:, None]
+    weights = window.square()[None, :, None].expand(1, -1, frames)
+    size = (1, n + hop * (frames - 1))
+    added = fold(pieces, size, (1, n), stride=(1, hop))[:, 0, 0]
+    weight = fold(weights.contiguous(), size, (1, n), stride=(1, hop))[:, 0, 0]
+    whole = added / weight.clamp(min=LEAST)
+    return whole[:, settings.margin : settings.margin + frames * hop]

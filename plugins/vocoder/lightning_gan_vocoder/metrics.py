@@ -50,6 +50,10 @@ class MelDistance(PairedMetrics):
             }
         )
 
+    def logged_scores(self, module: Any) -> dict[str, Any]:
+        """Return the names of the distances, all of them better where they are lower."""
+        return dict.fromkeys(super().logged_scores(module), "lower")
+
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin anew."""
         self._ready(pl_module)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -26,7 +28,7 @@ class Tones(WaveData):
     Args:
         tones: How many there are.
         seconds: How long each is.
-        sample_rate: Samples a second.
+        sample_rate: Samples a second, from 907 on.
         n_fft: Length of the Fourier transform, in samples.
         hop_length: Samples between two frames.
         win_length: Length of the window, in samples.
@@ -66,8 +68,9 @@ class Tones(WaveData):
         )  # fmt: skip
         if type(tones) is not int or tones < 2:
             raise InputError(f"tones must be a whole number from 2, got {tones!r}")
-        if seconds <= 0:
+        if not 0 < seconds < math.inf:
             raise InputError(f"seconds must be above 0, got {seconds!r}")
+        _check_rate(sample_rate)
         self.tones, self.samples = tones, max(1, round(seconds * sample_rate))
         self._made: dict[int, Tensor] = {}
 
@@ -89,8 +92,12 @@ def tone(number: int, samples: int, sample_rate: int) -> Tensor:
     Args:
         number: Which one.
         samples: How long it is.
-        sample_rate: Samples a second.
+        sample_rate: Samples a second, from 907 on: twice the highest fundamental.
+
+    Raises:
+        InputError: The rate is lower.
     """
+    _check_rate(sample_rate)
     draws = np.random.default_rng((0, number))
     time = np.arange(samples) / sample_rate
     pitch = LOWEST * (HIGHEST / LOWEST) ** draws.random()
@@ -105,3 +112,14 @@ def tone(number: int, samples: int, sample_rate: int) -> Tensor:
     wave *= np.sin(np.pi * (np.arange(samples) + 0.5) / samples) ** 0.5
     wave = PEAK * wave / np.abs(wave).max() + NOISE * draws.standard_normal(samples)
     return torch.from_numpy(wave).float().clamp(-1, 1)
+
+
+def _check_rate(sample_rate: int) -> None:
+    """Refuse a rate at which the highest tones would have no harmonic at all.
+
+    Raises:
+        InputError: It is one.
+    """
+    least = math.ceil(2 * HIGHEST * (1 + DEPTH))
+    if sample_rate < least:
+        raise InputError(f"sample_rate must be at least {least} for tones, got {sample_rate}")

@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from lightning_gan import InputError
 from lightning_gan_vocoder.griffin_lim import griffin_lim
-from lightning_gan_vocoder.mel import MelSpectrogram, filled
+from lightning_gan_vocoder.mel import MelSettings, MelSpectrogram, filled
 from lightning_gan_vocoder.metrics import mel_distance
 from lightning_gan_vocoder.wave_files import read_wave, wave_files
 
@@ -57,29 +57,40 @@ def vocode(network: Vocoder, mels: Tensor, chunk: int = CHUNK) -> Tensor:
     return torch.cat(pieces, dim=-1) if pieces else mels.new_empty(len(mels), 1, 0)
 
 
-def read_mel(file: Path, n_mels: int) -> Tensor:
+def read_mel(file: Path, settings: MelSettings) -> Tensor:
     """Return a log-mel spectrogram of a NumPy file, float32, shape (1, M, frames).
 
     Args:
-        file: A ``.npy`` file of shape (M, frames) or (1, M, frames).
-        n_mels: M.
+        file: A ``.npy`` file of floats, shape (M, frames) or (1, M, frames).
+        settings: How it was made; they say between which numbers it lies.
 
     Raises:
-        InputError: It cannot be read, is of another shape, or not finite.
+        InputError: It cannot be read, is of another shape or type, not finite, or no waves have
+            such a spectrogram by more than 1: it holds decibels, or no logarithms.
     """
     try:
-        found = torch.from_numpy(np.load(file, allow_pickle=False)).float()
-    except Exception as error:  # of the reader, or a type that torch lacks
+        found = np.load(file, allow_pickle=False)
+    except Exception as error:  # the reader fails in many ways
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
         raise InputError(f"{file} cannot be read as a NumPy file ({reason})") from error
-    mel = found if found.dim() == 3 else found[None]
-    if mel.dim() != 3 or len(mel) != 1 or mel.shape[1] != n_mels or mel.shape[2] < 1:
+    shape = found.shape[1:] if found.ndim == 3 and len(found) == 1 else found.shape
+    if len(shape) != 2 or shape[0] != settings.n_mels or shape[1] < 1:
         raise InputError(
-            f"{file} must hold a log-mel spectrogram of shape ({n_mels}, frames), got "
-            f"{tuple(found.shape)}"
+            f"{file} must hold a log-mel spectrogram of shape ({settings.n_mels}, frames), got "
+            f"{found.shape}"
         )
+    if found.dtype.kind != "f":
+        raise InputError(f"{file} must hold floats, got numbers of type {found.dtype}")
+    mel = torch.from_numpy(found.astype(np.float32)).reshape(1, *shape)
     if not bool(mel.isfinite().all()):
         raise InputError(f"{file} holds numbers that are NaN or infinite")
+    least, most = settings.bounds()
+    low, high = mel.min().item(), mel.max().item()
+    if low < least - 1 or high > most + 1 or low >= 0:
+        raise InputError(
+            f"{file} holds numbers from {low:.4g} to {high:.4g}, where natural logarithms of mel "
+            f"magnitudes are expected, from {least:.4g} to {most:.4g} and some below 0"
+        )
     return mel
 
 

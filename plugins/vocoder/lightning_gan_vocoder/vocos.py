@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import fold, gelu, pad
+from torch.nn.functional import gelu
 
 from lightning_gan import InputError
 from lightning_gan_vocoder.base import Vocoder
+from lightning_gan_vocoder.mel import overlapped
 
 KERNEL = 7  # of all convolutions, in frames
 LOUDEST = 100.0  # magnitude at which spectra are cut, as in the published code
 STD = 0.02  # of the first weights
-LEAST = 1e-8  # squared window below which no sample is trusted
 
 
 class VocosGenerator(Vocoder):
@@ -64,10 +64,7 @@ class VocosGenerator(Vocoder):
                 nn.init.trunc_normal_(layer.weight, std=STD)
                 assert layer.bias is not None
                 nn.init.zeros_(layer.bias)
-        window = torch.hann_window(self.mel.win_length, dtype=torch.float64)
-        spare = self.mel.n_fft - self.mel.win_length
-        window = pad(window, (spare // 2, spare - spare // 2))
-        self.register_buffer("window", window.float(), persistent=False)
+        self.register_buffer("window", self.mel.window(), persistent=False)
 
     def forward(self, z: Tensor, y: Any = None) -> Tensor:
         """Make waves.
@@ -98,15 +95,8 @@ class VocosGenerator(Vocoder):
 
     def _wave(self, magnitudes: Tensor, phases: Tensor) -> Tensor:
         """Return waves (N, T) of magnitudes and phases, shape (N, bins, frames) each."""
-        n, hop, frames = self.mel.n_fft, self.mel.hop_length, magnitudes.shape[-1]
         spectrum = torch.complex(magnitudes * phases.cos(), magnitudes * phases.sin())
-        pieces = torch.fft.irfft(spectrum, n, dim=1) * self.window[:, None]
-        weights = self.window.square()[None, :, None].expand(1, -1, frames)
-        size = (1, n + hop * (frames - 1))
-        added = fold(pieces, size, (1, n), stride=(1, hop))[:, 0, 0]
-        weight = fold(weights.contiguous(), size, (1, n), stride=(1, hop))[:, 0, 0]
-        whole = added / weight.clamp(min=LEAST)
-        return whole[:, self.mel.margin : self.mel.margin + frames * hop]
+        return overlapped(spectrum, self.window, self.mel)
 
 
 class Block(nn.Module):

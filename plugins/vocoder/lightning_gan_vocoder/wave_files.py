@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from lightning_gan import InputError
 # What becomes 1, by the type that scipy reads; 24 bits come as the upper ones of 32.
 FULL = {"uint8": 128.0, "int16": 2.0**15, "int32": 2.0**31, "float32": 1.0, "float64": 1.0}
 LOUDEST = 2.0  # of floats, which overshoot a little where they were resampled
+SLACK = 64  # bytes by which sizes in heads are wrong
+UNKNOWN = 2**31 - 2**16  # sizes from here on are written by programs that cannot know them yet
 ENDING = ".wav"
 
 
@@ -44,12 +46,15 @@ def wave_files(name: str, folder: str | Path) -> list[Path]:
 
 
 def wave_length(file: Path, sample_rate: int) -> int:
-    """Return the number of samples of a file; of most files only the head is read.
+    """Return the number of samples of a file; of whole numbers only the head is read.
 
     Raises:
-        InputError: It cannot be read, has another rate, or is empty.
+        InputError: :func:`read_wave` cannot read it, or not all of it.
     """
-    return len(_opened(file, sample_rate))
+    samples = _opened(file, sample_rate)
+    if samples.dtype.kind == "f":  # of which some may be NaN, or too large
+        read_wave(file, sample_rate)
+    return len(samples)
 
 
 def read_wave(file: Path, sample_rate: int, start: int = 0, length: int | None = None) -> Tensor:
@@ -65,11 +70,12 @@ def read_wave(file: Path, sample_rate: int, start: int = 0, length: int | None =
         length: Number of samples, fewer where the file ends before; None: all.
 
     Raises:
-        InputError: It cannot be read, has another rate, is empty, or has floats that are not
-            finite, or larger than 2.
+        InputError: It cannot be read, was cut off, has another rate, is empty, or has floats that
+            are not finite, or larger than 2.
     """
     whole = _opened(file, sample_rate)
     part = np.array(whole[start : None if length is None else start + length])
+    part = part.astype(part.dtype.newbyteorder("="))  # RIFX files have the other one
     x = torch.from_numpy(part).double()
     if part.dtype == np.uint8:
         x = x - FULL["uint8"]
@@ -109,9 +115,11 @@ def _opened(file: Path, sample_rate: int) -> Any:
     """Return the samples of a file as they lie, shape (T,) or (T, channels), mapped where possible.
 
     Raises:
-        InputError: It cannot be read, has another rate or another kind of numbers, or is empty.
+        InputError: It cannot be read, was cut off, has another rate or another kind of numbers, or
+            is empty.
     """
     try:
+        head, size = _head(file), file.stat().st_size
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks of no concern
             try:
@@ -126,7 +134,14 @@ def _opened(file: Path, sample_rate: int) -> Any:
     if rate != sample_rate:
         raise InputError(
             f"{file} has {rate} samples a second, and sample_rate={sample_rate} is expected: "
-            "resample it, or set sample_rate"
+            f"resample it, or train with sample_rate={rate}"
+        )
+    order: Literal["big", "little"] = "big" if head[:4] == b"RIFX" else "little"
+    promised = int.from_bytes(head[4:], order) + len(head)
+    if size + SLACK < promised < UNKNOWN:
+        raise InputError(
+            f"{file} has {size} bytes, and its head says {promised}: it was cut off; get it whole, "
+            "or remove it"
         )
     if samples.dtype.name not in FULL:
         raise InputError(
@@ -136,3 +151,9 @@ def _opened(file: Path, sample_rate: int) -> Any:
     if len(samples) == 0:
         raise InputError(f"{file} holds no samples: remove it")
     return samples
+
+
+def _head(file: Path) -> bytes:
+    """Return the first bytes of a file: a name, and how many bytes follow."""
+    with file.open("rb") as opened:
+        return opened.read(8)

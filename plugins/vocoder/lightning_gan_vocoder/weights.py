@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lightning_gan import InputError, load_generator
@@ -95,9 +95,10 @@ def write_weights(source: str | Path, path: str | Path) -> None:
     beside = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
         if out.suffix == ".safetensors":
-            save_file(weights, beside)
+            beside.write_bytes(save(weights))
         else:
-            torch.save({WRAPPED: weights}, beside)
+            with beside.open("wb") as opened:
+                torch.save({WRAPPED: weights}, opened)
         beside.rename(out)  # whole or not there
     finally:
         beside.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import MEL, RATE, SEGMENT, data, sounds
+from conftest import MEL, RATE, SEGMENT, data, gan, generator, sounds, trainer
 from lightning_gan_vocoder import MelSettings, MelSpectrogram, Tones, read_wave, write_wave
 from lightning_gan_vocoder.__main__ import main
 from lightning_gan_vocoder.tones import tone
@@ -28,24 +28,24 @@ def same(one, other):
 WAVE = np.array([0.5, -0.25, 0.0, 0.75, -1.0, 0.125])
 
 
-def write_24(file, numbers, rate=RATE):
-    """Write whole numbers of 24 bits, which scipy reads and does not write."""
-    body = b"".join(int(n).to_bytes(3, "little", signed=True) for n in numbers)
-    head = (
-        b"RIFF" + (36 + len(body)).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    )
-    head += (1).to_bytes(2, "little") + (1).to_bytes(2, "little") + rate.to_bytes(4, "little")
-    head += (
-        (rate * 3).to_bytes(4, "little") + (3).to_bytes(2, "little") + (24).to_bytes(2, "little")
-    )
-    file.write_bytes(head + b"data" + len(body).to_bytes(4, "little") + body)
+def write_raw(file, numbers, width, order="little", rate=RATE):
+    """Write whole numbers of so many bytes: scipy writes no 24 bits, and one order alone."""
+    body = b"".join(int(n).to_bytes(width, order, signed=True) for n in numbers)
+
+    def whole(*pairs):
+        return b"".join(number.to_bytes(size, order) for number, size in pairs)
+
+    head = (b"RIFF" if order == "little" else b"RIFX") + whole((36 + len(body), 4))
+    head += b"WAVEfmt " + whole((16, 4), (1, 2), (1, 2), (rate, 4), (rate * width, 4))
+    head += whole((width, 2), (8 * width, 2)) + b"data" + whole((len(body), 4))
+    file.write_bytes(head + body)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "24", "int32", "float32", "float64"])
 def test_files_of_all_kinds_mean_the_same(tmp_path, kind):
     file = tmp_path / "x.wav"
     if kind == "24":
-        write_24(file, WAVE * 2**23)
+        write_raw(file, WAVE * 2**23, 3)
     elif kind == "uint8":
         wavfile.write(file, RATE, (WAVE * 128 + 128).astype(np.uint8))
     elif kind.startswith("int"):
@@ -91,8 +91,8 @@ def test_odd_files_are_one_sentence(tmp_path):
         return str(caught.value)
 
     assert refused(WAVE.astype(np.float32), 44100) == (
-        f"{file} has 44100 samples a second, and sample_rate=1000 is expected: resample it, or set "
-        "sample_rate"
+        f"{file} has 44100 samples a second, and sample_rate=1000 is expected: resample it, or "
+        "train with sample_rate=44100"
     )
     assert refused(np.zeros(0, np.int16)).endswith("x.wav holds no samples: remove it")
     assert "NaN or infinite" in refused(np.array([0.0, np.nan], np.float32))
@@ -106,6 +106,37 @@ def test_odd_files_are_one_sentence(tmp_path):
     assert "cannot be read as a WAV file" in refuses()
     file.mkdir()
     assert "cannot be read as a WAV file" in refuses()
+
+
+def test_files_of_the_other_byte_order(tmp_path):
+    file = tmp_path / "x.wav"
+    write_raw(file, WAVE * 2**15, 2, "big")
+    assert torch.equal(read_wave(file, RATE), torch.from_numpy(WAVE).float())
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_files_that_were_cut_off(tmp_path, order):
+    file = tmp_path / "x.wav"
+    write_raw(file, np.ones(500), 2, order)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:700])
+    with pytest.raises(InputError, match=r"has 700 bytes, and its head says 1044: it was cut off"):
+        read_wave(file, RATE)
+    # What a program wrote that could not know the length: no file is so long.
+    unknown = b"\xff" * 4
+    file.write_bytes(whole[:4] + unknown + whole[8:40] + unknown + whole[44:])
+    assert len(read_wave(file, RATE)) == 500
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 30.0])
+def test_floats_are_looked_at_before_any_work(tmp_path, wrong):
+    """Wherever they are: a random segment may never show them."""
+    folder = sounds(tmp_path / "x")
+    samples = np.zeros(4000, np.float32)
+    samples[3] = wrong
+    wavfile.write(folder / "9.wav", RATE, samples)
+    with pytest.raises(InputError, match=r"9\.wav has"):
+        ready(folder)
 
 
 def test_overshoot_is_cut(tmp_path):
@@ -230,6 +261,23 @@ def test_held_out_waves_have_whole_frames(waves):
     assert len(found) == 2
     assert all(len(x) % 8 == 0 for x in found)
     assert all(len(x) == 104 for x in ready(waves).held_out(5, seconds=0.1))
+    odd = ready(waves, hop_length=6, segment_length=126)  # a transform is no whole frames
+    assert all(len(x) == 36 for x in odd.held_out(5, seconds=0.01))
+
+
+def test_a_generator_of_other_mels_is_refused(tmp_path, waves):
+    """Shapes alone would let it learn; its checkpoint would tell others the wrong settings."""
+    with pytest.raises(InputError, match=r"takes .* f_max=400\.0, .* WaveFolder have f_max=350"):
+        trainer(tmp_path, 1).fit(gan(), data(waves, f_max=350.0))
+
+
+@pytest.mark.parametrize("way", ["fit", "test"])
+def test_a_checkpoint_of_other_mels_is_refused(tmp_path, waves, trained, way):
+    """The command builds the generator for the new data: the checkpoint alone knows better."""
+    other = {**MEL, "f_max": 350.0}
+    run = trainer(tmp_path, 9)
+    with pytest.raises(InputError, match=r"the checkpoint takes .* f_max=400\.0, .* f_max=350"):
+        getattr(run, way)(gan(generator(mel=other)), data(waves, **other), ckpt_path=trained[1])
 
 
 @pytest.mark.parametrize(
@@ -240,7 +288,7 @@ def test_held_out_waves_have_whole_frames(waves):
         ({"holdout": 1.0}, "holdout must lie between 0 and 1, got 1.0"),
         ({"batch_size": 0}, "batch_size must be a whole number from 1, got 0"),
         ({"batch_size": 7}, "6 waves to train with are too few for a batch of 7 on each of 1 .* 6"),
-        ({"holdout": 0.99}, "there are 8 waves, too few to hold 8 out"),
+        ({"holdout": 0.99}, "missing: of 8, holdout=0.99 holds 8 out; add some"),
         ({"sample_rate": 2000}, "0.wav has 1000 samples a second, and sample_rate=2000"),
     ],
 )
@@ -273,6 +321,9 @@ def test_tones_are_always_the_same():
         Tones(tones=1)
     with pytest.raises(InputError, match="seconds must be above 0, got 0"):
         Tones(seconds=0)
+    with pytest.raises(InputError, match="sample_rate must be at least 907 for tones, got 500"):
+        Tones(sample_rate=500)
+    assert tone(0, 900, 907).isfinite().all()
 
 
 def test_tones_as_files(tmp_path, capsys):
@@ -284,5 +335,9 @@ def test_tones_as_files(tmp_path, capsys):
     capsys.readouterr()
     assert main(words) == 2
     assert "exists and is not empty; choose another folder" in capsys.readouterr().err
-    assert main([*words[:1], str(tmp_path / "y"), "--tones", "0"]) == 2
-    assert "must be above 0" in capsys.readouterr().err
+    for wrong in (["--tones", "0"], ["--seconds", "nan"]):
+        assert main([*words[:1], str(tmp_path / "y"), *wrong]) == 2
+        assert "must be above 0" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main([*words[:1], str(tmp_path / "file" / "y")]) == 2
+    assert "file/y cannot be written: Not a directory" in capsys.readouterr().err

@@ -1,15 +1,24 @@
 """The networks: the paper's sizes, what they compute, files of others, waves of any length."""
 
+from importlib.resources import files
+
 import pytest
 import torch
+import yaml
 from conftest import MEL, SEGMENT, generator
-from lightning_gan_vocoder import HiFiGANDiscriminator, HiFiGANGenerator, vocode, write_weights
+from lightning_gan_vocoder import (
+    HiFiGANDiscriminator,
+    HiFiGANGenerator,
+    configs,
+    vocode,
+    write_weights,
+)
 from lightning_gan_vocoder.__main__ import main
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu
 from torch.nn.utils import weight_norm as old_weight_norm
 
-from lightning_gan import InputError, create_discriminator
+from lightning_gan import InputError, create_discriminator, create_loss
 from lightning_gan.testing import check_component
 
 V2 = {"base_channels": 128}
@@ -150,6 +159,21 @@ def test_weights_are_written_for_others(tmp_path, capsys, trained):
     assert "exists; choose another name" in capsys.readouterr().err
     assert main(["weights", str(run), str(tmp_path / "x.bin")]) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.pth", "x.safetensors"]
+    for ending in ("pth", "safetensors"):
+        assert main(["weights", str(run), str(tmp_path / "x.pth" / f"y.{ending}")]) == 2
+        assert "x.pth cannot be written: File exists" in capsys.readouterr().err
+
+
+def test_the_published_recipe_weighs_the_game_as_the_paper_does():
+    """Equation 2 is (D(G(s)) - 1)^2, beside twice the features and 45 times the mels."""
+    text = files(configs).joinpath("experiment", "hifigan_v1.yaml").read_text()
+    model, logits = yaml.safe_load(text)["model"], torch.randn(9)
+    term = model["generator_weight"] * create_loss("least_squares").generator(logits)
+    assert torch.allclose(term, (logits - 1).square())
+    assert model["heads"] == "sum"
+    assert [model["regularizers"][name]["weight"] for name in ("feature_matching", "log_mel")] == [
+        2, 45
+    ]  # fmt: skip
 
 
 def test_pieces_say_what_the_whole_does():

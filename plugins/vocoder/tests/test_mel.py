@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from lightning_gan_vocoder import MelSettings, MelSpectrogram, griffin_lim
-from lightning_gan_vocoder.mel import filled
+from lightning_gan_vocoder.mel import filled, overlapped
 from scipy.signal import stft
 
 from lightning_gan import InputError
@@ -59,6 +59,15 @@ def test_silence_is_the_floor():
     assert torch.allclose(found, torch.tensor(1e-5).log().expand_as(found))
 
 
+def test_no_wave_is_beyond_the_bounds():
+    least, most = SETTINGS.bounds()
+    loudest = MelSpectrogram(SETTINGS)(torch.randn(1, 1, 2048).sign())
+    assert least == pytest.approx(MelSpectrogram(SETTINGS)(torch.zeros(1, 1, 512)).min().item())
+    tone_at_full = torch.sin(2 * torch.pi * 125 * torch.arange(2048) / 8000)
+    assert max(loudest.max(), MelSpectrogram(SETTINGS)(tone_at_full[None, None]).max()) < most
+    assert most < 4
+
+
 def test_waves_are_filled_to_whole_frames():
     assert filled(torch.ones(1, 1, 300), SETTINGS).shape == (1, 1, 320)
     assert filled(torch.ones(1, 1, 10), SETTINGS).shape == (1, 1, 256)
@@ -106,11 +115,11 @@ def test_griffin_lim_comes_nearer():
 
 def test_griffin_lim_gives_a_wave_back_whose_phases_it_is_given():
     """The inverse of the transform is exact: with all magnitudes and phases the wave comes back."""
-    from lightning_gan_vocoder.griffin_lim import _spectrum, _wave
+    from lightning_gan_vocoder.griffin_lim import _spectrum
 
-    transform, wave = MelSpectrogram(SETTINGS), tone()
-    window = torch.nn.functional.pad(torch.hann_window(200), (28, 28))
-    back = _wave(_spectrum(wave[:, 0], window, transform), window, transform)
+    wave, window = tone(), torch.nn.functional.pad(torch.hann_window(200), (28, 28))
+    assert torch.allclose(SETTINGS.window(), window, atol=1e-6)
+    back = overlapped(_spectrum(wave[:, 0], window, SETTINGS), window, SETTINGS)
     assert torch.allclose(back[:, 100:-100], wave[0, :, 100:-100], atol=1e-4)
 
 

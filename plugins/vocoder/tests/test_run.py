@@ -113,6 +113,12 @@ def test_scores_of_other_generators_are_refused(tmp_path):
         MelDistance(0)
 
 
+def test_a_best_checkpoint_can_be_that_of_the_smallest_distance():
+    names = ("mel_distance", "input_distance")
+    names += tuple(f"griffin_lim_{name}" for name in names)
+    assert MelDistance().logged_scores(None) == dict.fromkeys(names, "lower")
+
+
 def test_pictures_and_sounds(tmp_path, waves):
     run = trainer(tmp_path, 2, callbacks=[Spectrograms(None, rows=2, seconds=0.2, iterations=2)])
     run.fit(gan(), data(waves))
@@ -271,6 +277,29 @@ def test_tones_from_the_command(tmp_path, command):
     heard = [bool(row["loss/generator"]) for row in rows if row["regularizer/log_mel"]]
     assert heard == [False, False, True, True]
     assert any(row["val/mel_distance"] for row in rows)
+
+
+def test_spectrograms_of_other_kinds_are_refused(tmp_path):
+    """Decibels, no logarithms, rounded ones: all of them of the right shape."""
+    file, mel = tmp_path / "x.npy", np.linspace(-11, -1, 60, dtype=np.float32).reshape(6, 10)
+
+    def refused(array):
+        np.save(file, array)
+        with pytest.raises(InputError) as caught:
+            generator().translate_file(file, tmp_path / "x.wav")
+        assert not (tmp_path / "x.wav").exists()
+        return str(caught.value)
+
+    expected = "where natural logarithms of mel magnitudes are expected, from -11.51 to"
+    assert f"holds numbers from -120 to -20, {expected}" in refused(mel * 10 - 10)
+    assert f"holds numbers from 1.67e-05 to 0.3679, {expected}" in refused(np.exp(mel))
+    assert refused(mel.astype(int)).endswith("must hold floats, got numbers of type int64")
+    assert refused(mel.T).endswith("of shape (6, frames), got (10, 6)")
+    assert "NaN or infinite" in refused(np.where(mel < -2, mel, np.nan))
+    for same in (mel, mel.astype(">f8"), mel[None], np.asfortranarray(mel)):
+        np.save(file, same)
+        generator().translate_file(file, tmp_path / "x.wav")
+        assert len(read_wave(tmp_path / "x.wav", RATE)) == 80
 
 
 def test_hum_is_what_is_loud_at_the_rate_of_frames():
