@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -128,18 +129,22 @@ class Deferred(Mapping[str, Any]):
         self._device, self._make = device, dict(make)
         self._made: dict[str, Any] = {}
         self._graph = torch.is_grad_enabled()
-        self._cast = torch.is_autocast_enabled(device)
+        # A device without autocast, such as meta, refuses its context as well.
+        self._has_cast = torch.amp.is_autocast_available(device)
+        self._cast = self._has_cast and torch.is_autocast_enabled(device)
         self._dtype = torch.get_autocast_dtype(device) if self._cast else None
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             make = self._make[name]
-            with (
-                torch.set_grad_enabled(self._graph),
-                torch.autocast(self._device, dtype=self._dtype, enabled=self._cast),
-            ):
+            with torch.set_grad_enabled(self._graph), self._casting():
                 self._made[name] = make()
         return self._made[name]
+
+    def _casting(self) -> AbstractContextManager[Any]:
+        if not self._has_cast:
+            return nullcontext()
+        return torch.autocast(self._device, dtype=self._dtype, enabled=self._cast)
 
     def __contains__(self, name: object) -> bool:
         return name in self._make

@@ -81,7 +81,7 @@ def test_memory_is_measured_in_a_process_of_its_own(capfd):
     point = {**growth.BASE, **growth.SMALL, "images": 64}
     growth.run_apart({"point": point})
     printed = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert printed["memory_mb"] >= 0
+    assert -1 < printed["memory_mb"] < 1000  # the kernel counts to some pages
 
 
 def test_the_second_pass_of_r1_is_the_same_term():

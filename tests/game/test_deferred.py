@@ -49,3 +49,10 @@ def test_autocast_and_graph_are_those_of_the_pass():
         without, inside = pass_of(), plain["code"]
     assert not without["code"].requires_grad
     assert inside.requires_grad
+
+
+def test_a_device_without_autocast():
+    layer = nn.Linear(2, 3, device="meta")
+    extra = Deferred("meta", {"made": lambda: layer(torch.ones(1, 2, device="meta"))})
+    assert extra["made"].shape == (1, 3)
+    assert extra["made"].requires_grad
