@@ -40,7 +40,9 @@ class SpeedMeter:
         self._told = True
         each = (now - self._since) / done
         total = planned_steps(trainer)
-        return None if total is None else ((total - trainer.global_step) * each, each)
+        if total is None or total <= trainer.global_step:
+            return None
+        return (total - trainer.global_step) * each, each
 
 
 def planned_steps(trainer: pl.Trainer) -> int | None:

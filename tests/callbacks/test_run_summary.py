@@ -184,6 +184,17 @@ def test_the_clock_begins_after_the_warm_up(monkeypatch):
     assert told.count(None) == len(told) - 1
 
 
+def test_nothing_is_told_at_the_end(monkeypatch):
+    times = iter(float(n) for n in range(20))
+    monkeypatch.setattr(durations, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    trainer = SimpleNamespace(max_steps=8, max_epochs=None, num_training_batches=10, global_step=0)
+    meter, told = SpeedMeter(0), []
+    for step in range(1, 9):
+        trainer.global_step = step
+        told.append(meter.left(trainer))
+    assert told == [None] * 8  # measured at the eighth, which is the last
+
+
 def test_durations_that_are_known_roughly():
     said = [roughly(seconds) for seconds in (8, 40, 1490, 9000)]
     assert said == ["about 10 seconds", "about 40 seconds", "about 25 minutes", "about 2.5 hours"]

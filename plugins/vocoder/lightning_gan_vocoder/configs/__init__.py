@@ -1,1 +1,1 @@
-"""Experiments of super resolution."""
+"""Experiments of vocoders."""
