@@ -113,48 +113,21 @@ def _dispatch(request: Request) -> int:
         print(explain.START)
         return 0
     if request.action == "plugins":
-        from lightning_gan.cli import listing
+        from lightning_gan.cli.plugins import listing
 
         return listing.show(request.words)
     if request.action in ("sweep", "print_sweep"):
-        from lightning_gan.cli import sweep
+        from lightning_gan.cli.runs import sweep
 
         return sweep.run(request)
     if os.getcwd() not in sys.path:  # class paths may name modules of the folder one works in
         sys.path.append(os.getcwd())
-    if request.command == "benchmark":
-        from lightning_gan.cli import benchmark
-
-        return benchmark.run(request)
-    if request.command == "init":
-        from lightning_gan.cli import init
-
-        return init.run(request)
-    if request.command == "package":
-        from lightning_gan.cli import package
-
-        return package.run(request)
-    if request.command == "data":
-        from lightning_gan.cli import inspect_data
-
-        return inspect_data.run(request)
-    if request.command == "export":
-        from lightning_gan.cli import export
-
-        return export.run(request)
-    if request.command in ("sample", "interpolate", "manifold", "project", "translate"):
-        from lightning_gan.cli import sample
-
-        return sample.run(request)
-    if request.command == "explore":
-        from lightning_gan.cli import explore
-
-        return explore.run(request)
     if request.action == "tool":
-        from lightning_gan.cli import evaluate
+        from lightning_gan.cli.commands import command_file
 
-        return evaluate.run(request)
-    from lightning_gan.cli import run
+        code: int = command_file(request.command).run(request)
+        return code
+    from lightning_gan.cli.runs import run
 
     return run.run(request)
 

@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from lightning_gan.components import installed, registry
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.pop("PL_GLOBAL_SEED", None)
+# Plugins that are installed here change no test: all but ours are switched off.
+others = {point.distribution for point in installed.points()} - {registry.DISTRIBUTION}
+os.environ.setdefault("LIGHTNING_GAN_DISABLE", " ".join(sorted(others)))
+registry.clear_cache()
 
 
 # The longest first: two workers that take file after file leave together.
@@ -57,7 +63,7 @@ def _known_seed():
 @pytest.fixture(scope="module")
 def composed_once():
     """Hydra takes a quarter of a second for what it has composed before."""
-    from lightning_gan.cli import compose
+    from lightning_gan.cli.settings import compose
 
     real, kept = compose._compose, {}
 

@@ -98,6 +98,23 @@ def test_the_heart_is_ordered_file_by_file():
             assert LINES[imported] < LINES[name], f"{name} imports {imported}"
 
 
+def test_the_command_is_ordered_room_by_room():
+    rows = enumerate(table("The command, room by room"))
+    lines = {name: number for number, (names, _) in rows for name in words(names)}
+    inside = {path.name if path.is_dir() else path.stem for path in (ROOT / "cli").glob("[!_]*")}
+    assert lines.keys() == inside
+    for path in files():
+        name = module_name(path)
+        if room(name) != "cli":
+            continue
+        ours = name.split(".")[2]
+        for imported in imports(path):
+            if room(imported) == "cli":
+                theirs = imported.split(".")[2]
+                assert theirs == ours or lines[theirs] < lines[ours], f"{name} imports {imported}"
+                assert theirs != "commands" or ours == "explain", f"{name} imports {imported}"
+
+
 def test_few_files_lie_loose():
     assert len(list(ROOT.glob("*.py"))) <= 8
 
@@ -253,8 +270,8 @@ def test_every_package_ships():
     assert listed == there
 
 
-# A command is a file with run(request), and both grammars and several kinds may share a word.
-SHARED = {"run"}
+# A command is a file with run(request) and usage().
+SHARED = {"run", "usage"}
 
 
 def test_no_public_name_has_two_meanings():

@@ -10,9 +10,9 @@ from pathlib import Path
 from judge import judge
 
 from lightning_gan import GANModule
-from lightning_gan.cli import compose
-from lightning_gan.cli.resolve import resolve
-from lightning_gan.cli.written import configuration_text
+from lightning_gan.cli.settings import compose
+from lightning_gan.cli.settings.resolve import resolve
+from lightning_gan.cli.settings.written import configuration_text
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,7 +14,7 @@ import toys
 
 from lightning_gan import GANModule, InputError, PluginError
 from lightning_gan.__main__ import main
-from lightning_gan.cli import options
+from lightning_gan.cli.settings import options
 from lightning_gan.components.spec import build, is_portable
 from lightning_gan.evaluation import ScoreCard
 from lightning_gan.export import export_generator, load_generator

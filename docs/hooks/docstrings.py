@@ -10,7 +10,7 @@ from typing import Any
 
 import griffe
 
-from lightning_gan.cli.formulas import mathml, rewritten
+from lightning_gan.cli.plugins.formulas import mathml, rewritten
 
 ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
 

@@ -1,7 +1,7 @@
 """The command: the only room that reads configuration.
 
-``arguments`` reads the command line; ``compose`` (Hydra grammar) and ``options`` (LightningCLI
-grammar) make one nested dict of it; ``resolve`` checks every setting against its class;
-``building`` makes the objects and ``written`` the text of the whole configuration; ``run`` gives
-them to the Trainer. ``explain``, ``listing`` and ``sweep`` are what the names say.
+``arguments`` reads the command line. ``settings`` makes one nested dict of it, in either grammar,
+and checks each value against the class that takes it; ``runs`` builds the objects and gives them to
+the Trainer, once or in a sweep. ``commands`` has a file for every other word, and ``plugins`` what
+is done with installed components. ``explain`` is the help.
 """

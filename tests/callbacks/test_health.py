@@ -16,8 +16,8 @@ from lightning_gan.alternations.base import Alternation
 from lightning_gan.callbacks.health import rules
 from lightning_gan.callbacks.health.measures import compare_with_real, contest, measure_health
 from lightning_gan.callbacks.health.monitor import HealthMonitor
-from lightning_gan.cli import compose
-from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.settings import compose
+from lightning_gan.cli.settings.resolve import resolve
 from lightning_gan.errors import InputError
 from lightning_gan.losses.base import AdversarialLoss
 from lightning_gan.losses.minimax import MinimaxLoss

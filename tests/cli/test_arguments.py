@@ -15,10 +15,10 @@ from pytorch_lightning import Callback
 from torch import nn
 
 from lightning_gan import Discriminator, InputError
-from lightning_gan.cli import compose, trees
-from lightning_gan.cli.resolve import CHECK, resolve
-from lightning_gan.cli.short_names import normalise
-from lightning_gan.cli.written import configuration_text
+from lightning_gan.cli.settings import compose, trees
+from lightning_gan.cli.settings.resolve import CHECK, resolve
+from lightning_gan.cli.settings.short_names import normalise
+from lightning_gan.cli.settings.written import configuration_text
 from lightning_gan.components.nodes import build_node
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of jsonargparse

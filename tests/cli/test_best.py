@@ -10,9 +10,10 @@ import torch
 import yaml
 from pytorch_lightning import Callback
 
-from lightning_gan.cli import ckpt_path, compose, options
 from lightning_gan.cli.arguments import read_words
-from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.runs import ckpt_path
+from lightning_gan.cli.settings import compose, options
+from lightning_gan.cli.settings.resolve import resolve
 
 SCORES = {2: 5.0, 4: 3.0, 6: 4.0, 8: 6.0}
 EVALUATION = f"evaluation.class_path={__name__}.Scores"

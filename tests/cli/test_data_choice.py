@@ -2,7 +2,7 @@
 
 import pytest
 
-from lightning_gan.cli import compose
+from lightning_gan.cli.settings import compose
 
 DIGITS = {
     "class_path": "lightning_gan.data.Digits",

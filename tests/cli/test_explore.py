@@ -18,7 +18,7 @@ import exporting
 import pytest
 from exporting import Painter
 
-from lightning_gan.cli import explore
+from lightning_gan.cli.commands import explore
 from lightning_gan.explore import serving
 
 

@@ -8,9 +8,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from lightning_gan.cli import init, options
 from lightning_gan.cli.arguments import COMMANDS
-from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.commands import init
+from lightning_gan.cli.settings import options
+from lightning_gan.cli.settings.resolve import resolve
 
 
 def test_the_bare_command_says_what_there_is_to_do(command):

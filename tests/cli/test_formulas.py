@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from lightning_gan.cli.formulas import DISPLAY, INLINE, mathml, plain, rewritten
+from lightning_gan.cli.plugins.formulas import DISPLAY, INLINE, mathml, plain, rewritten
 from lightning_gan.components import registry
 
 ROOT = Path(__file__).parents[2]

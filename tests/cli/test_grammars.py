@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from lightning_gan.cli import compose, options, trees
 from lightning_gan.cli.arguments import read_words
+from lightning_gan.cli.settings import compose, options, trees
 
 pytestmark = pytest.mark.usefixtures("composed_once")
 

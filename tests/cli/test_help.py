@@ -7,8 +7,10 @@ import sys
 import pytest
 
 from lightning_gan import __version__
-from lightning_gan.cli import compose, evaluate, explain
+from lightning_gan.cli import explain
 from lightning_gan.cli.arguments import RUNS, TOOLS
+from lightning_gan.cli.commands import evaluate
+from lightning_gan.cli.settings import compose
 from lightning_gan.components import registry
 from lightning_gan.evaluation.plan import METRICS, Plan
 

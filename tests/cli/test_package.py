@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_gan.cli.package import PACKAGE
+from lightning_gan.cli.commands.package import PACKAGE
 
 LAST = "runs/version_0/checkpoints/last.ckpt"
 EXAMPLE = PACKAGE.examples[0]

@@ -12,8 +12,8 @@ import yaml
 from PIL import Image
 
 from lightning_gan import API_VERSION
-from lightning_gan.cli.scaffold import files_of
-from lightning_gan.cli.schema import configuration_schema
+from lightning_gan.cli.plugins.scaffold import files_of
+from lightning_gan.cli.plugins.schema import configuration_schema
 from lightning_gan.components import registry
 from lightning_gan.errors import InputError
 

@@ -161,27 +161,27 @@ def test_a_module_is_registered_while_it_is_written(command, monkeypatch, tmp_pa
 
 
 def test_a_name_of_a_known_distribution_says_what_to_install(command, monkeypatch):
-    names = {"losses": ["relativistic_r3"], "experiment": ["r3gan_small"]}
-    table = {"lightning-gan-r3gan": names}
+    names = {"losses": ["their_loss"], "experiment": ["their_small"]}
+    table = {"lightning-gan-theirs": names}
     monkeypatch.setattr(offered, "table", lambda: table)
-    wrong = command("fit loss=relativistic_r3")
+    wrong = command("fit loss=their_loss")
     assert wrong.code == 2
     assert wrong.error.startswith(
-        "loss: unknown loss 'relativistic_r3': lightning-gan-r3gan has it, pip install "
-        "-e plugins/r3gan in a clone of the repository. Available: "
+        "loss: unknown loss 'their_loss': lightning-gan-theirs has it, pip install "
+        "-e plugins/theirs in a clone of the repository. Available: "
     )
-    wrong = command("fit experiment=r3gan_small")
+    wrong = command("fit experiment=their_small")
     assert wrong.code == 2
     assert wrong.error.startswith(
-        "experiment: unknown choice 'r3gan_small': lightning-gan-r3gan has it, pip install "
+        "experiment: unknown choice 'their_small': lightning-gan-theirs has it, pip install "
     )
-    wrong = command("plugins check lightning_gan.r3gan")
+    wrong = command("plugins check lightning_gan.theirs")
     assert wrong.error == (
-        "lightning_gan.r3gan is not installed: pip install -e plugins/r3gan in a clone of the "
+        "lightning_gan.theirs is not installed: pip install -e plugins/theirs in a clone of the "
         "repository"
     )
-    wrong = command("plugins show relativistic_r3")
-    assert "lightning-gan-r3gan has it, pip install -e plugins/r3gan in a clone" in wrong.error
+    wrong = command("plugins show their_loss")
+    assert "lightning-gan-theirs has it, pip install -e plugins/theirs in a clone" in wrong.error
 
 
 def test_a_broken_one_is_an_error_only_where_it_is_used(command, install, small):

@@ -17,7 +17,7 @@ from PIL import Image
 
 from lightning_gan import load_generator
 from lightning_gan.callbacks import run_bar
-from lightning_gan.cli import export, sample
+from lightning_gan.cli.commands import command_file, sample
 from lightning_gan.cli.given import sides, texts, whole_from, wholes
 from lightning_gan.errors import InputError
 
@@ -302,7 +302,7 @@ def test_the_help_page(name, command):
     assert result.code == 0
     assert result.out.startswith(f"usage: lightning-gan {name} ")
     assert max(map(len, result.out.splitlines())) <= 100
-    known = {**sample.COMMANDS, "export": export.EXPORT}[name]
+    known = getattr(command_file(name), name.upper())
     for option in known.options:
         assert f"\n  --{option.name}" in result.out
         assert option.default is None or option.shown

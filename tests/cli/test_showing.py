@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from lightning_gan.cli import showing
+from lightning_gan.cli.plugins import showing
 from lightning_gan.components import registry
 
 THEIRS = '''\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lightning_gan import InputError
-from lightning_gan.cli.words import explained_by, in_settings, short
+from lightning_gan.cli.settings.words import explained_by, in_settings, short
 
 
 class Data:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lightning_gan.cli import compose
+from lightning_gan.cli.settings import compose
 from lightning_gan.discriminators.acgan import ACGANDiscriminator
 from lightning_gan.discriminators.cgan import CGANDiscriminator
 from lightning_gan.discriminators.mlp import MLPDiscriminator

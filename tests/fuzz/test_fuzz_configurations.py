@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_gan.__main__ import main
-from lightning_gan.cli import compose, options
 from lightning_gan.cli.arguments import read_words
-from lightning_gan.cli.resolve import resolve
+from lightning_gan.cli.settings import compose, options
+from lightning_gan.cli.settings.resolve import resolve
 from lightning_gan.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("composed_once")

@@ -30,8 +30,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_gan.cli import trees
-from lightning_gan.cli.short_names import CALLBACKS, SLOTS, normalise, put
+from lightning_gan.cli.settings import trees
+from lightning_gan.cli.settings.short_names import CALLBACKS, SLOTS, normalise, put
 from lightning_gan.components import offered, registry
 from lightning_gan.errors import InputError, PluginError, nearest
 

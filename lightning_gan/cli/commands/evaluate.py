@@ -1,4 +1,4 @@
-"""The commands that look at what a run has left: ``evaluate``, ``compare`` and ``report``.
+"""``lightning-gan evaluate``: a score card for a checkpoint.
 
 Words and paths are checked before torch, which takes seconds, is imported.
 """
@@ -6,7 +6,6 @@ Words and paths are checked before torch, which takes seconds, is imported.
 from __future__ import annotations
 
 import dataclasses
-import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,17 +13,15 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from lightning_gan.cli import compose, options
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.settings import compose, options
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.evaluation.card import ScoreCard
-from lightning_gan.evaluation.comparison import compare
 from lightning_gan.evaluation.plan import Plan
 from lightning_gan.files.claims import numbered_names, write_first_free
 from lightning_gan.files.names import CHECKPOINTS, CONFIG, SCORECARDS
 
 RUNS = Path("runs")
-OPEN = "--open"  # of report: show the page in the browser
 LISTED = 1000
 PLANNED = tuple(field.name for field in dataclasses.fields(Plan))
 OWN = {
@@ -35,18 +32,45 @@ OWN = {
 }
 
 
+USAGE = """\
+usage: lightning-gan evaluate CHECKPOINT [key=value ...]
+
+Score a checkpoint against real images. The data are those of the run, as config.yaml in its folder
+says; data=NAME and data.KEY=... change them. The card goes to scorecards/ in the run's folder.
+
+settings, with their defaults:
+{settings}
+
+examples:
+  lightning-gan evaluate runs/mnist_dcgan/version_0/checkpoints/last.ckpt
+  lightning-gan evaluate runs/mnist_dcgan/version_0/checkpoints/last.ckpt n_fake=100000 split=test
+  lightning-gan evaluate model.ckpt data=mnist data.root=data metrics=[fid,precision_recall]"""
+
+
+def usage() -> str:
+    """Return the help page, with the settings of an evaluation."""
+    from lightning_gan.cli.layout import as_setting, columned
+    from lightning_gan.components.taking import arguments_of
+    from lightning_gan.evaluation.plan import METRICS
+
+    rows = {}
+    for argument in arguments_of(Plan).values():
+        doc = argument.doc.replace("METRICS", ", ".join(METRICS)).replace("None", "null")
+        rows[f"{argument.name}={as_setting(argument.default)}"] = doc
+    rows |= {f"{name}=": doc for name, doc in OWN.items()}
+    return USAGE.format(settings=columned(rows.items()))
+
+
 def run(request: Request) -> int:
-    """Do what the command says.
+    """Score the checkpoint; write the card and its pictures.
+
+    Returns:
+        0.
 
     Raises:
         InputError: Anything that the user can put right.
     """
-    commands = {"evaluate": _evaluate, "compare": _compare, "report": _report}
-    commands[request.command](request.words)
-    return 0
-
-
-def _evaluate(words: Sequence[str]) -> None:
+    words = request.words
     path, overrides = _checkpoint(words), [compose.parse(word) for word in words[1:]]
     given = _given(overrides)
     plan = Plan(**{name: given[name] for name in PLANNED if name in given})
@@ -57,9 +81,9 @@ def _evaluate(words: Sequence[str]) -> None:
     import torch
 
     from lightning_gan.callbacks.sink import shown_path
-    from lightning_gan.cli.building import build_data
     from lightning_gan.cli.devices import chosen_device
-    from lightning_gan.cli.resolve import resolve
+    from lightning_gan.cli.runs.building import build_data
+    from lightning_gan.cli.settings.resolve import resolve
     from lightning_gan.cli.watching import shown
     from lightning_gan.evaluation.evaluator import evaluate
     from lightning_gan.training.checkpoint import read_checkpoint
@@ -82,35 +106,7 @@ def _evaluate(words: Sequence[str]) -> None:
     print(f"{card.table()}\n\n{card.summary()}\nscore card: {shown_path(output)}")
     for picture in _draw(card, output):
         print(f"picture: {shown_path(picture)}")
-
-
-def _compare(words: Sequence[str]) -> None:
-    cards = [ScoreCard.load(word) for word in words]
-    letters = {chr(ord("A") + place): word for place, word in enumerate(words)}
-    try:
-        comparison = compare(*cards)
-    except InputError as error:
-        which = ", ".join(f"{letter} is {word}" for letter, word in letters.items())
-        raise InputError(f"{error} ({which})" if len(words) > 1 else str(error)) from error
-    for (letter, word), card in zip(letters.items(), cards, strict=True):
-        step = card.checkpoint.get("step")
-        print(f"{letter}: {word}" + ("" if step is None else f" (step {step:,})"))
-    print(f"\n{comparison.text()}")
-
-
-def _report(words: Sequence[str]) -> None:
-    folders = [word for word in words if word != OPEN]
-    if len(folders) != 1 or folders[0].startswith("-"):
-        raise InputError(
-            f"report expects the folder of one run, got {' '.join(words) or 'nothing'}: "
-            "lightning-gan report runs/NAME/version_0"
-        )
-    from lightning_gan.report.page import write_report
-
-    page = write_report(Path(folders[0]))
-    print(f"report: {page}", flush=True)
-    if OPEN in words and not webbrowser.open(Path(page).resolve().as_uri()):
-        print("there is no browser to open it with; open the file in yours")
+    return 0
 
 
 def _checkpoint(words: Sequence[str]) -> Path:

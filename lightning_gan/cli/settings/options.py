@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from lightning_gan.cli import compose, trees
-from lightning_gan.cli.compose import where
-from lightning_gan.cli.short_names import normalise, put
+from lightning_gan.cli.settings import compose, trees
+from lightning_gan.cli.settings.compose import where
+from lightning_gan.cli.settings.short_names import normalise, put
 from lightning_gan.errors import InputError, nearest
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 
-from lightning_gan.cli import short_names
-from lightning_gan.cli.compose import TOP
+from lightning_gan.cli.settings import short_names
+from lightning_gan.cli.settings.compose import TOP
 from lightning_gan.components.nodes import Checker
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.training.module import GANModule

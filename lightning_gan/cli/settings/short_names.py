@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_gan.cli import trees
+from lightning_gan.cli.settings import trees
 from lightning_gan.components import registry
 from lightning_gan.components.locating import class_path
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from hydra.core.override_parser.types import Override
 
-from lightning_gan.cli import compose
+from lightning_gan.cli.settings import compose
 from lightning_gan.data.file_tree import file_tree
 from lightning_gan.data.folder_facts import sizes
 from lightning_gan.data.folder_layout import read_layout

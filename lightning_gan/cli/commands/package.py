@@ -30,6 +30,7 @@ Whoever has it fine-tunes it, or goes on with the training.""",
         "lightning-gan fit --config digits/config.json --ckpt_path digits",
     ),
 )
+usage = PACKAGE.help
 
 
 def run(request: Request) -> int:

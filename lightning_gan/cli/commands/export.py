@@ -37,6 +37,7 @@ return what the generator returns; the largest difference is printed.""",
         "lightning-gan export model.ckpt --format=safetensors,onnx --out=hub --license=mit",
     ),
 )  # fmt: skip
+usage = EXPORT.help
 
 
 def run(request: Request) -> int:

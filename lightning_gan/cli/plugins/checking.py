@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
-from lightning_gan.cli import showing
-from lightning_gan.cli.faults import fault
-from lightning_gan.cli.plugin_words import one_name, read_options
+from lightning_gan.cli.plugins import showing
+from lightning_gan.cli.plugins.faults import fault
+from lightning_gan.cli.plugins.plugin_words import one_name, read_options
 from lightning_gan.components import developing, installed, offered, registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
@@ -163,8 +163,8 @@ def _experiments_of(distribution: str) -> list[str]:
 
 def _of_experiment(name: str) -> str:
     """Return what is wrong with an experiment's settings, or ""."""
-    from lightning_gan.cli import compose
-    from lightning_gan.cli.resolve import resolve
+    from lightning_gan.cli.settings import compose
+    from lightning_gan.cli.settings.resolve import resolve
 
     try:
         resolve(compose.settings([f"experiment={name}"]))

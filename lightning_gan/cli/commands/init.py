@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.settings import compose
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.files.claims import write_new
 
@@ -96,6 +96,24 @@ evaluation: null  # {{every_n_steps: 1000}} for scores while training
 best: null  # fid, say: keeps the checkpoint with the best score
 export: null
 """
+USAGE = """\
+usage: lightning-gan init [key=value ...]
+
+Write a commented configuration that runs. Asks what is not said: what data, how long, what machine.
+
+settings:
+  data=digits      a data set (digits, mnist, fashion_mnist, cifar10), or a folder or zip of images
+  time=10m         how long to train: 30s, 10m, 2h, 1d, or a number of steps
+  machine=auto     cpu, gpu, auto, or how many GPUs
+  out=gan.yaml     the file to write
+
+example:
+  lightning-gan init data=photos time=2h machine=gpu"""
+
+
+def usage() -> str:
+    """Return the help page."""
+    return USAGE
 
 
 def run(request: Request) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from lightning_gan.cli.faults import fault
+from lightning_gan.cli.plugins.faults import fault
 from lightning_gan.components import developing, installed, registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
@@ -16,6 +16,34 @@ ACTIONS = ("list", "show", "check", "new", "doctor", "schema")
 FLAGS = ("--json", "--check")
 BAD = ("broken", "half installed", "outdated")
 COLUMNS = ("kind", "name", "distribution", "version", "status")
+USAGE = """\
+usage: lightning-gan plugins list [--json] [--check]
+       lightning-gan plugins show [KIND] NAME [--json]
+       lightning-gan plugins check NAME | DISTRIBUTION
+       lightning-gan plugins new NAME --kind KIND [--out FOLDER]
+       lightning-gan plugins doctor DISTRIBUTION [--tests FOLDER]
+       lightning-gan plugins schema [--out FILE]
+
+List every registered component: kind, name, distribution, version and status.
+  --json    as JSON, with class paths
+  --check   import each one and say which are broken (exit code 1)
+
+Or show one: its formula and source, its arguments with their ranges, what it declares, and a line
+that uses it. The kind is needed where two kinds share a name; distribution:name is understood.
+  --json    as JSON
+
+check looks at the metadata of a component, or of all of a distribution, imports it, and checks the
+contract of its kind (exit code 1 where something is wrong). new writes a distribution with one
+component that installs and passes its tests. doctor runs the conformance kit and a distribution's
+own tests against this version. schema writes a JSON schema of the whole configuration for editors.
+
+LIGHTNING_GAN_PLUGINS=module registers the components of a module without installing it;
+LIGHTNING_GAN_DISABLE=distribution switches one off.
+
+examples:
+  lightning-gan plugins show wgan_gp
+  lightning-gan plugins show generator dcgan
+  lightning-gan plugins new my-hinge --kind loss"""
 
 
 def show(words: Sequence[str]) -> int:
@@ -50,18 +78,18 @@ def show(words: Sequence[str]) -> int:
 def _act(action: str, words: Sequence[str]) -> int:
     """Do what is not listing; torch is imported where it is needed."""
     if action == "show":
-        from lightning_gan.cli import showing
+        from lightning_gan.cli.plugins import showing
 
         return showing.show_one(words)
     if action == "new":
-        from lightning_gan.cli import scaffold
+        from lightning_gan.cli.plugins import scaffold
 
         return scaffold.write(words)
     if action == "schema":
-        from lightning_gan.cli import schema
+        from lightning_gan.cli.plugins import schema
 
         return schema.write_schema(words)
-    from lightning_gan.cli import checking
+    from lightning_gan.cli.plugins import checking
 
     return checking.check(words) if action == "check" else checking.doctor(words)
 

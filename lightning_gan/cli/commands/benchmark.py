@@ -12,14 +12,40 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from lightning_gan.benchmark.benchmark_plan import BenchmarkPlan
-from lightning_gan.cli import compose
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.settings import compose
 from lightning_gan.errors import InputError, NotFiniteError, nearest
 from lightning_gan.files.claims import NumberedFolders
 from lightning_gan.files.names import BENCHMARK
 
 OWN = ("rounds", "steps", "out")
 DEFAULT = "experiment=benchmark_dense"
+USAGE = """\
+usage: lightning-gan benchmark [key=value ...]
+
+Train as fit does and, in turns with it and in the same process, with two loops written by hand:
+a plain one, as in PyTorch's tutorial, and a hand-tuned one. Shows the speed of each, the ratio of
+each pair by rounds, and writes them to benchmark.json in the run's folder. Ratios are of CPU time
+on a CPU, so that other programs disturb them little, and of time on the wall on a GPU.
+
+settings, with their defaults, beside those of fit:
+  rounds=5                   rounds; each gives one ratio of every pair of loops
+  steps=50                   batches of each loop in a round
+  out=                       JSON file to write instead of benchmark.json in the run's folder
+  experiment=benchmark_dense what is trained, unless you say what: benchmark_dcgan, or your own
+The loops know no regularizers, clipping or micro-batches; the error says what to leave out.
+trainer.precision applies to fit and the hand-tuned loop, the plain one stays in full precision.
+Validation is left out, and the rounds decide trainer.max_steps.
+
+examples:
+  lightning-gan benchmark data.root=data threads=1
+  lightning-gan benchmark experiment=benchmark_dcgan data=random steps=10 out=dcgan.json
+  lightning-gan benchmark trainer.precision=bf16-mixed data=random data.n=60000"""
+
+
+def usage() -> str:
+    """Return the help page."""
+    return USAGE
 
 
 def run(request: Request) -> int:
@@ -42,9 +68,9 @@ def run(request: Request) -> int:
     from lightning_gan.benchmark.measure import measure
     from lightning_gan.callbacks.graceful_stop import GracefulStop
     from lightning_gan.callbacks.sink import run_folder, shown_path
-    from lightning_gan.cli import run as runs
     from lightning_gan.cli.quiet import quiet
-    from lightning_gan.cli.resolve import resolve
+    from lightning_gan.cli.runs import run as runs
+    from lightning_gan.cli.settings.resolve import resolve
 
     with quiet(), NumberedFolders() as folders:
         settings = _limited(resolve(composed), plan)

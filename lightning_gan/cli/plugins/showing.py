@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from lightning_gan.cli.formulas import plain, rewritten
+from lightning_gan.cli.plugins.formulas import plain, rewritten
 from lightning_gan.components import registry
 from lightning_gan.components.registry import Entry
 from lightning_gan.errors import InputError, PluginError, nearest
@@ -179,7 +179,7 @@ def _jsonable(value: Any) -> Any:
 
 def _page(found: Mapping[str, Any]) -> list[str]:
     """Return the paragraphs of a component's page."""
-    from lightning_gan.cli.explain import as_setting, stacked
+    from lightning_gan.cli.layout import as_setting, stacked
 
     paragraphs = [
         f"{found['kind']} {found['name']}\n"

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.drawing import ALWAYS, OF_PATH, PATH
 from lightning_gan.cli.given import Command, Option, one_of, whole_from, yes
-from lightning_gan.cli.sample import ALWAYS, OF_PATH, PATH
 from lightning_gan.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ The page is for this machine alone, needs no network, and ends with Ctrl-C.""",
         "lightning-gan explore my_generator --port=9000",
     ),
 )  # fmt: skip
+usage = EXPLORE.help
 
 
 def run(request: Request) -> int:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from lightning_gan.cli.plugin_words import one_name, read_options
-from lightning_gan.cli.skeletons import SKELETONS, TESTS, USES
+from lightning_gan.cli.plugins.plugin_words import one_name, read_options
+from lightning_gan.cli.plugins.skeletons import SKELETONS, TESTS, USES
 from lightning_gan.components import installed, registry
 from lightning_gan.errors import InputError
 from lightning_gan.files.claims import new_folder

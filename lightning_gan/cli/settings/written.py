@@ -9,9 +9,9 @@ import yaml
 from pytorch_lightning import Trainer
 
 from lightning_gan import __version__
-from lightning_gan.cli.options import Loader
-from lightning_gan.cli.resolve import FROM_DATA, PLAYERS
-from lightning_gan.cli.short_names import CALLBACKS
+from lightning_gan.cli.settings.options import Loader
+from lightning_gan.cli.settings.resolve import FROM_DATA, PLAYERS
+from lightning_gan.cli.settings.short_names import CALLBACKS
 from lightning_gan.components.full import arguments_in_full, in_full
 
 

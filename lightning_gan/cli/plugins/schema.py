@@ -22,8 +22,8 @@ from torch.optim import Optimizer, lr_scheduler
 
 import lightning_gan.callbacks
 import lightning_gan.data
-from lightning_gan.cli import compose, short_names
-from lightning_gan.cli.plugin_words import read_options
+from lightning_gan.cli.plugins.plugin_words import read_options
+from lightning_gan.cli.settings import compose, short_names
 from lightning_gan.components import registry
 from lightning_gan.components.hints import members
 from lightning_gan.components.locating import kind_of, load_class

@@ -9,6 +9,22 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.quiet import quiet
 from lightning_gan.errors import InputError
 
+USAGE = """\
+usage: lightning-gan data inspect ROOT
+
+Show what a folder or zip of images holds: classes, sizes, modes, endings, files that are left out,
+duplicates, and every broken image, which is found by decoding all. At the end, what training would
+make of it. The exit code is 1 where an image is broken.
+
+examples:
+  lightning-gan data inspect my_images
+  lightning-gan data inspect my_images.zip"""
+
+
+def usage() -> str:
+    """Return the help page."""
+    return USAGE
+
 
 def run(request: Request) -> int:
     """Print the page.

@@ -1,0 +1,1 @@
+"""``lightning-gan plugins``: list, show, check, doctor, new and schema."""

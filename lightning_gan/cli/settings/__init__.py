@@ -1,0 +1,1 @@
+"""Settings: composed by Hydra or read as options, checked against what takes them, written."""
