@@ -137,7 +137,10 @@ class Checker:
             if argument.required and given.get(name) is None and not null and key not in self.later:
                 bases = tuple(base for base, _ in _classes(argument.hint))
                 wanted = choices_for(bases) if bases else describe_hint(argument.hint)
-                raise InputError(f"{key} is missing; expected {wanted}")
+                meaning = argument.meaning()
+                raise InputError(
+                    f"{key} is missing; expected {wanted}{meaning and f', {meaning}'}: {key}=..."
+                )
         return {name: self._value(f"{path}.{name}", v, known[name]) for name, v in given.items()}
 
     def _value(self, path: str, value: Any, argument: Argument) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 from lightning_gan.components.signature_seams import parameters_of
 from lightning_gan.errors import InputError, nearest
 
+LONGEST = 100  # characters of an argument's documentation in a message
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -29,6 +31,12 @@ class Argument:
     required: bool
     default: Any
     doc: str
+
+    def meaning(self) -> str:
+        """Return what a message says of it: the beginning of its documentation, or ""."""
+        first = self.doc.partition(". ")[0].rstrip(".").replace("``", "`")
+        small = first[:1] if first[1:2].isupper() else first[:1].lower()  # RGB stays RGB
+        return small + first[1:] if len(first) <= LONGEST else ""
 
 
 @functools.lru_cache(maxsize=512)

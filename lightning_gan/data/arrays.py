@@ -45,7 +45,7 @@ class ArrayImages(ImageData):
     choice is the one that ImageFolder makes of equally many images.
 
     Args:
-        root: The folder.
+        root: The folder of arrays.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and
             testing all use all images.
         in_memory: Read all images once, when a run starts, and hold them in memory. None: where

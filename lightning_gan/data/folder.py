@@ -45,7 +45,7 @@ class ImageFolder(ImageData):
     found when its turn comes.
 
     Args:
-        root: The folder or zip file.
+        root: The folder or zip file of images.
         channels: 1 for gray, 3 for color, or as many as the files have; None: color where any
             image has color.
         holdout: Fraction of the images held out, in [0, 1). With 0, training, validation and

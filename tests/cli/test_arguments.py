@@ -20,6 +20,7 @@ from lightning_gan.cli.settings.resolve import CHECK, resolve
 from lightning_gan.cli.settings.short_names import normalise
 from lightning_gan.cli.settings.written import configuration_text
 from lightning_gan.components.nodes import build_node
+from lightning_gan.components.taking import Argument
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of jsonargparse
 
@@ -186,5 +187,16 @@ def test_null_is_given_where_a_type_allows_it():
     assert CHECK.node("x", {"class_path": path, "most": None}, Callback)["init_args"] == {
         "most": None
     }
-    with pytest.raises(InputError, match="x.most is missing; expected int or null"):
+    with pytest.raises(InputError, match="^x.most is missing; expected int or null: x.most=...$"):
         CHECK.node("x", path, Callback)
+
+
+def test_an_argument_that_is_missing_is_explained_by_the_beginning_of_its_documentation():
+    for doc, meaning in {
+        "The folder. Read once.": "the folder",
+        "A folder of WAV files": "a folder of WAV files",
+        "RGB values, ``(3,)``.": "RGB values, `(3,)`",
+        "": "",
+        "Whatever " * 12: "",
+    }.items():
+        assert Argument("root", str, True, None, doc).meaning() == meaning

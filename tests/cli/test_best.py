@@ -93,7 +93,10 @@ def test_wrong_settings_get_one_sentence(command, small):
     assert command(f"{run} best=fid best.patience=0").error == (
         "best: BestCheckpoint: patience must be at least 1, got 0"
     )
-    assert command(f"{run} best=true").error == "best.monitor is missing; expected str"
+    assert command(f"{run} best=true").error == (
+        "best.monitor is missing; expected str, name of the score: `fid`, or `val/fid`: "
+        "best.monitor=..."
+    )
     assert command(f"{run} best=fid trainer.enable_checkpointing=false").error == (
         "best: trainer.enable_checkpointing=false leaves all checkpoints out; remove it, or set "
         "best=null"

@@ -167,7 +167,7 @@ WRONG = {
     "fit model.generator=null": "model.generator is missing; expected a Generator (*",
     "fit ~model.generator": "model.generator is missing; expected a Generator (*",
     "fit data=null": "data is missing; expected a LightningDataModule (class_path and init_args)",
-    "fit data=folder": "data.root is missing; expected str",
+    "fit data=folder": "data.root is missing; expected str, the folder or zip file of images: *",
     # Data.
     "fit data.batch_size=0": "data.batch_size must be at least 1, got 0",
     "fit data=folder data.root=/nowhere": "data.root /nowhere does not exist",

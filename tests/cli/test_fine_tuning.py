@@ -78,7 +78,8 @@ def test_other_data_and_classes(command, first, small):
         "init_from=nowhere.ckpt": "init_from: nothing is at nowhere.ckpt",
         "init_from=3": "init_from: got 3; expected the path of a checkpoint, a training package "
         "or weights to begin with",
-        "init_from.strict=true": "init_from.path is missing; expected str",
+        "init_from.strict=true": "init_from.path is missing; expected str, a checkpoint, a "
+        "training package, an exported generator or a file of weights: init_from.path=...",
         "init_from.only=g init_from.path=x": "init_from.only: got 'g'; expected 'generator' or "
         "'discriminator' or null",
         "init_from.weights=x": "init_from.weights: Beginning has no such setting. It accepts "

@@ -334,7 +334,7 @@ class WaveFolder(WaveData):
     by their sorted names, once and for all.
 
     Args:
-        root: The folder.
+        root: The folder of WAV files.
         sample_rate: Samples a second, of every file.
         n_fft: Length of the Fourier transform, in samples.
         hop_length: Samples between two frames.
