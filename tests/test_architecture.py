@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,33 @@ def test_nothing_but_the_command_reads_configuration():
                 assert "jsonargparse" not in roots or path.stem in ("hints", "signature_seams"), (
                     path
                 )
+
+
+def texts(path):
+    """The texts of a file that are no documentation."""
+    tree = ast.parse(path.read_text())
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    documentation = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in documentation:
+            yield str(node.value)
+
+
+KEYS = "model|data|samples|health|best|evaluation|checkpoint|summary"
+SETTING = re.compile(rf"(?<!\.)\b({KEYS})\.(?!png|ckpt|json)[a-z_]{{3,}}|\b(experiment|data)=")
+
+
+def test_nothing_but_the_command_speaks_its_grammar():
+    """Where it has to be said, the message says that it is the command's."""
+    for path in files():
+        if room(module_name(path)) != "cli":
+            for text in texts(path):
+                found = SETTING.search(text)
+                assert found is None or "in the command " in text, (path, text)
 
 
 def test_public_names_are_sorted_and_importable():

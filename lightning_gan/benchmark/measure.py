@@ -43,7 +43,7 @@ def measure(trainer: pl.Trainer, gan: GANModule, data: Any, plan: BenchmarkPlan)
     if not isinstance(data, ImageData) or len(data.sample_shape) != 3:
         raise InputError(
             "benchmark expects images [C, H, W] of a class of lightning_gan.data, got "
-            f"{type(data).__name__}: write data=mnist or data=random"
+            f"{type(data).__name__}: take MNIST or RandomImages"
         )
     device = trainer.strategy.root_device
     data.prepare_data()

@@ -24,9 +24,17 @@ class MemoryCheck(pl.Callback):
     or allocated, and what autograd would keep is added up (:func:`memory_of_updates`). Nothing is
     said of networks that do not run on such tensors.
 
+    Attributes:
+        module_key: What the error writes before the names of the module's settings: the command
+            says ``model.``, and in Python they have their names alone.
+        data_key: The same of the data: ``data.`` in the command.
+
     Raises:
         InputError: The updates need more memory than is free.
     """
+
+    module_key = ""
+    data_key = ""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare what the updates need with what is free."""
@@ -39,8 +47,9 @@ class MemoryCheck(pl.Callback):
         if needed > free:
             raise InputError(
                 f"batches of {size} need about {gigabytes(needed)} GB of memory, and "
-                f"{gigabytes(free)} GB are free: set data.batch_size={max(1, size // 2)}, "
-                f"model.micro_batches={2 * pieces} or a smaller data.image_size"
+                f"{gigabytes(free)} GB are free: set {self.data_key}batch_size="
+                f"{max(1, size // 2)}, {self.module_key}micro_batches={2 * pieces} or a smaller "
+                f"{self.data_key}image_size"
             )
         if trainer.is_global_zero:
             print(f"memory: about {gigabytes(needed)} GB of {gigabytes(free)} GB free", flush=True)

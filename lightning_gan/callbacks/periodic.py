@@ -26,6 +26,8 @@ class Periodic(pl.Callback, ABC):
 
     Attributes:
         at_end: Whether to act at the end, too.
+        module_key: What messages write before the names of the module's settings: the command says
+            ``model.``, and in Python they have their names alone.
         cadence: The period.
 
     Raises:
@@ -39,6 +41,7 @@ class Periodic(pl.Callback, ABC):
     """
 
     at_end: ClassVar[bool] = True
+    module_key = ""
 
     def __init__(
         self,

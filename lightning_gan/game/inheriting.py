@@ -110,7 +110,7 @@ class Inheritance:
             lines += _said(f"{n.network}, another shape, begins new", _pairs(n.another_shape))
             lines += _said(f"{n.network}, not in the file, begins new", n.new)
             lines += _said(f"{n.network}, in the file, without a place here", n.missing)
-        lines += _said("frozen by model.freeze, though they begin new", self.frozen)
+        lines += _said("frozen by freeze, though they begin new", self.frozen)
         lines += _said("in the file, of no network here", self.unused)
         return "\n".join(lines)
 

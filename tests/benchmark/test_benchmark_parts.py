@@ -304,7 +304,7 @@ def test_data_without_images_are_refused(tmp_path, data):
         run(tmp_path, data)
     assert str(error.value) == (
         "benchmark expects images [C, H, W] of a class of lightning_gan.data, got "
-        f"{type(data).__name__}: write data=mnist or data=random"
+        f"{type(data).__name__}: take MNIST or RandomImages"
     )
 
 

@@ -65,7 +65,7 @@ def test_one_picture_for_each_class(tmp_path):
 def test_other_than_two_latents_are_refused(tmp_path):
     message = (
         "^LatentManifold expects a generator with two latents, got 3; set "
-        "model.generator.latent_dim=2 or leave the manifold out$"
+        "generator.latent_dim=2 or leave the manifold out$"
     )
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, gan(latent_dim=3), callbacks=[LatentManifold()])

@@ -82,7 +82,7 @@ def test_what_does_not_run_without_values_is_not_estimated():
 def test_a_run_that_memory_does_not_hold_is_refused_before_it_begins(monkeypatch):
     monkeypatch.setattr(memory_check, "free_memory", lambda device: 1000)
     module = gan()
-    with pytest.raises(InputError, match=r"batches of 4 need about .* set data.batch_size=2"):
+    with pytest.raises(InputError, match="batches of 4 need about .* set batch_size=2, micro"):
         fit(module, MemoryCheck())
     assert module.progress.images == 0
 

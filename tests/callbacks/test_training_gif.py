@@ -305,7 +305,7 @@ def test_only_rank_zero_writes(tmp_path, monkeypatch):
 
 
 def test_a_manifold_of_three_latents_is_refused(tmp_path):
-    message = "^TrainingGIF expects a generator with two latents, got 3; set model.generator.lat"
+    message = "^TrainingGIF expects a generator with two latents, got 3; set generator.lat"
     with pytest.raises(InputError, match=message):
         toys.fit(tmp_path, toys.gan(), callbacks=[TrainingGIF("manifold")])
 

@@ -80,7 +80,7 @@ WRONG = {
     "-m": "benchmark takes no -m; see lightning-gan benchmark --help",
     "fast": "'fast' is not understood; expected key=value",
     "data=mixture_ring": "benchmark expects images [C, H, W] of a class of lightning_gan.data, got "
-    "MixtureRing: write data=mnist or data=random",
+    "MixtureRing: take MNIST or RandomImages",
     "trainer.strategy=ddp_spawn trainer.devices=2": "benchmark measures one process, got 2: set "
     "devices to 1",
 }

@@ -166,7 +166,7 @@ def test_what_is_frozen_and_begins_new_is_told(trained):
     gan = toys.gan(discriminator=toys.discriminator(hidden=(8, 8)), freeze=["discriminator.layers"])
     table = gan.init_from(trained[1])
     assert table.frozen == ["discriminator.layers.2.weight", "discriminator.layers.2.bias"]
-    assert "frozen by model.freeze, though they begin new: discriminator.layers.2.w" in str(table)
+    assert "frozen by freeze, though they begin new: discriminator.layers.2.w" in str(table)
 
 
 def test_missing_and_new_are_told_apart(trained):

@@ -68,8 +68,6 @@ class HealthMonitor(Periodic):
 
     Attributes:
         ended_by: The finding that ended training, or None.
-        module_key: What advice writes before the names of the module's settings: the command says
-            ``model.``, and in Python they have their names alone.
 
     Raises:
         InputError: A number is out of range, ``on_finding`` is none of the three, or the module is
@@ -77,7 +75,6 @@ class HealthMonitor(Periodic):
     """
 
     at_end = False
-    module_key = ""
 
     def __init__(
         self,

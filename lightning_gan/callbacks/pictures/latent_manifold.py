@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from lightning_gan.callbacks.periodic import check_positive
+from lightning_gan.callbacks.periodic import Periodic, check_positive
 from lightning_gan.callbacks.pictures.base import Picture, Sample
 from lightning_gan.callbacks.pictures.given import (
     check_takes_latents,
@@ -56,24 +56,29 @@ class LatentManifold(Picture):
 
     def check(self, module: Any) -> None:
         """Refuse a module without two latents."""
-        check_plane("LatentManifold", module)
+        check_plane(self, module)
 
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the manifold of each class."""
         yield from manifolds(module, self.size, self.sample)
 
 
-def check_plane(owner: str, module: Any) -> None:
+def check_plane(owner: Periodic, module: Any) -> None:
     """Refuse a module whose latent space is not a plane.
+
+    Args:
+        owner: Who draws it.
+        module: The module.
 
     Raises:
         InputError: There are not two latents, or the module cannot generate from given ones.
     """
-    check_takes_latents(owner, module)
+    name = type(owner).__name__
+    check_takes_latents(name, module)
     if module.generator.latent_dim != 2:
         raise InputError(
-            f"{owner} expects a generator with two latents, got {module.generator.latent_dim}; "
-            f"set model.generator.latent_dim=2 or leave the manifold out"
+            f"{name} expects a generator with two latents, got {module.generator.latent_dim}; "
+            f"set {owner.module_key}generator.latent_dim=2 or leave the manifold out"
         )
 
 

@@ -122,7 +122,7 @@ class TrainingGIF(Picture):
         """Refuse a module that cannot be drawn, or has no plane of latents for a manifold."""
         super().check(module)
         if self.frames == "manifold":
-            check_plane("TrainingGIF", module)
+            check_plane(self, module)
 
     def pictures(self, trainer: pl.Trainer, module: Any) -> Iterator[tuple[int | None, Tensor]]:
         """Make the grid, or the manifold of each class."""

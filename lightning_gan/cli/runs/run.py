@@ -228,14 +228,11 @@ class Run:
         if shows and not any(isinstance(each, ProgressBar) for each in _as_list(others)):
             others = [*_as_list(others), RunBar()]
         own = {key: build_node(key, settings[key], in_words) for key in used}
-        for each in own.values():
-            if isinstance(each, HealthMonitor):
-                each.module_key = "model."
-        trainer["callbacks"] = [
-            *_as_list(others),
-            save,
-            *own.values(),
-        ]
+        trainer["callbacks"] = [*_as_list(others), save, *own.values()]
+        for each in trainer["callbacks"]:
+            for of, key in (("module_key", "model."), ("data_key", "data.")):
+                if hasattr(each, of):
+                    setattr(each, of, key)
         if command == "fit" and "best" in own:
             with explained(own):
                 own["best"].check(trainer["callbacks"], self.model)
