@@ -117,7 +117,7 @@ def _dispatch(request: Request) -> int:
 
         return listing.show(request.words)
     if request.action in ("sweep", "print_sweep"):
-        from lightning_gan.cli.runs import sweep
+        from lightning_gan.cli.trainer import sweep
 
         return sweep.run(request)
     if os.getcwd() not in sys.path:  # class paths may name modules of the folder one works in
@@ -127,7 +127,7 @@ def _dispatch(request: Request) -> int:
 
         code: int = command_file(request.command).run(request)
         return code
-    from lightning_gan.cli.runs import run
+    from lightning_gan.cli.trainer import run
 
     return run.run(request)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 IMPORTED = [
-    *("lightning_gan.cli.runs.run", "lightning_gan.cli.runs.sweep", "lightning_gan.data"),
+    *("lightning_gan.cli.trainer.run", "lightning_gan.cli.trainer.sweep", "lightning_gan.data"),
     *("lightning_gan.callbacks", "lightning_gan.evaluation", "lightning_gan.testing"),
     *("torch._dynamo", "torch.utils.tensorboard", "matplotlib.pyplot", "scipy.linalg"),
 ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning_gan.cli.given import Command, Option, number_from_0, whole_from, wholes, yes
+from lightning_gan.cli.given import Command, Option, number_from_0, whole_from, yes
 from lightning_gan.errors import InputError
 from lightning_gan.files.claims import is_free, new_folder, write_new
 
@@ -23,7 +23,6 @@ PATH is a checkpoint, the folder of a run, an exported folder, or hf://user/name
 SEED = Option("seed", whole_from(0), "the same seed, the same samples", 0, "0")
 BATCH = Option("batch_size", whole_from(1), "samples of one pass, as memory allows", 256, "256")
 PSI = Option("truncation", number_from_0, "psi, below 1: more typical samples, fewer kinds of them")
-LABELS = Option("labels", wholes, "classes, in turns: 0,1,2; drawn by default")
 ALWAYS = (
     Option("device", str, "cpu, cuda, cuda:1, ...; by default a GPU where there is one"),
     Option("trust", yes, "true: import whatever class the file names", False, "false"),

@@ -9,7 +9,7 @@ from typing import Any
 from lightning_gan.cli.arguments import RUNS, TOOLS, Request
 from lightning_gan.cli.commands import command_file
 from lightning_gan.cli.layout import WIDTH, as_setting, columned, stacked
-from lightning_gan.cli.plugins.listing import USAGE
+from lightning_gan.cli.plugins import listing
 from lightning_gan.cli.settings import compose, trees
 from lightning_gan.cli.settings.options import check_key
 from lightning_gan.errors import InputError
@@ -68,7 +68,7 @@ def text(request: Request) -> str:
         InputError: A choice is unknown.
     """
     if request.command == "plugins":
-        return USAGE
+        return listing.USAGE
     if request.command in TOOLS:
         page: str = command_file(request.command).usage()
         return page

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 PREFIX = "lightning_gan"
 API_GROUP = f"{PREFIX}.api"
@@ -108,6 +109,21 @@ def missing_module(value: str) -> str | None:
     except (ImportError, ValueError, AttributeError):
         found = None
     return top if found is None else None
+
+
+def package_folder(package: str) -> Path | None:
+    """Return the folder of a package, found without importing it or what it lies in.
+
+    None where it has none, as in a zip, or where only an import could tell.
+    """
+    top, *rest = package.split(".")
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        found = None
+    places = (found and found.submodule_search_locations) or ()
+    folders = (Path(place, *rest) for place in places)
+    return next((folder for folder in folders if (folder / "__init__.py").is_file()), None)
 
 
 @functools.cache

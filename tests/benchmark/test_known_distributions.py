@@ -6,7 +6,7 @@ import known_distributions
 import pytest
 import yaml
 
-from lightning_gan.cli.runs.sweep import expand
+from lightning_gan.cli.trainer.sweep import expand
 from lightning_gan.components import registry
 
 

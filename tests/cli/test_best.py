@@ -11,9 +11,9 @@ import yaml
 from pytorch_lightning import Callback
 
 from lightning_gan.cli.arguments import read_words
-from lightning_gan.cli.runs import ckpt_path
 from lightning_gan.cli.settings import compose, options
 from lightning_gan.cli.settings.resolve import resolve
+from lightning_gan.cli.trainer import ckpt_path
 
 SCORES = {2: 5.0, 4: 3.0, 6: 4.0, 8: 6.0}
 EVALUATION = f"evaluation.class_path={__name__}.Scores"

@@ -10,7 +10,7 @@ import pytest
 import torch
 import toys
 
-from lightning_gan.cli.runs.ckpt_path import disk_explained, find_checkpoint
+from lightning_gan.cli.trainer.ckpt_path import disk_explained, find_checkpoint
 from lightning_gan.errors import InputError
 from lightning_gan.training.checkpoint import read_checkpoint
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from lightning_gan.cli.runs import few_shot
+from lightning_gan.cli.trainer import few_shot
 from lightning_gan.errors import InputError
 
 

@@ -72,7 +72,7 @@ def formulas():
 
 
 def test_what_components_say_is_understood():
-    """No command is left as its name; one that is new wants a sign in cli/formulas.py."""
+    """No command is left as its name; one that is new wants a sign in cli/plugins/formulas.py."""
     seen = list(formulas())
     assert len(seen) > 20
     for name, latex in seen:

@@ -14,7 +14,7 @@ import toys
 
 from lightning_gan import EMA
 from lightning_gan.callbacks import RunCheckpoint
-from lightning_gan.cli.runs.ckpt_path import find_checkpoint
+from lightning_gan.cli.trainer.ckpt_path import find_checkpoint
 from lightning_gan.data import RandomImages
 from lightning_gan.training.checkpoint import read_checkpoint
 

@@ -45,6 +45,23 @@ def test_torch_stays_out(words, tmp_path):
     assert done.stdout.endswith("imported: []\n")
 
 
+def test_configurations_are_read_without_importing_their_package(command, install, small):
+    install(
+        "gan-parts",
+        {CONFIGS: ["parts = their_parts.configs"]},
+        {
+            "their_parts/__init__.py": "raise RuntimeError('imported')",
+            "their_parts/configs/__init__.py": "",
+            "their_parts/configs/experiment/theirs.yaml": "# @package _global_\nthreads: 1\n",
+        },
+    )
+    assert "\n  theirs\n" in command("fit --help").out
+    told = command(f"fit {small} experiment=theirs --print_config")
+    assert told.code == 0, told.err
+    assert "threads: 1" in told.out
+    assert "their_parts" not in sys.modules
+
+
 def test_list(command, install):
     install("gan-hinge", {GROUP: ["theirs = their_loss:Nope"]}, {"their_loss.py": ""})
     lines = command("plugins list").out.splitlines()

@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lightning_gan.callbacks.generator_export import GeneratorExport
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.cli.arguments import read_words
-from lightning_gan.cli.runs.run import UNHEALTHY, Run
 from lightning_gan.cli.settings import compose, options
 from lightning_gan.cli.settings.resolve import ON_REQUEST, resolve
+from lightning_gan.cli.trainer.run import UNHEALTHY, Run
 from lightning_gan.export import load_generator
 from lightning_gan.files.claims import NumberedFolders
 from lightning_gan.losses.non_saturating import NonSaturatingLoss

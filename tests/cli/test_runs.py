@@ -13,10 +13,10 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from torch.utils.data import TensorDataset
 
 from lightning_gan import GANModule, Generator, InputError
-from lightning_gan.cli.runs import launching, sweep
-from lightning_gan.cli.runs.run import Run
 from lightning_gan.cli.settings import compose
 from lightning_gan.cli.settings.resolve import resolve
+from lightning_gan.cli.trainer import launching, sweep
+from lightning_gan.cli.trainer.run import Run
 from lightning_gan.files.claims import NumberedFolders
 
 

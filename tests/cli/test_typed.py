@@ -11,10 +11,10 @@ import yaml
 
 from lightning_gan import InputError
 from lightning_gan.cli.arguments import read_words
-from lightning_gan.cli.runs import launching
 from lightning_gan.cli.settings import compose, options
 from lightning_gan.cli.settings.resolve import resolve
 from lightning_gan.cli.settings.written import configuration_text
+from lightning_gan.cli.trainer import launching
 
 ROOT = "trainer.default_root_dir"
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lightning_gan import EMA, GANModule
-from lightning_gan.cli.runs.ckpt_path import find_checkpoint
+from lightning_gan.cli.trainer.ckpt_path import find_checkpoint
 from lightning_gan.errors import InputError
 from lightning_gan.evaluation import ScoreCard, compare
 from lightning_gan.export import export_generator, load_generator

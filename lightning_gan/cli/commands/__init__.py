@@ -1,4 +1,4 @@
-"""The commands that are no training: a file for each word, which has ``run`` and ``usage``."""
+"""A file for each command but fit, validate, test, predict and plugins: ``run`` and ``usage``."""
 
 from __future__ import annotations
 

@@ -69,23 +69,23 @@ def run(request: Request) -> int:
     from lightning_gan.callbacks.graceful_stop import GracefulStop
     from lightning_gan.callbacks.sink import run_folder, shown_path
     from lightning_gan.cli.quiet import quiet
-    from lightning_gan.cli.runs import run as runs
     from lightning_gan.cli.settings.resolve import resolve
+    from lightning_gan.cli.trainer import run as one_run
 
     with quiet(), NumberedFolders() as folders:
         settings = _limited(resolve(composed), plan)
         root = settings["trainer"]["default_root_dir"]
-        runs.check_root(root)
+        one_run.check_root(root)
         if settings["threads"] is not None:
             torch.set_num_threads(settings["threads"])
-        cli = runs.Run(settings, "fit", folders)
+        cli = one_run.Run(settings, "fit", folders)
         if changes := imitable(cli.model):
             raise InputError(f"{DOES_MORE} {_typed(changes)}")
-        runs.make_folder(root)
+        one_run.make_folder(root)
         stop = GracefulStop()
         cli.trainer.callbacks.insert(0, stop)  # type: ignore[attr-defined]
         try:
-            with runs.explained(cli.owners):
+            with one_run.explained(cli.owners):
                 result = measure(cli.trainer, cli.model, cli.datamodule, plan)
         except (InputError, NotFiniteError) as error:
             if stop.received is not None:

@@ -82,8 +82,8 @@ def run(request: Request) -> int:
 
     from lightning_gan.callbacks.sink import shown_path
     from lightning_gan.cli.devices import chosen_device
-    from lightning_gan.cli.runs.building import build_data
     from lightning_gan.cli.settings.resolve import resolve
+    from lightning_gan.cli.trainer.building import build_data
     from lightning_gan.cli.watching import shown
     from lightning_gan.evaluation.evaluator import evaluate
     from lightning_gan.training.checkpoint import read_checkpoint

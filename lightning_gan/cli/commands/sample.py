@@ -13,7 +13,6 @@ from lightning_gan.cli.arguments import Request
 from lightning_gan.cli.drawing import (
     ALWAYS,
     BATCH,
-    LABELS,
     OF_PATH,
     PATH,
     PSI,
@@ -27,7 +26,7 @@ from lightning_gan.cli.drawing import (
     watched,
     write_output,
 )
-from lightning_gan.cli.given import Command, Option, file_path, sides, whole_from
+from lightning_gan.cli.given import Command, Option, file_path, sides, whole_from, wholes
 from lightning_gan.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ PNG for each.""",
     (
         Option("out", file_path, "FILE.png, FILE.npz or a folder; needed"),
         Option("num", whole_from(1), "how many", None, "64"),
-        LABELS,
+        Option("labels", wholes, "classes, in turns: 0,1,2; drawn by default"),
         SEED,
         PSI,
         Option("grid", sides, "rows and columns of FILE.png: 8x8"),

@@ -144,16 +144,17 @@ def _named(name: str) -> str | None:
 
 
 def _experiments_of(distribution: str) -> list[str]:
-    """Return the names of a distribution's experiments; imports its configurations.
+    """Return the names of a distribution's experiments.
 
     Raises:
-        PluginError: They cannot be imported.
+        PluginError: They cannot be found.
     """
     found = []
     for entry in registry.config_packages():
         if entry.distribution == distribution:
             try:
-                folder = files(entry.value).joinpath("experiment")
+                place = installed.package_folder(entry.value) or files(entry.value)
+                folder = place.joinpath("experiment")
             except Exception as error:
                 raise PluginError(f"{entry} failed to import: {error}") from error
             if folder.is_dir():

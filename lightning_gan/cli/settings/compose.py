@@ -32,7 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lightning_gan.cli.settings import trees
 from lightning_gan.cli.settings.short_names import CALLBACKS, SLOTS, normalise, put
-from lightning_gan.components import offered, registry
+from lightning_gan.components import installed, offered, registry
 from lightning_gan.errors import InputError, PluginError, nearest
 
 TOP = (
@@ -260,7 +260,9 @@ def where(error: Exception) -> str:
 def _compose(overrides: Sequence[str]) -> dict[str, Any]:
     """Return what Hydra composes, in short form, interpolations unresolved."""
     ours, *theirs = _packages()
-    search = f"hydra.searchpath=[{','.join(f'pkg://{package}' for package in theirs)}]"
+    places = [(package, installed.package_folder(package)) for package in theirs]
+    found = [f"pkg://{package}" if at is None else f"file://{at}" for package, at in places]
+    search = f"hydra.searchpath=[{','.join(map(in_quotes, found))}]"
     _store()
     GlobalHydra.instance().clear()
     try:
@@ -453,9 +455,9 @@ def _find(group: str, name: str) -> None:
 
 @functools.cache
 def _read_package(package: str) -> dict[tuple[str, str], str]:
-    """Return the text of every ``group/name.yaml`` of a config package."""
+    """Return the text of every ``group/name.yaml`` of a config package; imports it at need only."""
     found = {}
-    for folder in files(package).iterdir():
+    for folder in (installed.package_folder(package) or files(package)).iterdir():
         if folder.is_dir():
             for file in folder.iterdir():
                 if file.name.endswith(".yaml"):

@@ -10,8 +10,8 @@ from pytorch_lightning import Callback, LightningDataModule, seed_everything
 from pytorch_lightning.loggers import Logger
 
 from lightning_gan.cli.settings.resolve import FROM_DATA, PLAYERS
-from lightning_gan.cli.watching import shown
 from lightning_gan.cli.settings.words import in_settings, short
+from lightning_gan.cli.watching import shown
 from lightning_gan.components.locating import load_class
 from lightning_gan.components.nodes import Node, build_node
 from lightning_gan.components.taking import arguments_of

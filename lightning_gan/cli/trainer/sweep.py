@@ -14,8 +14,8 @@ from types import FrameType
 
 from hydra.core.override_parser.types import Glob, Override, ValueType
 
-from lightning_gan.cli.settings import compose
 from lightning_gan.cli.arguments import Request
+from lightning_gan.cli.settings import compose
 from lightning_gan.errors import InputError
 from lightning_gan.files.claims import make_first_free, numbered_names
 
@@ -72,10 +72,10 @@ def run(request: Request) -> int:
 
 def _print_settings(jobs: Sequence[Mapping[str, str]]) -> None:
     """Print the configuration of every job, one YAML document each."""
-    from lightning_gan.cli.runs import few_shot
     from lightning_gan.cli.quiet import quiet
     from lightning_gan.cli.settings.resolve import resolve
     from lightning_gan.cli.settings.written import configuration_text
+    from lightning_gan.cli.trainer import few_shot
 
     for number, job in enumerate(jobs):
         words = [text for key, text in job.items() if key != FOLDER_KEY]

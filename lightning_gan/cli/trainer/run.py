@@ -19,16 +19,16 @@ from lightning_gan.callbacks.graceful_stop import GracefulStop
 from lightning_gan.callbacks.health.monitor import HealthMonitor
 from lightning_gan.callbacks.run_bar import RunBar
 from lightning_gan.callbacks.saved_settings import SavedSettings
-from lightning_gan.cli.runs import ckpt_path, few_shot, launching
-from lightning_gan.cli.settings import compose, options
 from lightning_gan.cli.arguments import Request
-from lightning_gan.cli.runs.building import build_data, fitted, in_words, seed
 from lightning_gan.cli.quiet import quiet
+from lightning_gan.cli.settings import compose, options
 from lightning_gan.cli.settings.resolve import resolve
 from lightning_gan.cli.settings.short_names import CALLBACKS
-from lightning_gan.cli.watching import shown
 from lightning_gan.cli.settings.words import explained_by, short
 from lightning_gan.cli.settings.written import configuration_text
+from lightning_gan.cli.trainer import ckpt_path, few_shot, launching
+from lightning_gan.cli.trainer.building import build_data, fitted, in_words, seed
+from lightning_gan.cli.watching import shown
 from lightning_gan.components.following import following
 from lightning_gan.components.nodes import build_arguments, build_node
 from lightning_gan.components.taking import arguments_of

@@ -1,0 +1,1 @@
+"""What has a Trainer: fit, validate, test and predict, once or in a sweep."""
