@@ -13,7 +13,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.attention import SelfAttention2d, check_attention
 from lightning_gan.layers.condition import check_word, condition_of
-from lightning_gan.layers.conditional_norm import ConditionalNorm2d, plain_norm, run_conditional
+from lightning_gan.layers.conditional_norm import ConditionalNorm2d, plain_norm
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import UpBlock, initialize_residual
 from lightning_gan.layers.residual_plan import (
@@ -31,7 +31,8 @@ class SNGANResNetGenerator(Generator):
     """Residual blocks with conditional batch norm (Miyato et al. 2018, tables 4 to 6; SAGAN).
 
     A linear layer makes the smallest map (4x4 for 32, 64 and 128 pixels, 6x6 for 48, 7x7 for 28),
-    each block doubles it; batch norm, ReLU, a 3x3 convolution and tanh follow. Up to 32 pixels all
+    each block doubles it; batch norm (never a conditional one), ReLU, a 3x3 convolution and tanh
+    follow. Up to 32 pixels all
     maps have ``base_channels`` (table 4: 256). Larger ones have 16 times ``base_channels`` at most,
     halved from block to block to ``base_channels`` (64 in table 5 for 48 and table 6 for 128). With
     ``attention=32`` and ``weight_norm="spectral"`` this is the generator of SAGAN for 128 pixels
@@ -111,7 +112,7 @@ class SNGANResNetGenerator(Generator):
             if height * 2 ** (level + 1) == attention:
                 blocks.append(SelfAttention2d(following))
         self.blocks = nn.ModuleList(blocks)
-        self.norm = norm(widths[-1])
+        self.norm = nn.BatchNorm2d(widths[-1])  # without the condition, as in the authors' code
         self.draw = nn.Conv2d(widths[-1], self.sample_shape[0], 3, padding=1)
         initialize_residual(self)
         reparameterize(self, weight_norm)
@@ -134,5 +135,4 @@ class SNGANResNetGenerator(Generator):
         x = self.project(z).unflatten(1, self.smallest)
         for block in self.blocks:
             x = block(x, c) if isinstance(block, UpBlock) else block(x)
-        x = torch.relu(run_conditional(self.norm, x, c))
-        return torch.tanh(self.draw(x))
+        return torch.tanh(self.draw(torch.relu(self.norm(x))))

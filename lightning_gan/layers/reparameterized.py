@@ -13,11 +13,13 @@ from torch.nn.utils.parametrizations import weight_norm as salimans
 from torch.nn.utils.parametrize import register_parametrization
 
 from lightning_gan.errors import InputError
+from lightning_gan.layers.condition import VectorEmbedding
 
 WeightNorm = Literal["none", "spectral", "weight", "equalized"]
 
 Layer = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TransposedLayer = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+Table = (nn.Embedding, VectorEmbedding)
 FIRST_ITERATIONS = 15  # from a random vector, so that the first estimate is near
 EPS = 1e-12
 
@@ -31,6 +33,8 @@ class SpectralNorm(nn.Module):
     .. math::
         v \leftarrow \frac{W^T u}{\lVert W^T u \rVert}, \quad \sigma = \lVert W v \rVert, \quad
         u \leftarrow \frac{W v}{\sigma}, \quad \bar W = \frac{W}{\sigma}.
+
+    A weight of zeros stays one, and u what it was: it has no singular vector to follow.
 
     v and u are constants for the gradient. u is the only state: a buffer, saved and put back with
     all others. Every pass in training mode counts as one: of real samples, of fakes, in an update
@@ -50,7 +54,7 @@ class SpectralNorm(nn.Module):
         matrix = self._matrix(weight.detach())
         u = normalize(torch.randn_like(matrix[:, 0]), dim=0, eps=EPS)
         for _ in range(FIRST_ITERATIONS):
-            u = normalize(matrix @ (matrix.T @ u), dim=0, eps=EPS)
+            u = _direction(matrix @ (matrix.T @ u), u)
         self.register_buffer("u", u)
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -62,15 +66,21 @@ class SpectralNorm(nn.Module):
             with torch.no_grad():
                 v = normalize(matrix.T @ self.u, dim=0, eps=EPS)
             product = matrix @ v
-            sigma = torch.linalg.vector_norm(product).clamp(min=EPS)
+            length = torch.linalg.vector_norm(product)
+            sigma = torch.where(length > EPS, length, 1.0)
             if self.training:
                 with torch.no_grad():
-                    self.u.copy_(product / sigma)
+                    self.u.copy_(_direction(product, self.u))
             normalized: Tensor = weight / sigma
             return normalized
 
     def _matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.dim, 0).flatten(1)
+
+
+def _direction(vector: Tensor, otherwise: Tensor) -> Tensor:
+    length = torch.linalg.vector_norm(vector)
+    return torch.where(length > EPS, vector / length, otherwise)
 
 
 class EqualizedRate(nn.Module):
@@ -115,21 +125,28 @@ def reparameterize(network: nn.Module, weight_norm: WeightNorm, tables: bool = F
       biases begin at 0 (Karras et al. 2018, section 4.1). Of a transposed convolution of stride s,
       fan_in is what reaches one output value, C k^2 / s^2.
 
+    Tables of conditions (:class:`~torch.nn.Embedding` of classes, and the linear map that takes its
+    place for vectors and sequences) stay as they are, but where ``tables`` says so: as gains of a
+    conditional norm they begin at 0, which has no length to divide by.
+
     Args:
         network: The network; weights that are not trained are passed over.
         weight_norm: How.
-        tables: Whether "spectral" takes tables of class vectors as well (Miyato & Koyama 2018).
+        tables: Whether "spectral" takes tables of conditions as well (Miyato & Koyama 2018).
 
     Raises:
-        InputError: ``weight_norm`` is unknown.
+        InputError: ``weight_norm`` is unknown; or with "weight" an output has weights of 0 alone,
+            which have no direction.
     """
     check_weight_norm(weight_norm)
     if weight_norm == "none":
         return
     for layer in list(network.modules()):
         transposed = isinstance(layer, TransposedLayer)
-        table = tables and weight_norm == "spectral" and isinstance(layer, nn.Embedding)
-        if not (transposed or table or isinstance(layer, Layer)):
+        if isinstance(layer, Table):
+            if not (tables and weight_norm == "spectral"):
+                continue
+        elif not (transposed or isinstance(layer, Layer)):
             continue
         weight: Tensor = layer.weight  # type: ignore[assignment]
         if not weight.requires_grad:
@@ -138,6 +155,12 @@ def reparameterize(network: nn.Module, weight_norm: WeightNorm, tables: bool = F
         if weight_norm == "spectral":
             register_parametrization(layer, "weight", SpectralNorm(weight, dim))
         elif weight_norm == "weight":
+            rows = weight.detach().movedim(dim, 0).flatten(1)
+            if not (rows.is_meta or rows.any(1).all()):
+                raise InputError(
+                    f"weight_norm='weight' needs weights that are not all 0 in any output of "
+                    f"{type(layer).__name__}: their direction is not defined; take another one"
+                )
             salimans(layer, dim=dim)
         else:
             _equalize(layer, weight, transposed)

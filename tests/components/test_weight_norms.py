@@ -18,6 +18,7 @@ from lightning_gan.errors import InputError
 from lightning_gan.generators.dcgan import DCGANGenerator
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.generators.sngan_resnet import SNGANResNetGenerator
+from lightning_gan.layers.conditional_norm import ConditionalNorm2d
 from lightning_gan.layers.conditioning import ClassEmbedding
 from lightning_gan.layers.reparameterized import SpectralNorm, reparameterize
 
@@ -111,6 +112,68 @@ def test_a_weight_of_zeros_stays_finite():
     normalized.sum().backward()
     assert torch.equal(normalized, torch.zeros(2, 3))
     assert weight.grad.isfinite().all()
+
+
+def test_spectral_norm_follows_a_weight_that_begins_at_zero():
+    """No vector is lost at 0, and the gradient there is that of the weight itself."""
+    layer = nn.Linear(3, 2, bias=False)
+    nn.init.zeros_(layer.weight)
+    reparameterize(layer, "spectral")
+    layer(torch.ones(1, 3)).sum().backward()
+    original = layer.parametrizations.weight.original
+    torch.testing.assert_close(original.grad, torch.ones(2, 3))
+    with torch.no_grad():
+        original.copy_(torch.tensor([[3e-4, 0.0, 0.0], [0.0, 1e-4, 0.0]]))
+    for _ in range(50):
+        weight = layer.weight
+    torch.testing.assert_close(weight, torch.tensor([[1.0, 0.0, 0.0], [0.0, 1 / 3, 0.0]]))
+
+
+def test_weight_norm_refuses_what_has_no_direction():
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight[1])
+    with pytest.raises(InputError, match="all 0 in any output of Linear"):
+        reparameterize(layer, "weight")
+    reparameterize(nn.Linear(3, 2, device="meta"), "weight")  # nothing to look at yet
+
+
+CONDITIONS = {
+    "classes": (dict(num_classes=3), torch.tensor([0, 1, 2, 1])),
+    "vectors": (dict(condition_dim=2), torch.randn(4, 2)),
+    "tokens": (dict(num_tokens=5), torch.tensor([[1, 2], [0, -1], [4, 3], [3, 3]])),
+}
+
+
+@pytest.mark.parametrize("weight_norm", ["spectral", "weight", "equalized"])
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("conditioning", ["batch_norm", "adain", "concat", "product"])
+@pytest.mark.parametrize("network", [DCGANGenerator, SNGANResNetGenerator])
+def test_conditions_work_with_every_weight_norm(network, conditioning, condition, weight_norm):
+    """A conditional norm begins as a plain one, and a step moves it by a step."""
+    torch.manual_seed(0)
+    options, y = CONDITIONS[condition]
+    generator = network(
+        (1, 8, 8),
+        base_channels=4,
+        latent_dim=3,
+        conditioning=conditioning,
+        class_dim=4,
+        weight_norm=weight_norm,
+        **options,
+    )
+    z = torch.randn(4, 3)
+    norms = [m for m in generator.modules() if isinstance(m, ConditionalNorm2d)]
+    assert bool(norms) == (conditioning in ("batch_norm", "adain"))
+    for norm in norms:
+        c = generator.condition(y, z)
+        assert not norm.gain(c).any() and not norm.bias(c).any()
+    optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
+    generator(z, y).square().mean().backward()
+    assert all(p.grad is None or p.grad.abs().max() < 1e3 for p in generator.parameters())
+    optimizer.step()
+    for norm in norms:
+        assert 0 < norm.gain(generator.condition(y, z)).abs().max() < 0.1
+    assert generator(z, y).isfinite().all()
 
 
 def test_weight_norm_begins_where_the_weight_was_and_has_a_length_for_each_output():
