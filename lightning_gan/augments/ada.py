@@ -77,7 +77,7 @@ class ADAAugment(ImageAugment, AdaptiveAugment):
         kimg: Thousands of images in which p can go from 0 to 1.
         interval: Batches between two adjustments of p.
         sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or a pair.
-            None: what the generator declares, else [-1, 1].
+            None: what generator or data declare, else [-1, 1].
 
     Raises:
         InputError: A transformation is unknown, a number is out of its range, ``sample_range`` is

@@ -31,13 +31,16 @@ class Augment(Part):
         """
         return x
 
+    def declare_range(self, sample_range: SampleRange) -> None:
+        """Get to know the range that the data declare, where the generator declares none."""
+
 
 class ImageAugment(Augment):
     """An augmentation of images, which knows where their values lie.
 
     Args:
         sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or a pair.
-            None: what the generator declares, [-1, 1] where it declares nothing or "free".
+            None: what generator or data declare, [-1, 1] where neither does or "free".
 
     Attributes:
         middle: Middle of the range, the grey of an image.
@@ -63,6 +66,11 @@ class ImageAugment(Augment):
             raise self._no_images(f"a generator of sample_shape {shape}")
         if self._declared is None:
             self._take(getattr(generator, "sample_range", None))
+
+    def declare_range(self, sample_range: SampleRange) -> None:
+        """Take over the range that the data declare, where none was given."""
+        if self._declared is None:
+            self._take(sample_range)
 
     def check(self, x: Tensor) -> None:
         """Check that samples are images.

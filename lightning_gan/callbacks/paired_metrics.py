@@ -38,7 +38,8 @@ class PairedMetrics(pl.Callback):
     Args:
         metrics: Metrics by name. None: for images, the peak signal-to-noise ratio ``psnr``, of an
             image and not of the whole epoch's squared error, and, from 11 pixels a side on, the
-            structural similarity ``ssim`` (Wang et al. 2004), for the declared ``sample_range``.
+            structural similarity ``ssim`` (Wang et al. 2004), for the declared ``sample_range``,
+            values counted from its least.
 
     Raises:
         InputError: A metric is neither; at the first validation, ``metrics`` is None and samples
@@ -185,8 +186,20 @@ def image_metrics(module: Any) -> dict[str, Metric | Function]:
             f"{tuple(shape)} and sample_range={declared!r}; pass others, such as "
             "metrics={'mae': torchmetrics.MeanAbsoluteError()}"
         )
-    data_range = bounds[1] - bounds[0]
+    low, high = bounds
+    data_range = high - low
     psnr = PeakSignalNoiseRatio(data_range=data_range, reduction="elementwise_mean", dim=(1, 2, 3))
     if any(size is not None and size < SMALLEST for size in shape[1:]):
         return {"psnr": psnr}
-    return {"psnr": psnr, "ssim": StructuralSimilarityIndexMeasure(data_range=data_range)}
+    return {"psnr": psnr, "ssim": _Similarity(low, high)}
+
+
+class _Similarity(StructuralSimilarityIndexMeasure):
+    """Structural similarity of images in [low, high]: its formula is one for values from 0 on."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__(data_range=high - low)
+        self.low = low
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        super().update(preds - self.low, target - self.low)

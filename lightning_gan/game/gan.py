@@ -323,6 +323,7 @@ class GAN(Referencing, Sampler, Specified):
         if own is None and of_data is not None:
             range_bounds(of_data)
             self._sample_range = of_data
+            self.augment.declare_range(of_data)
 
     def check_samples(self, batch: Batch) -> None:
         """Check samples and labels before anything is done with them.
@@ -403,6 +404,7 @@ class GAN(Referencing, Sampler, Specified):
         declared = state["sample_range"]
         self._sample_range = tuple(declared) if isinstance(declared, list) else declared
         range_bounds(self._sample_range)
+        self.augment.declare_range(self._sample_range)
         self._referenced.check(state["references"])
         self.origins = origins_in(state)
         self._scheduled.apply(self.progress.images)

@@ -22,7 +22,7 @@ def gaussian_window(size: int, sigma: float) -> Tensor:
 
 
 def structural_similarity(
-    x: Tensor, y: Tensor, window: Tensor, span: float
+    x: Tensor, y: Tensor, window: Tensor, low: float, high: float
 ) -> tuple[Tensor, Tensor]:
     r"""Return the structural similarity of pairs of images, and its contrast part.
 
@@ -33,18 +33,21 @@ def structural_similarity(
         \frac{2 \sigma_{xy} + C_2}{\sigma_x^2 + \sigma_y^2 + C_2}
 
     (Wang et al. 2004, equation 13), whose second factor is the part of contrast and structure. Both
-    are means over channels and over all places where the window lies within the image.
+    are means over channels and over all places where the window lies within the image. The least
+    value is moved to 0 first: the first factor is made for light, of which there is none at 0.
 
     Args:
         x: Images, float32 or wider, shape (N, C, H, W).
         y: Others, the same shape.
         window: Weights of the window in one dimension; H and W are at least as many.
-        span: L, the largest value less the least.
+        low: The least value.
+        high: The largest value; L = high - low.
 
     Returns:
         Both of each pair, shape (N,).
     """
     n, channels = x.shape[:2]
+    x, y, span = x - low, y - low, high - low
     # Every map is a channel of one image: on CPUs ten times as fast as a batch of maps.
     maps = torch.stack([x, y, x * x, y * y, x * y]).reshape(1, -1, *x.shape[2:])
     each = maps.shape[1]

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
+from lightning_gan.layers.alike import alike
 from lightning_gan.layers.logit_distances import logit_distances
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import finite, widened
+from lightning_gan.types import Player, finite, widened
 
 
 class LatentConsistencyRegularizer(Regularizer):
@@ -21,8 +22,12 @@ class LatentConsistencyRegularizer(Regularizer):
     not depend on the size of samples. Without D's part G's has no bound. With ``consistency`` of
     real samples and fakes beside it, it is the paper's ICR.
 
-    D(G(z)) is that of the loss. Heads are joined as those of the loss are. Each update runs G once
-    more, and that of D also D.
+    What G, D and the augmentation draw (noise, style mixing, dropout, cutout) they draw alike for
+    both latents, so that the latents alone make the difference. Where they draw nothing, G(z) and
+    D(G(z)) are those of the loss, and each update runs G once more, and that of D also D; else
+    twice. Steps captured as a CUDA graph cannot draw twice alike: with ``graph`` nothing should
+    draw. Both networks run without autocast, as in bfloat16 the difference would be lost in the
+    rounding. Heads are joined as those of the loss are.
 
     Args:
         discriminator_weight: :math:`\lambda_{dis}`; at 0 D's part is not computed.
@@ -34,6 +39,8 @@ class LatentConsistencyRegularizer(Regularizer):
         InputError: ``sigma`` is not positive; or, when the GAN is put together, the generator takes
             no latents.
     """
+
+    full_precision = frozenset(Player)
 
     def __init__(
         self,
@@ -61,16 +68,22 @@ class LatentConsistencyRegularizer(Regularizer):
         """Return the weighted distance of logits, a scalar."""
         if self.discriminator_weight == 0:
             return None
-        near = step.discriminate(self._near(step), step.fake_y)
-        return self.discriminator_weight * step.mean(logit_distances(step.fake_output, near))
+        near, here = self._samples(step)
+        known = (lambda: step.fake_output) if here is step.fake else None
+        said = alike(lambda x: step.discriminate(x, step.fake_y), near, here, known)
+        return self.discriminator_weight * step.mean(logit_distances(*said))
 
     def generator(self, step: AdversarialStep) -> Tensor | None:
         """Return the weighted distance of samples, negative, shape (M,)."""
         if self.generator_weight == 0:
             return None
-        difference = widened(step.fake) - widened(self._near(step))
+        near, here = self._samples(step)
+        difference = widened(near) - widened(here)
         return -self.generator_weight * difference.square().flatten(1).mean(1)
 
-    def _near(self, step: AdversarialStep) -> Tensor:
-        """Return G(z')."""
-        return step.generate(step.z + self.sigma * torch.randn_like(step.z), step.fake_y)
+    def _samples(self, step: AdversarialStep) -> tuple[Tensor, Tensor]:
+        """Return G(z') and G(z), the loss's where G draws nothing."""
+        moved = step.z + self.sigma * torch.randn_like(step.z)
+        return alike(
+            lambda z: step.generate(z, step.fake_y), moved, step.z, known=lambda: step.fake
+        )

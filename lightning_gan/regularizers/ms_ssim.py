@@ -87,7 +87,7 @@ class MSSSIMRegularizer(ReconstructionRegularizer):
             for scale, beta in enumerate(self.weights):
                 if scale:
                     fake, target = avg_pool2d(fake, 2), avg_pool2d(target, 2)
-                whole, contrast = structural_similarity(fake, target, self.kernel, high - low)
+                whole, contrast = structural_similarity(fake, target, self.kernel, low, high)
                 factor = whole if scale == last else contrast
                 similarity = similarity * factor.clamp(min=LEAST) ** beta
         return 1 - similarity

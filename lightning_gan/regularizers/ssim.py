@@ -23,8 +23,8 @@ class SSIMRegularizer(ReconstructionRegularizer):
         {(\mu_x^2 + \mu_y^2 + C_1)(\sigma_x^2 + \sigma_y^2 + C_2)}
 
     with local means, variances and covariance under a Gaussian window, the mean over all places
-    where the window lies within the image, and over channels. :math:`C_1 = (0.01 L)^2` and
-    :math:`C_2 = (0.03 L)^2`, where L is the span of the samples' range.
+    where the window lies within the image, and over channels. Values are counted from the least of
+    the samples' range; :math:`C_1 = (0.01 L)^2` and :math:`C_2 = (0.03 L)^2`, where L is its span.
 
     The target is the real sample of the same place in the batch. The metric ``val/ssim`` of
     ``PairedMetrics`` differs a little: torchmetrics fills the border by reflection.
@@ -72,5 +72,5 @@ class SSIMRegularizer(ReconstructionRegularizer):
         low, high = bounds_of(self, self.sample_range, step)
         check_images(self, fake, self.window)
         with torch.autocast(fake.device.type, enabled=False):
-            similarity, _ = structural_similarity(fake, target, self.kernel, high - low)
+            similarity, _ = structural_similarity(fake, target, self.kernel, low, high)
         return 1 - similarity

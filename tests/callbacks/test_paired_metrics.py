@@ -12,9 +12,11 @@ import toys
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch.nn.functional import interpolate
 from torchmetrics import MeanAbsoluteError, Metric
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from lightning_gan import InputError
 from lightning_gan.callbacks import PairedMetrics
+from lightning_gan.callbacks.paired_metrics import image_metrics
 
 
 def difference(data):
@@ -78,6 +80,18 @@ def test_larger_images_have_structural_similarity(tmp_path):
     run = toys.trainer(tmp_path, callbacks=[PairedMetrics()])
     (found,) = run.validate(module, data, verbose=False)
     assert -1 < found["val/ssim"] < 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 1.0), (-3.0, 5.0)])
+def test_structural_similarity_is_that_of_the_same_images_in_any_range(low, high):
+    real, fake = (torch.rand(3, 1, 12, 12) for _ in range(2))
+    shape = {"sample_shape": (1, 12, 12)}
+    module = toys.gan(generator=toys.generator(**shape), discriminator=toys.discriminator(**shape))
+    module.declare_range((low, high))
+    metric = image_metrics(module)["ssim"]
+    metric.update(*(low + (high - low) * each for each in (fake, real)))
+    expected = structural_similarity_index_measure(fake, real, data_range=1.0)
+    torch.testing.assert_close(metric.compute(), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_checkpoint_may_be_ranked_by_them(tmp_path):

@@ -169,6 +169,17 @@ def test_the_range_is_the_generators():
     assert ADAAugment(sample_range="free").radius == 1.0
 
 
+def test_the_range_of_data_counts_where_the_generator_declares_none():
+    gan, given = toys.gan(augment=ADAAugment()), toys.gan(augment=ADAAugment(sample_range="free"))
+    for each in (gan, given):
+        each.declare_range("unit")
+    assert (gan.augment.middle, gan.augment.radius) == (0.5, 0.5)
+    assert (given.augment.middle, given.augment.radius) == (0.0, 1.0)
+    resumed = toys.gan(augment=ADAAugment())
+    resumed.load_state_dict(gan.state_dict())
+    assert (resumed.augment.middle, resumed.augment.radius) == (0.5, 0.5)
+
+
 def test_under_autocast_places_stay_exact():
     x = torch.randn(4, 1, 64, 64)
     flipped = made("x_flip", "x_int", whole=1, uniform=0.9)

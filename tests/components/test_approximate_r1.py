@@ -7,10 +7,12 @@ from critics import Conditional, Halving, Heads, Linear, Patches, Quadratic, dou
 from torch import nn
 from torch.nn.functional import dropout
 
+from lightning_gan.discriminators.packed import PackedDiscriminator
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.approximate_r1 import ApproximateR1Regularizer
 from lightning_gan.regularizers.approximate_r2 import ApproximateR2Regularizer
 from lightning_gan.regularizers.r1 import R1Regularizer
+from lightning_gan.regularizers.r2 import R2Regularizer
 from lightning_gan.types import Player
 
 MANY = 100_000
@@ -138,3 +140,16 @@ def test_sigma_that_is_not_positive():
     for kind in (ApproximateR1Regularizer, ApproximateR2Regularizer):
         with pytest.raises(InputError, match="sigma must be positive, got 0.0"):
             kind(sigma=0.0)
+
+
+@pytest.mark.parametrize("kind", [ApproximateR1Regularizer, ApproximateR2Regularizer])
+def test_packs_of_samples_cost_what_they_cost_in_r1(kind):
+    """The slope of a pack is that over all of its samples; means are over samples."""
+    torch.manual_seed(0)
+    packed = PackedDiscriminator(toys.discriminator(sample_shape=(2, 1, 2)), packing=2).double()
+    x = noise(1, 1, 1, 2).repeat(40_000, 1, 1, 1)
+    found = term(kind(sigma=1e-4), packed, x)
+    assert found.shape == (20_000,)
+    exact = {ApproximateR1Regularizer: R1Regularizer, ApproximateR2Regularizer: R2Regularizer}[kind]
+    expected = term(exact(), packed, x).detach().mean()
+    assert z_score(found.detach(), expected) < 4

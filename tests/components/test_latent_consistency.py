@@ -5,9 +5,12 @@ import torch
 import toys
 from critics import Heads, Linear, double, noise, update
 from torch import nn
+from torch.nn.functional import dropout
 
 from lightning_gan import Game
+from lightning_gan.augments.diffaugment import DiffAugment
 from lightning_gan.errors import InputError
+from lightning_gan.generators.stylegan2 import StyleGAN2Generator
 from lightning_gan.regularizers.latent_consistency import LatentConsistencyRegularizer
 from lightning_gan.types import Player
 
@@ -86,6 +89,55 @@ def test_both_parts_are_in_the_log():
     readings = game.play(toys.images(8))
     assert readings.discriminator.terms["zcr/discriminator"] > 0
     assert readings.generator.terms["zcr/generator"] < 0
+
+
+class Mixing(nn.Module):
+    """G that draws its own noise, as style mixing does."""
+
+    latent_dim = 2
+
+    def forward(self, z, y=None):
+        return z + 3 * torch.randn_like(z)
+
+
+class Dropping(Linear):
+    """D that drops half of what it sees."""
+
+    def forward(self, x, y=None):
+        return super().forward(dropout(x), y)
+
+
+@pytest.mark.parametrize("player", Player)
+@pytest.mark.parametrize("generator", [Doubling(), Mixing()])
+@pytest.mark.parametrize("critic", [Linear(), Dropping()])
+def test_only_the_latents_make_the_difference(player, generator, critic):
+    """Whatever networks draw, the term falls with the square of sigma."""
+    augment = nn.Sequential(nn.Dropout(0.5)) if player is Player.DISCRIMINATOR else None
+    z = noise(2000, 2)
+    found = []
+    for sigma in (1e-2, 1e-4):
+        torch.manual_seed(0)
+        regularizer = LatentConsistencyRegularizer(1.0, 1.0, sigma=sigma)
+        fake = generator(z)
+        step = update(regularizer, critic, fake.detach(), fake, z=z, player=player)
+        step.generator, step.augment = generator, augment
+        found.append(regularizer.term(step).detach().mean())
+    assert found[0].abs() > 1e-6
+    torch.testing.assert_close(found[0], 1e4 * found[1], rtol=1e-3, atol=0)
+
+
+def test_with_parts_that_draw():
+    """StyleGAN2's mixing and noise, DiffAugment's colors: 1e-8 of latents is nearly nothing."""
+    shape = (1, 8, 8)
+    gan = toys.gan(
+        generator=StyleGAN2Generator(shape, latent_dim=4, style_mixing=1.0),
+        discriminator=toys.discriminator(sample_shape=shape, dropout=0.5),
+        augment=DiffAugment(),
+        regularizers={"zcr": LatentConsistencyRegularizer(1.0, 1.0, sigma=1e-5)},
+    )
+    readings = Game(gan, seed=0).play(toys.images(8, shape))
+    for player in ("discriminator", "generator"):
+        assert abs(getattr(readings, player).terms[f"zcr/{player}"]) < 1e-6
 
 
 def test_wrong_arguments():

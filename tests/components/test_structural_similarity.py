@@ -26,12 +26,12 @@ def term(regularizer, real, fake, **options):
     return regularizer.generator(update(Player.GENERATOR, real, fake, **options))
 
 
-def by_loops(x, y, span, window=11, sigma=1.5):
-    """Equation 13 of Wang et al. 2004 at each place, of one image without channels."""
+def by_loops(x, y, window=11, sigma=1.5):
+    """Equation 13 of Wang et al. 2004 at each place, of an image in [0, 255] without channels."""
     places = np.arange(window) - window // 2
     weights = np.exp(-(places[:, None] ** 2 + places**2) / (2 * sigma**2))
     weights /= weights.sum()
-    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     values = []
     for i in range(len(x) - window + 1):
         for j in range(len(x) - window + 1):
@@ -48,24 +48,25 @@ def test_ssim_against_loops():
     real, fake = images()
     found = term(SSIMRegularizer(), real, fake)
     expected = [
-        1 - np.mean([by_loops(x, y, span=2.0) for x, y in zip(*pair, strict=True)])
-        for pair in zip(real.double().numpy(), fake.double().numpy(), strict=True)
+        1 - np.mean([by_loops(x, y) for x, y in zip(*pair, strict=True)])
+        for pair in zip(*(127.5 * (s.double().numpy() + 1) for s in (real, fake)), strict=True)
     ]
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("declared", "own", "span"),
-    [(None, None, 2.0), ("unit", None, 1.0), ("unit", (0.0, 3.0), 3.0)],
+    ("declared", "own", "low", "high"),
+    [(None, None, -1, 1), ("unit", None, 0, 1), ("unit", (0.0, 3.0), 0, 3), ((4, 9), None, 4, 9)],
 )
-def test_ssim_against_torchmetrics_in_any_range(declared, own, span):
+def test_ssim_is_that_of_torchmetrics_for_the_same_images_in_any_range(declared, own, low, high):
     """Theirs fills the border by reflection, and takes the window's side from sigma: 9 at 1."""
-    real, fake = images(24)
+    real, fake = (0.5 * (each + 1) for each in images(24))
     _, places = structural_similarity_index_measure(
-        fake, real, sigma=1.0, data_range=span, reduction=None, return_full_image=True
+        fake, real, sigma=1.0, data_range=1.0, reduction=None, return_full_image=True
     )
     expected = 1 - places[..., 4:-4, 4:-4].mean((1, 2, 3))
     regularizer = SSIMRegularizer(window=9, sigma=1.0, sample_range=own)
+    real, fake = (low + (high - low) * each for each in (real, fake))
     found = term(regularizer, real, fake, sample_range=declared)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
@@ -75,7 +76,9 @@ def test_ms_ssim_against_torchmetrics_scale_by_scale():
     expected, betas = torch.ones(3), (0.2, 0.3, 0.5)
     for scale, beta in enumerate(betas):
         x, y = (torch.nn.functional.avg_pool2d(each, 2**scale) for each in (fake, real))
-        measure = partial(structural_similarity_index_measure, x, y, data_range=2.0, reduction=None)
+        measure = partial(
+            structural_similarity_index_measure, x + 1, y + 1, data_range=2.0, reduction=None
+        )
         _, contrast = measure(return_contrast_sensitivity=True)
         _, places = measure(return_full_image=True)
         whole = places[..., 5:-5, 5:-5].mean((1, 2, 3))

@@ -113,7 +113,7 @@ def score(held: Held, to: str, translation: Translation, back: Translation | Non
     fid = FID(of_made.features.shape[1])
     fid.update(of_target.features, real=True)
     fid.update(of_made.features, real=False)
-    ssim = structural_similarity_index_measure(made, target, data_range=2.0)
+    ssim = structural_similarity_index_measure(made + 1, target + 1, data_range=2.0)
     assert isinstance(ssim, Tensor)
     found = Score(
         to,

@@ -87,7 +87,9 @@ def structural_similarity(made: Tensor, real: Tensor) -> Tensor:
             f"ssim compares images of {WINDOW} or more pixels a side, got {tuple(real.shape)}: "
             "leave it out with ssim=False"
         )
-    found = structural_similarity_index_measure(made, real, data_range=2.0, reduction="none")
+    found = structural_similarity_index_measure(  # of values from 0 on
+        made + 1, real + 1, data_range=2.0, reduction="none"
+    )
     assert isinstance(found, Tensor)
     return found.reshape(len(made))
 

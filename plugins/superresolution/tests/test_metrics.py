@@ -13,7 +13,9 @@ def test_psnr_and_ssim_are_torchmetrics():
     made, real = torch.rand(2, 3, 3, 16, 16) * 2 - 1
     theirs = PeakSignalNoiseRatio(data_range=2.0, reduction="none", dim=(1, 2, 3))(made, real)
     assert torch.allclose(psnr(made, real), theirs, atol=1e-4)
-    theirs = StructuralSimilarityIndexMeasure(data_range=2.0, reduction="none")(made, real)
+    theirs = StructuralSimilarityIndexMeasure(data_range=1.0, reduction="none")(
+        made / 2 + 0.5, real / 2 + 0.5
+    )
     assert torch.allclose(structural_similarity(made, real), theirs, atol=1e-5)
     assert torch.allclose(psnr(real, real), torch.full((3,), 100.0))
 
