@@ -39,6 +39,8 @@ def half_squared_slopes(
     x = widened(x.detach())
     moved = x + sigma * torch.randn_like(x)
     there, here = alike(lambda at: step.discriminate(at, y), moved, x, known)
-    rises = [(a - b).reshape(len(a), -1).sum(1) for a, b in zip(there.heads, here.heads, strict=True)]
+    rises = [
+        (a - b).reshape(len(a), -1).sum(1) for a, b in zip(there.heads, here.heads, strict=True)
+    ]
     rise = torch.stack(rises).sum(0)
     return 0.5 * len(rise) / len(x) * (rise / sigma).square()

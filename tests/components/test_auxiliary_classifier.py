@@ -68,10 +68,61 @@ def test_samples_without_a_label_have_no_term():
 
 def test_shares_of_classes_are_targets():
     y = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real")
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real", told="shares")
     found = regularizer.discriminator(step(Player.DISCRIMINATOR, y))
     each = [cross_entropy(REAL, torch.full((2,), k)) for k in range(3)]
     np.testing.assert_allclose(found.numpy(), (y.numpy().T * each).sum(0), rtol=1e-6)
+
+
+def test_several_labels_are_independent():
+    y = torch.tensor([[1, 0, 1], [0, 0, 1]])
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real", told="labels")
+    found = regularizer.discriminator(step(Player.DISCRIMINATOR, y))
+    p = 1 / (1 + np.exp(-REAL.double().numpy()))
+    expected = -np.log(np.where(y.numpy() == 1, p, 1 - p)).sum(1)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+def test_values_have_a_squared_error():
+    y = torch.tensor([[2.5, 0.0, -1.0], [0.0, 0.5, -1.0]])
+    regularizer = AuxiliaryClassifierRegularizer(discriminator_samples="real", told="values")
+    found = regularizer.discriminator(step(Player.DISCRIMINATOR, y))
+    np.testing.assert_allclose(found.numpy(), [0.125, 0.125 + 8.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("told", ["labels", "values"])
+def test_one_number_needs_no_second_dimension(told):
+    regularizer = AuxiliaryClassifierRegularizer(told=told)
+    output = DiscriminatorOutput(torch.zeros(2), class_logits=torch.tensor([[1.0], [2.0]]))
+    y = torch.tensor([1.0, 0.0])
+    found, same = (regularizer._cross_entropy(output, each) for each in (y, y[:, None]))
+    assert found.shape == (2,)
+    assert torch.equal(found, same)
+
+
+@pytest.mark.parametrize(
+    ("told", "y", "text"),
+    [
+        ("classes", torch.rand(2, 3), "say what they are, told='labels'"),
+        (
+            "labels",
+            torch.tensor([[0.0, 1.0, 7.5], [0.0, 0.0, 1.0]]),
+            "zeros and ones, got .*to 7.5",
+        ),
+        ("shares", torch.rand(2, 3), "sum to 1, got"),
+        ("labels", torch.rand(2, 2), r"needs a condition of shape \(N, 3\), .*got"),
+        ("values", torch.rand(2), r"needs a condition of shape \(N, 3\), .*got"),
+        ("values", None, "got none"),
+    ],
+)
+def test_conditions_that_are_something_else(told, y, text):
+    with pytest.raises(InputError, match=text):
+        AuxiliaryClassifierRegularizer(told=told).discriminator(step(Player.DISCRIMINATOR, y))
+
+
+def test_an_unknown_kind_of_condition():
+    with pytest.raises(InputError, match="told must be 'classes', .*got 'numbers'"):
+        AuxiliaryClassifierRegularizer(told="numbers")
 
 
 def test_data_without_classes():
