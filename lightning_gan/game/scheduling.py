@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from lightning_gan.averages.base import Average
 from lightning_gan.components.hints import members
+from lightning_gan.components.part import Part
 from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError, nearest
 from lightning_gan.game.side import Side, SideSettings
@@ -66,6 +69,10 @@ class Scheduled:
             if _is_interval(owner, name):  # known before training, wherever it ends
                 for images in PROBES:
                     _check_interval(path, schedule.at(images), images)
+            elif isinstance(owner, Average) or (
+                isinstance(owner, Part) and owner.weights_from is None
+            ):
+                _check_range(path, owner, name, schedule)
 
     def apply(self, images: int, sides: Iterable[Side] = ()) -> None:
         """Set every number to its value after ``images`` real images over all processes.
@@ -186,6 +193,24 @@ def _check_interval(path: str, value: float, images: int) -> None:
             f"schedules: {path!r} must stay at 1 or more, and is {value:g} after {images:,} "
             "images; to leave the term out, let its weight fall to 0"
         )
+
+
+def _check_range(path: str, owner: Part | Average, name: str, schedule: Schedule) -> None:
+    """Refuse values that a part's constructor would not take: they are tried on new ones."""
+    if name not in arguments_of(type(owner)):
+        return
+    whole = _is_whole(owner, name)
+    reached = {schedule.at(images): images for images in reversed(PROBES)}
+    for value in {min(reached), max(reached)}:
+        given = {**owner.arguments(), name: round(value) if whole else value}
+        try:
+            with torch.random.fork_rng(devices=[]):
+                type(owner)(**given)
+        except InputError as error:
+            raise InputError(
+                f"schedules: {path!r} is {value:g} after {reached[value]:,} images, which "
+                f"{type(owner).__name__} does not take: {error}"
+            ) from error
 
 
 def _of_sides(settings: Iterable[SideSettings]) -> Iterator[tuple[str, tuple[Any, str]]]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lightning_gan.layers.alike import alike
+from lightning_gan.layers.drawn_alike import drawn_alike
 from lightning_gan.step import AdversarialStep
 from lightning_gan.types import DiscriminatorOutput, widened
 
@@ -38,7 +38,7 @@ def half_squared_slopes(
     """
     x = widened(x.detach())
     moved = x + sigma * torch.randn_like(x)
-    there, here = alike(lambda at: step.discriminate(at, y), moved, x, known)
+    there, here = drawn_alike(lambda at: step.discriminate(at, y), moved, x, known)
     rises = [
         (a - b).reshape(len(a), -1).sum(1) for a, b in zip(there.heads, here.heads, strict=True)
     ]

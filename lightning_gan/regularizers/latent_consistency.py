@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.errors import InputError
-from lightning_gan.layers.alike import alike
+from lightning_gan.layers.drawn_alike import drawn_alike
 from lightning_gan.layers.logit_distances import logit_distances
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
@@ -70,7 +70,7 @@ class LatentConsistencyRegularizer(Regularizer):
             return None
         near, here = self._samples(step)
         known = (lambda: step.fake_output) if here is step.fake else None
-        said = alike(lambda x: step.discriminate(x, step.fake_y), near, here, known)
+        said = drawn_alike(lambda x: step.discriminate(x, step.fake_y), near, here, known)
         return self.discriminator_weight * step.mean(logit_distances(*said))
 
     def generator(self, step: AdversarialStep) -> Tensor | None:
@@ -84,6 +84,6 @@ class LatentConsistencyRegularizer(Regularizer):
     def _samples(self, step: AdversarialStep) -> tuple[Tensor, Tensor]:
         """Return G(z') and G(z), the loss's where G draws nothing."""
         moved = step.z + self.sigma * torch.randn_like(step.z)
-        return alike(
+        return drawn_alike(
             lambda z: step.generate(z, step.fake_y), moved, step.z, known=lambda: step.fake
         )

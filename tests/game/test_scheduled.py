@@ -35,6 +35,9 @@ class Fraction(NonSaturatingLoss):
         self.fraction = fraction
 
 
+GENERATOR, DISCRIMINATOR, LOSS = toys.generator(), toys.discriminator(), NonSaturatingLoss()
+
+
 def group(game, player, key):
     return [g[key] for g in getattr(game, player).optimizer.param_groups]
 
@@ -216,6 +219,36 @@ def test_the_discriminator_of_an_adversary():
 def test_what_cannot_be_scheduled(path, schedule, sentence):
     with pytest.raises(InputError, match=sentence):
         toys.gan(schedules={path: schedule})
+
+
+@pytest.mark.parametrize(
+    ("path", "schedule", "sentence"),
+    [
+        (
+            "augment.p",
+            Linear(0.0, 1.5, kimg=1),
+            "'augment.p' is 1.5 after 1,024 images, which ADAAugment does not take: p must",
+        ),
+        ("augment.p", BurnIn(-0.5, 1.0, kimg=1), "'augment.p' is -0.5 after 0 images"),
+        (
+            "ema.half_life_kimg",
+            Linear(1.0, -1.0, kimg=1),
+            "'ema.half_life_kimg' is -1 after 1,024 images, which EMA does not take: half_life",
+        ),
+        ("regularizers.r1.weight", Constant(float("inf")), "R1Regularizer does not take: weight"),
+    ],
+)
+def test_a_part_is_never_set_to_what_its_constructor_refuses(path, schedule, sentence):
+    """Known before training, and no random number is drawn for it."""
+    before = torch.get_rng_state()
+    parts = {
+        "augment": ADAAugment(target=None),
+        "ema": EMA(),
+        "regularizers": {"r1": R1Regularizer()},
+    }
+    with pytest.raises(InputError, match=sentence):
+        GANModule(GENERATOR, DISCRIMINATOR, LOSS, schedules={path: schedule}, **parts)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_one_of_two_moves_a_rate():

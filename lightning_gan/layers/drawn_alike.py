@@ -11,7 +11,7 @@ from torch import Tensor
 Said = TypeVar("Said")
 
 
-def alike(
+def drawn_alike(
     function: Callable[[Tensor], Said],
     moved: Tensor,
     here: Tensor,
