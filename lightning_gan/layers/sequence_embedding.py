@@ -29,7 +29,7 @@ class SequenceEmbedding(nn.Module):
 
     def __init__(self, num_tokens: int, dim: int) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(num_tokens + 1, dim)  # the last one is the start
+        self.tokens = nn.Embedding(num_tokens + 1, dim)  # the first one is the start
         self.key = nn.Linear(dim, dim, bias=False)
         self.value = nn.Linear(dim, dim)
         self.query = nn.Parameter(torch.randn(dim))
@@ -38,15 +38,23 @@ class SequenceEmbedding(nn.Module):
         """Read sequences, shape (N, T), int64, -1 after their end; return shape (N, D).
 
         Raises:
-            InputError: ``y`` is no int64 tensor of two dimensions.
+            InputError: ``y`` is no int64 tensor of two dimensions, or a token is V or more; on an
+                accelerator, whose values the host does not wait for, that is an error of its own.
         """
+        known = self.tokens.num_embeddings - 1
         if not (isinstance(y, Tensor) and y.dtype == torch.int64 and y.dim() == 2):
             raise InputError(
-                f"a network with num_tokens={self.tokens.num_embeddings - 1} needs sequences y, "
+                f"a network with num_tokens={known} needs sequences y, "
                 f"int64 of shape (N, T), got {describe(y)}"
             )
-        y = torch.cat([y.new_full((len(y), 1), self.tokens.num_embeddings - 1), y], dim=1)
-        ended = y < 0
+        at_hand = y.device.type == "cpu" and y.numel() and not torch.compiler.is_compiling()
+        if at_hand and (largest := int(y.max())) >= known:
+            raise InputError(
+                f"a network with num_tokens={known} takes tokens in 0..{known - 1}, and -1 after "
+                f"the end, got {largest}"
+            )
+        y = torch.cat([y.new_zeros(len(y), 1), y + 1], dim=1)
+        ended = (y < 1) & (torch.arange(y.shape[1], device=y.device) > 0)
         vectors = self.tokens(y.clamp(min=0))
         vectors = vectors + sinusoids(y.shape[1], vectors)
         scores = self.key(vectors) @ self.query / math.sqrt(len(self.query))

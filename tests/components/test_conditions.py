@@ -183,7 +183,7 @@ def test_gains_and_biases_begin_as_those_of_plain_batch_norm():
 def test_a_sequence_is_read_by_attention_to_its_tokens():
     torch.manual_seed(0)
     read = SequenceEmbedding(5, 4).double()
-    tokens = [5, 2, 0]  # the start and two of the three places
+    tokens = [0, 3, 1]  # the start, and the tokens 2 and 0
     x = read.tokens.weight[tokens] + sinusoids(3, read.tokens.weight[tokens])
     scores = [(read.key.weight @ each) @ read.query / 2 for each in x]
     weights = torch.softmax(torch.stack(scores), 0)
@@ -196,6 +196,9 @@ def test_a_sequence_is_read_by_attention_to_its_tokens():
         InputError, match=r"num_tokens=5 needs sequences y, int64 of shape \(N, T\)"
     ):
         read(torch.zeros(2, 3))
+    assert read(torch.zeros(2, 0, dtype=torch.int64)).shape == (2, 4)
+    with pytest.raises(InputError, match=r"takes tokens in 0..4, and -1 after the end, got 5"):
+        read(torch.tensor([[1, 5]]))  # data numbered from 1
 
 
 def test_sinusoids():

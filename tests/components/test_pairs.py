@@ -177,7 +177,9 @@ def test_with_packs_of_samples(regularizer, tmp_path):
         gan = GANModule(generator, packed, NonSaturatingLoss(), regularizers=parts, prior=PRIOR)
         readings = Game(gan, seed=0).play(torch.rand(N, *shape) * 2 - 1)
     except InputError as error:
-        assert regularizer not in ON_SLOPES, error
+        if regularizer in ON_SLOPES:
+            raise
+        assert str(error)
         return
     for reading in (readings.generator, readings.discriminator):
         assert all(value.isfinite().all() for value in (reading.loss, *reading.terms.values()))
