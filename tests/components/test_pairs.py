@@ -179,7 +179,6 @@ def test_with_packs_of_samples(regularizer, tmp_path):
     except InputError as error:
         if regularizer in ON_SLOPES:
             raise
-        assert str(error)
         return
     for reading in (readings.generator, readings.discriminator):
         assert all(value.isfinite().all() for value in (reading.loss, *reading.terms.values()))
