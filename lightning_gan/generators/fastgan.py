@@ -19,6 +19,7 @@ from lightning_gan.layers.stages import stage_sizes
 # Channels of the maps of 4, 8, 16, ... 1024 pixels, in multiples of the base.
 WIDENINGS = (16.0, 8.0, 4.0, 2.0, 2.0, 1.0, 0.5, 0.25, 0.125)
 REACH = 4  # doublings from the map that excites to the one that is excited
+EXCITING = 4  # maps that excite, of 4, 8, 16 and 32 pixels
 
 
 class FastGANGenerator(Generator):
@@ -26,9 +27,9 @@ class FastGANGenerator(Generator):
 
     A transposed convolution makes the smallest map of the latent. Every doubling has a convolution,
     batch norm and a gated linear unit; every other one, from the first on, has two, with noise. A
-    map excites the one that is 16 times as large (section 3.1); in an image with fewer doublings
-    the smallest map excites the largest. A 3x3 convolution and tanh make the image. Convolutions
-    have spectral norm and no bias, as in the authors' published code.
+    map excites the one that is 16 times as large (section 3.1: 4, 8, 16 and 32 pixels); in an image
+    with fewer doublings the smallest map excites the largest. A 3x3 convolution and tanh make the
+    image. Convolutions have spectral norm and no bias, as in the authors' published code.
 
     The paper's network has ``latent_dim=256, base_channels=64``. It has a second head for an image
     of 128 pixels, which is left out here: the discriminator makes its small view from the image.
@@ -86,7 +87,7 @@ class FastGANGenerator(Generator):
         self.reach = max(1, min(REACH, len(sizes) - 1))
         self.excitations = nn.ModuleList(
             SkipLayerExcitation(channels[n], channels[n + self.reach])
-            for n in range(len(sizes) - self.reach)
+            for n in range(min(EXCITING, len(sizes) - self.reach))
         )
         last = nn.Conv2d(channels[len(sizes) - 1], self.sample_shape[0], 3, padding=1, bias=False)
         self.to_image = nn.Sequential(spectral_norm(last), nn.Tanh())
@@ -107,7 +108,7 @@ class FastGANGenerator(Generator):
         maps = [self.first(z[:, :, None, None])]
         for n, doubling in enumerate(self.doublings, start=1):
             x = doubling(maps[-1])
-            if n >= self.reach:
+            if self.reach <= n < self.reach + len(self.excitations):
                 x = self.excitations[n - self.reach](maps[n - self.reach], x)
             maps.append(x)
         images: Tensor = self.to_image(maps[-1])

@@ -1,5 +1,7 @@
 """FastGAN: excitation and quarters by hand, what is rebuilt, and the regularizer's values."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -90,15 +92,77 @@ def test_an_image_that_is_not_halved_has_one_head():
 
 @pytest.mark.parametrize(
     ("size", "excited"), [(4, []), (8, [(32, 16)]), (28, [(32, 8)]), (32, [(32, 4)]),
-                          (64, [(32, 4)]), (256, [(32, 4), (16, 2), (8, 1)])]
+                          (64, [(32, 4)]), (256, [(32, 4), (16, 2), (8, 1)]),
+                          (1024, [(32, 4), (16, 2), (8, 1), (4, 1)])]
 )  # fmt: skip
 def test_which_map_excites_which(size, excited):
     """Channels of the maps of 4, 8, ... 256 pixels: 32, 16, 8, 4, 4, 2 and 1."""
-    network = FastGANGenerator((1, size, size), base_channels=2)
+    with torch.device("meta"):
+        network = FastGANGenerator((1, size, size), base_channels=2)
     found = [
         (layer.gate[1].in_channels, layer.gate[1].out_channels) for layer in network.excitations
     ]
     assert found == excited
+
+
+def conv(inputs, outputs, kernel):
+    return inputs * outputs * kernel**2
+
+
+def gated(inputs, outputs):
+    """Upsampling, a convolution to twice the channels, batch norm, a gated linear unit."""
+    return conv(inputs, 2 * outputs, 3) + 2 * 2 * outputs
+
+
+def gated_twice(inputs, outputs):
+    """Two of them, the second without upsampling, each with the weight of its noise."""
+    return gated(inputs, outputs) + gated(outputs, outputs) + 2
+
+
+def excitation(inputs, outputs):
+    return conv(inputs, outputs, 4) + conv(outputs, outputs, 1)
+
+
+def halved(inputs, outputs):
+    return conv(inputs, outputs, 4) + 2 * outputs
+
+
+def residual(inputs, outputs):
+    straight = halved(inputs, outputs) + conv(outputs, outputs, 3) + 2 * outputs
+    return straight + conv(inputs, outputs, 1) + 2 * outputs
+
+
+def decoder(inputs):
+    widths = [inputs, 128, 64, 64, 32]
+    return sum(gated(*pair) for pair in pairwise(widths)) + conv(32, 3, 3)
+
+
+def test_the_networks_for_256_pixels_have_the_authors_parameters():
+    """Layer by layer as in models.py of the authors' code (odegeasslbc/FastGAN-pytorch), 64 wide.
+
+    Theirs have a 1x1 convolution to an image of 128 pixels more, and a third decoder, of the map
+    with 512 channels: 29,127,846 and 12,115,984.
+    """
+    w = [1024, 512, 256, 128, 128, 64, 32]
+    generator = conv(256, 2 * w[0], 4) + 4 * w[0]
+    generator += sum(gated_twice(w[n], w[n + 1]) for n in (0, 2, 4))
+    generator += sum(gated(w[n], w[n + 1]) for n in (1, 3, 5))
+    generator += sum(excitation(w[n], w[n + 4]) for n in range(3)) + conv(w[6], 3, 3)
+    w = [16, 32, 64, 128, 256, 512]
+    discriminator = conv(3, 16, 3) + sum(residual(*pair) for pair in pairwise(w))
+    discriminator += sum(excitation(w[n], w[n + 3]) for n in range(3))
+    discriminator += conv(512, 1024, 1) + 2 * 1024 + conv(1024, 1, 4)
+    discriminator += conv(3, 32, 4) + sum(halved(*pair) for pair in pairwise(w[1:5]))
+    discriminator += conv(256, 1, 4) + decoder(512) + decoder(256)
+    assert generator + conv(64, 3, 1) == 29_127_846
+    assert discriminator + decoder(512) == 12_115_984
+    with torch.device("meta"):
+        ours = (
+            FastGANGenerator((3, 256, 256), latent_dim=256, base_channels=64),
+            FastGANDiscriminator((3, 256, 256), base_channels=64),
+        )
+    found = tuple(sum(p.numel() for p in network.parameters()) for network in ours)
+    assert found == (generator, discriminator)
 
 
 def test_the_discriminator_excites_three_halvings_later():

@@ -176,7 +176,7 @@ def test_with_packs_of_samples(regularizer, tmp_path):
     try:
         gan = GANModule(generator, packed, NonSaturatingLoss(), regularizers=parts, prior=PRIOR)
         readings = Game(gan, seed=0).play(torch.rand(N, *shape) * 2 - 1)
-    except InputError as error:
+    except InputError:
         if regularizer in ON_SLOPES:
             raise
         return
