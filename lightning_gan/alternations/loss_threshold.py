@@ -21,10 +21,10 @@ class LossThreshold(Alternation):
     number a batch.
 
     Args:
-        max_d_steps: Most steps in a turn of the discriminator.
-        max_g_steps: Most steps in a turn of the generator.
-        d_below: D's turn ends when its loss is below this.
-        g_above: G's turn ends when D's loss is above this.
+        max_d_steps: Most steps in a turn of the discriminator, at least 1.
+        max_g_steps: Most steps in a turn of the generator, at least 1.
+        d_below: D's turn ends when its loss is below this, any number.
+        g_above: G's turn ends when D's loss is above this, any number.
 
     Raises:
         InputError: A number of steps is below 1.

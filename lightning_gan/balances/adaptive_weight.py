@@ -39,9 +39,9 @@ class AdaptiveWeight(Balance):
         layer: Dotted name of a parameter of the generator, or of a module whose ``weight`` is
             meant, such as "decoder.conv_out".
         reference: Names of the terms of the numerator; None: all but the adversarial one.
-        weight: w, a factor of the result.
-        largest: Largest :math:`\lambda`.
-        delta: :math:`\delta`, which keeps the denominator from 0.
+        weight: w, a factor of the result, at least 0.
+        largest: Largest :math:`\lambda`, at least 0.
+        delta: :math:`\delta`, which keeps the denominator from 0; at least 0.
 
     Example:
         lightning-gan fit model.balance=adaptive_weight model.balance.layer=layers.2

@@ -28,11 +28,11 @@ class GradientBalance(Balance):
     discriminator, are left alone: name those that depend on the samples, not a codebook's loss.
 
     Args:
-        shares: :math:`\lambda_i` by the names of terms, such as
-            ``{"adversarial": 3.0, "mel": 1.0}``; the parts of a term share one.
-        total_norm: R, the norm that the shares divide among them.
-        beta: Decay of the moving average of the norms.
-        largest: Largest factor.
+        shares: :math:`\lambda_i` by the names of terms, such as ``{"adversarial": 3.0, "mel":
+            1.0}``, each at least 0; the parts of a term share one.
+        total_norm: R, the norm that the shares divide among them, at least 0.
+        beta: Decay of the moving average of the norms, in [0, 1).
+        largest: Largest factor, at least 0.
 
     Example:
         lightning-gan fit model.balance=gradient_balance \

@@ -45,8 +45,8 @@ class GradNorm(Balance):
         terms: Names of two terms or more, such as ``["adversarial", "mel"]``.
         layer: Where gradients are compared: dotted name of a parameter of the generator, or of a
             module whose ``weight`` is meant; None: at the generated samples.
-        lr: Learning rate of the weights.
-        alpha: How strongly terms that train slowly are favoured; 0: not at all.
+        lr: Learning rate of the weights, at least 0.
+        alpha: How strongly terms that train slowly are favoured, at least 0; 0: not at all.
 
     Example:
         lightning-gan fit model.balance=gradnorm model.balance.terms=[adversarial,l1]

@@ -26,13 +26,13 @@ class ACGANDiscriminator(Discriminator):
     Kernels begin as Glorot uniform and biases at 0, Keras's defaults.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of the first feature map, which each convolution doubles.
-        num_classes: K; None for a discriminator without the class head.
-        dropout: Probability of zeroing a value while training.
-        slope: Slope of LeakyReLU for negative inputs.
-        heads: Further linear heads on the last features, name and width: {"twin_class_logits": 10}
-            for the regularizer ``twin_auxiliary_classifier``.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of the first feature map, at least 1; each convolution doubles them.
+        num_classes: K, at least 1; None for a discriminator without the class head.
+        dropout: Probability of zeroing a value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+        heads: Further linear heads on the last features, name and width, at least 1:
+            {"twin_class_logits": 10} for the regularizer ``twin_auxiliary_classifier``.
         return_features: Whether the output holds the features of all layers, for terms of them.
 
     Raises:

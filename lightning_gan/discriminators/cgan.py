@@ -25,11 +25,11 @@ class CGANDiscriminator(Discriminator):
     Glorot uniform and biases at 0.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of both convolutions.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        dropout: Probability of zeroing a hidden value while training.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of both convolutions, at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        dropout: Probability of zeroing a hidden value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Raises:
         InputError: The shape does not fit, a size is below 1, or ``dropout`` lies outside [0, 1).

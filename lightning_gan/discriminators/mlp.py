@@ -28,29 +28,30 @@ class MLPDiscriminator(Discriminator):
     Koyama 2018, section 3), or as ``conditioning`` says.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        hidden: Width of each hidden layer, first to last.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        dropout: Probability of zeroing a hidden value while training.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        hidden: Width of each hidden layer, first to last, each at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        dropout: Probability of zeroing a hidden value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
-        heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
-            name by which a term asks for it, such as {"codes": 12}.
+        heads: Linear heads on the last features, name and width, at least 1: "class_logits" for
+            classes, or any name by which a term asks for it, such as {"codes": 12}.
         return_features: Whether the output holds the features of all layers, for terms of them.
-        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        outputs: Number of logits of a sample, at least 1; several are features, for ``mmd``.
         sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
             the class where there are classes.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: "projection", "concat" (a learned vector beside the sample) or "auxiliary" (a
             second head tells the condition: class logits).
-        class_dim: Length of the vector of "concat", and of a sequence's.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
         frequencies: Number of random Fourier features that are put beside the input (Tancik et al.
-            2020), for points whose density varies over short distances; 0 for none.
-        frequency_scale: Their standard deviation, in radians for a unit of the input.
+            2020), for points whose density varies over short distances; at least 0, 0 for none.
+        frequency_scale: Their standard deviation, in radians for a unit of the input, above 0.
 
     Raises:
         InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one

@@ -25,11 +25,11 @@ class MLPAutoencoderDiscriminator(Discriminator):
     ``boundary_equilibrium``; labels are ignored.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        hidden: Width of each hidden layer of the encoder, first to last.
-        code_dim: Length of the code.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        hidden: Width of each hidden layer of the encoder, first to last, each at least 1.
+        code_dim: Length of the code, at least 1.
         power: p, 1 or 2.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Example:
         lightning-gan fit loss=energy_based discriminator=mlp_autoencoder

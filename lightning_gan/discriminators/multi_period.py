@@ -27,11 +27,11 @@ class MultiPeriodDiscriminator(Discriminator):
     for each period.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
         periods: The periods, in samples, each at least 1; the paper's are primes.
-        base_channels: Channels of the first convolution.
+        base_channels: Channels of the first convolution, at least 1.
         norm: Normalization of the weights.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Raises:
         InputError: The shape is none of waves, T is not above the largest period, a period or

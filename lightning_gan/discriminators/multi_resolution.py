@@ -26,11 +26,12 @@ class MultiResolutionDiscriminator(Discriminator):
     frames), both one for each resolution. Waves must be longer than (fft - hop) / 2.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
-        resolutions: [fft, hop, window] in samples, one for each head.
-        base_channels: Channels of all convolutions but the last.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
+        resolutions: [fft, hop, window] in samples, each at least 1 and window at most fft, one for
+            each head.
+        base_channels: Channels of all convolutions but the last, at least 1.
         norm: Normalization of the weights.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Raises:
         InputError: The shape is none of waves, the waves are too short, a resolution is no such

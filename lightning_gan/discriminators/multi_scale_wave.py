@@ -38,11 +38,11 @@ class MultiScaleWaveDiscriminator(Discriminator):
     for each scale.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
-        scales: Number of heads.
-        base_channels: Channels of the first convolution; the last ones have eight times as many.
-            Where groups do not divide them there are fewer groups.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
+        scales: Number of heads, at least 1.
+        base_channels: Channels of the first convolution, at least 1; the last ones have eight times
+            as many. Where groups do not divide them there are fewer groups.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Raises:
         InputError: The shape is none of waves, or a number is below 1.

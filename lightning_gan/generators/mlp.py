@@ -24,19 +24,21 @@ class MLPGenerator(Generator):
     beside the latent (Mirza & Osindero 2014, section 3.2), or as ``conditioning`` says.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        latent_dim: Size Z of a latent; 0 only with ``num_classes``.
-        hidden: Width of each hidden layer, first to last.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        class_dim: Length of a class's vector.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        latent_dim: Size Z of a latent, at least 0; 0 only with ``num_classes``.
+        hidden: Width of each hidden layer, first to last, each at least 1.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        class_dim: Length of a class's vector, at least 1.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         norm: "batch" normalizes what each LeakyReLU returns (Ioffe & Szegedy 2015).
-        norm_momentum: Share of a batch in the running statistics; Keras counts the other share.
-        norm_eps: What is added to the variance.
+        norm_momentum: Share of a batch in the running statistics, in [0, 1]; Keras counts the other
+            share.
+        norm_eps: What is added to the variance, at least 0.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: Whether the condition's vector stands beside the latent ("concat") or is
             multiplied with it ("product").
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer

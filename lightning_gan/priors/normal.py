@@ -13,8 +13,8 @@ class NormalPrior(Prior):
     """Independent normal latents, z ~ N(mean, std^2).
 
     Args:
-        mean: Mean of every coordinate.
-        std: Standard deviation of every coordinate.
+        mean: Mean of every coordinate, any number.
+        std: Standard deviation of every coordinate, at least 0.
 
     Raises:
         InputError: ``std`` is negative.

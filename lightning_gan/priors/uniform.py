@@ -13,8 +13,8 @@ class UniformPrior(Prior):
     """Independent uniform latents, z ~ U(low, high).
 
     Args:
-        low: Lower end, included.
-        high: Upper end.
+        low: Lower end, included, any number.
+        high: Upper end, any number above ``low``.
 
     Raises:
         InputError: ``low`` is not below ``high``.

@@ -21,11 +21,12 @@ class AuxiliaryClassifierRegularizer(Regularizer):
     sample without one, of label -1, has a term of 0.
 
     Args:
-        discriminator_weight: Factor of the term in the discriminator's objective.
-        generator_weight: Factor of the term in the generator's objective.
+        discriminator_weight: Factor of the term in the discriminator's objective, any number.
+        generator_weight: Factor of the term in the generator's objective, any number.
         discriminator_samples: What the discriminator learns classes from: "both" is the paper's
             real samples and fakes, the sum of their cross-entropies; "real" spares it the fakes.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
 
     Example:
         lightning-gan fit generator=acgan discriminator=acgan \

@@ -29,15 +29,17 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
     process's own batch, or piece of one. The discriminator trains the proxies.
 
     Args:
-        weight: Factor of the term in both objectives.
-        dim: Length of an embedding.
+        weight: Factor of the term in both objectives, any number.
+        dim: Length of an embedding, at least 1.
         positive_margin: :math:`m_p`, in [-1, 1]: similar enough to the proxy.
         negative_margin: :math:`m_n`, in [-1, 1]: different enough from another class's sample.
-        temperature: :math:`\tau`, positive.
+        temperature: :math:`\tau`, above 0.
         head: Name of the entry of the discriminator's ``extra`` that holds embeddings, (N, dim);
             {"embedding": dim} among its ``heads``.
-        classes: Number of classes; None: those of the generator, or of the discriminator.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        classes: Number of classes, at least 1; None: those of the generator, or of the
+            discriminator.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, nobody knows the number

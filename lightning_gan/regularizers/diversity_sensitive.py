@@ -31,11 +31,12 @@ class DiversitySensitiveRegularizer(Regularizer):
     The first sample is the update's fake; the second costs one more pass of the generator.
 
     Args:
-        weight: Factor of the term; Yang et al. call it lambda.
+        weight: Factor of the term, any number; Yang et al. call it lambda.
         form: "clipped" or "inverse".
-        bound: tau, positive: how much diversity is enough.
-        epsilon: Added to the ratio before it is inverted, positive.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        bound: tau, above 0: how much diversity is enough.
+        epsilon: Added to the ratio before it is inverted, above 0.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: ``form`` is unknown, ``bound`` or ``epsilon`` is not positive; when the GAN is

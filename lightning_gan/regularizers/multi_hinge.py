@@ -24,11 +24,12 @@ class MultiHingeRegularizer(Regularizer):
     labels; a sample without one, of label -1, has a term of 0.
 
     Args:
-        discriminator_weight: Factor of the term in the discriminator's objective.
-        generator_weight: Factor of the term in the generator's objective.
+        discriminator_weight: Factor of the term in the discriminator's objective, any number.
+        generator_weight: Factor of the term in the generator's objective, any number.
         discriminator_samples: What the discriminator learns classes from: "real" is the paper's;
             "both" adds that of fakes.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: ``discriminator_samples`` is unknown.

@@ -32,15 +32,16 @@ class MutualInformationRegularizer(Regularizer):
     logarithms of their standard deviations.
 
     Args:
-        weight: Factor of the term, the paper's lambda.
-        discrete: Number of values of each discrete code.
-        continuous: Number of continuous codes.
-        continuous_weight: Factor of the continuous codes beside the discrete ones, which keeps
-            them on one scale.
+        weight: Factor of the term, the paper's lambda, any number.
+        discrete: Number of values of each discrete code, each at least 2.
+        continuous: Number of continuous codes, at least 0.
+        continuous_weight: Factor of the continuous codes beside the discrete ones, any number; it
+            keeps them on one scale.
         learned_std: Whether Q says how sure it is of continuous codes.
         head: Name of the entry of the discriminator's ``extra`` that holds Q's output, (N, Q):
             {"codes": 12} among its ``heads`` for ``discrete`` [10] and ``continuous`` 2.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: A number is out of range, or there are no codes; when the GAN is put together,

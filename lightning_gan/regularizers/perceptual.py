@@ -47,15 +47,16 @@ class PerceptualRegularizer(ReconstructionRegularizer):
         vgg_file: Path of the state dict of torchvision's VGG.
         architecture: "vgg16" or "vgg19".
         layers: Layers to compare, from relu1_1 to relu5_3 (vgg16) or relu5_4 (vgg19).
-        layer_weights: A factor for each layer; None: all are 1.
+        layer_weights: A factor for each layer, any number; None: all are 1.
         norm: "l1" or "l2", squared; LPIPS has its own.
         lpips_file: Path of the linear weights of LPIPS, for vgg16 and its default layers.
-        weight: Factor of the term.
-        mean: What is subtracted from red, green and blue in [0, 1]: ImageNet's means.
-        std: What the difference is divided by: ImageNet's standard deviations.
-        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high). None:
-            as generator or data declare, and [-1, 1] where neither does.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        mean: What is subtracted from red, green and blue in [0, 1]: ImageNet's means; any number.
+        std: What the difference is divided by: ImageNet's standard deviations; each above 0.
+        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high), high
+            above low. None: as generator or data declare, and [-1, 1] where neither does.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
 
     Raises:

@@ -25,10 +25,10 @@ class Ramp(Schedule):
     """From one value to another over a span of training; constant before and after.
 
     Args:
-        start: Value up to ``begin_kimg``.
-        end: Value from ``begin_kimg + kimg`` on.
-        kimg: Length of the change, in thousands of images.
-        begin_kimg: Where the change begins, in thousands of images.
+        start: Value up to ``begin_kimg``, any number.
+        end: Value from ``begin_kimg + kimg`` on, any number.
+        kimg: Length of the change, in thousands of images, above 0.
+        begin_kimg: Where the change begins, in thousands of images, at least 0.
 
     Raises:
         InputError: ``kimg`` is not positive or ``begin_kimg`` is negative.

@@ -9,7 +9,7 @@ class Constant(Schedule):
     """The same value throughout.
 
     Args:
-        value: The value.
+        value: The value, any number.
     """
 
     def __init__(self, value: float) -> None:
