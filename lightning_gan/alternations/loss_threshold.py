@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.errors import InputError
-from lightning_gan.types import Feedback, Player, Progress
+from lightning_gan.types import Feedback, Player, Progress, finite
 
 
 class LossThreshold(Alternation):
@@ -27,7 +27,7 @@ class LossThreshold(Alternation):
         g_above: G's turn ends when D's loss is above this, any number.
 
     Raises:
-        InputError: A number of steps is below 1.
+        InputError: A number of steps is below 1, or a loss is not finite.
     """
 
     observes = True
@@ -48,8 +48,8 @@ class LossThreshold(Alternation):
             )
         self.max_d_steps = max_d_steps
         self.max_g_steps = max_g_steps
-        self.d_below = d_below
-        self.g_above = g_above
+        self.d_below = finite(d_below, "d_below")
+        self.g_above = finite(g_above, "g_above")
         self._player = Player.DISCRIMINATOR
         self._steps = 0  # of the turn
 

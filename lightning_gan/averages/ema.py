@@ -41,7 +41,7 @@ class EMA(Average):
         buffers: Literal["copy", "average", "reestimate"] = "copy",
     ) -> None:
         super().__init__()
-        if half_life_kimg < 0 or (ramp_up is not None and ramp_up < 0):
+        if not half_life_kimg >= 0 or not (ramp_up is None or ramp_up >= 0):
             raise InputError(
                 f"half_life_kimg and ramp_up must not be negative, got {half_life_kimg}, {ramp_up}"
             )

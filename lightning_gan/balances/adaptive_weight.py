@@ -44,7 +44,8 @@ class AdaptiveWeight(Balance):
         delta: :math:`\delta`, which keeps the denominator from 0; at least 0.
 
     Example:
-        lightning-gan fit model.balance=adaptive_weight model.balance.layer=layers.2
+        lightning-gan fit regularizers=[l1] model.balance=adaptive_weight \
+            model.balance.layer=layers.2
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no

@@ -49,7 +49,8 @@ class GradNorm(Balance):
         alpha: How strongly terms that train slowly are favoured, at least 0; 0: not at all.
 
     Example:
-        lightning-gan fit model.balance=gradnorm model.balance.terms=[adversarial,l1]
+        lightning-gan fit regularizers=[l1] model.balance=gradnorm \
+            model.balance.terms=[adversarial,l1]
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no

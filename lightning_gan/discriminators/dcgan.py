@@ -16,7 +16,7 @@ from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.pyramid import pyramid
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class DCGANDiscriminator(Discriminator):
@@ -52,8 +52,8 @@ class DCGANDiscriminator(Discriminator):
             reparameterized.
 
     Raises:
-        InputError: The shape does not fit, a size is below 1, there is more than one condition, or
-            a word is unknown.
+        InputError: The shape does not fit, a number is out of range, there is more than one
+            condition, or a word is unknown.
     """
 
     def __init__(
@@ -78,6 +78,9 @@ class DCGANDiscriminator(Discriminator):
             raise InputError(f"norm must be 'batch' or 'none', got {norm!r}")
         if outputs < 1:
             raise InputError(f"outputs must be at least 1, got {outputs}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        not_negative(slope, "slope")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes

@@ -17,7 +17,7 @@ from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class MLPDiscriminator(Discriminator):
@@ -54,9 +54,8 @@ class MLPDiscriminator(Discriminator):
         frequency_scale: Their standard deviation, in radians for a unit of the input, above 0.
 
     Raises:
-        InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one
-            condition, a word is unknown, or ``frequencies`` is negative or ``frequency_scale`` not
-            positive.
+        InputError: A number is out of range, there is more than one condition, or a word is
+            unknown.
     """
 
     def __init__(
@@ -89,6 +88,9 @@ class MLPDiscriminator(Discriminator):
             )
         if outputs < 1:
             raise InputError(f"outputs must be at least 1, got {outputs}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        not_negative(slope, "slope")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
         if frequencies < 0 or frequency_scale <= 0:

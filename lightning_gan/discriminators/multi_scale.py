@@ -20,7 +20,7 @@ from lightning_gan.layers.patches import (
     left_over,
 )
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 MOST_SCALES = 3
 
@@ -64,6 +64,7 @@ class MultiScaleDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         check_patches(sample_shape, base_channels, norm, condition_channels)
+        not_negative(slope, "slope")
         sides = [min(sample_shape[1:])]
         fitting_layers(sides[0], layers)
         while left_over((sides[-1] + 1) // 2, layers or 1) >= 1:

@@ -12,7 +12,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.layers.condition import check_image
 from lightning_gan.layers.patches import Norm, PatchNetwork, check_patches, fitting_layers
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class PatchDiscriminator(Discriminator):
@@ -51,6 +51,7 @@ class PatchDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         check_patches(sample_shape, base_channels, norm, condition_channels)
+        not_negative(slope, "slope")
         number = fitting_layers(min(sample_shape[1:]), layers)
         self.sample_shape = tuple(sample_shape)
         self.condition_channels = condition_channels

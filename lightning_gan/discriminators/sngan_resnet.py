@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
 from lightning_gan.layers.judging import Conditioning, JudgedCondition
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import initialize_residual
@@ -76,6 +77,8 @@ class SNGANResNetDiscriminator(Discriminator):
         if base_channels is None:
             base_channels = 128 if small else 64
         check_width(base_channels)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         channels, height, width = self.sample_shape

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
 from lightning_gan.layers.judging import Conditioning, JudgedCondition
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import DownBlock, UpBlock, initialize_orthogonal
@@ -62,6 +63,8 @@ class UNetDiscriminator(Discriminator):
         super().__init__()
         _, _, levels = doublings(sample_shape)
         check_width(base_channels)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         self.judged = JudgedCondition(

@@ -65,6 +65,8 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__()
         check_word("conditioning", conditioning, CONDITIONINGS)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim

@@ -15,6 +15,7 @@ from lightning_gan.generators.base import Generator
 from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
+from lightning_gan.types import not_negative
 
 
 class MLPGenerator(Generator):
@@ -45,8 +46,8 @@ class MLPGenerator(Generator):
             reparameterized.
 
     Raises:
-        InputError: A size is below 1, there is neither a latent nor a label, there is more than one
-            condition, or ``norm``, ``init``, ``conditioning`` or ``weight_norm`` is unknown.
+        InputError: A number is out of range, there is neither a latent nor a label, there is more
+            than one condition, or a word is unknown.
     """
 
     def __init__(
@@ -70,6 +71,12 @@ class MLPGenerator(Generator):
         check_word("conditioning", conditioning, ("concat", "product"))
         if norm not in ("none", "batch"):
             raise InputError(f"norm must be 'none' or 'batch', got {norm!r}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        if not 0 <= norm_momentum <= 1:
+            raise InputError(f"norm_momentum must lie in [0, 1], got {norm_momentum}")
+        not_negative(norm_eps, "norm_eps")
+        not_negative(slope, "slope")
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes

@@ -17,6 +17,7 @@ from lightning_gan.layers.modulated import ModulatedConv2d
 from lightning_gan.layers.noise_input import NoiseInput
 from lightning_gan.layers.resampling import Upsample
 from lightning_gan.layers.stages import Size, stage_sizes
+from lightning_gan.types import finite
 
 EPS = 1e-8
 
@@ -91,7 +92,7 @@ class StyleGAN2Generator(Generator):
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
-        self.style_mixing, self.truncation = style_mixing, truncation
+        self.style_mixing, self.truncation = style_mixing, finite(truncation, "truncation")
         self.w_mean_decay = w_mean_decay
         self.styles = 2 * len(sizes)  # one for each convolution, and one for the last image
         inputs = latent_dim

@@ -47,6 +47,9 @@ class UNetGenerator(Generator):
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 
+    Example:
+        lightning-gan fit experiment=pix2pix  # of the plugin lightning-gan-image2image
+
     Raises:
         InputError: The shape does not fit, a number is out of range, or a word is unknown.
     """

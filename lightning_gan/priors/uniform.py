@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lightning_gan.errors import InputError
 from lightning_gan.priors.base import Prior
+from lightning_gan.types import finite
 
 
 class UniformPrior(Prior):
@@ -17,12 +18,12 @@ class UniformPrior(Prior):
         high: Upper end, any number above ``low``.
 
     Raises:
-        InputError: ``low`` is not below ``high``.
+        InputError: A number is not finite, or ``low`` is not below ``high``.
     """
 
     def __init__(self, low: float = -1.0, high: float = 1.0) -> None:
         super().__init__()
-        if not low < high:
+        if not finite(low, "low") < finite(high, "high"):
             raise InputError(f"low must be below high, got {low} and {high}")
         self.low = low
         self.high = high

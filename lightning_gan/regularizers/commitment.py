@@ -32,6 +32,9 @@ class CommitmentRegularizer(Regularizer):
         interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
             least 1.
 
+    Example:
+        lightning-gan fit experiment=tokenizer_vq  # of the plugin lightning-gan-tokenizer
+
     Raises:
         InputError: A factor is negative, or both are 0.
     """

@@ -41,6 +41,10 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
         interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
             least 1.
 
+    Example:
+        lightning-gan fit regularizers=[data_to_data_cross_entropy] \
+            model.discriminator.heads.embedding=512
+
     Raises:
         InputError: A number is out of range; when the GAN is put together, nobody knows the number
             of classes; in training, embeddings have another length.

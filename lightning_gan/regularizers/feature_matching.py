@@ -40,6 +40,10 @@ class FeatureMatchingRegularizer(Regularizer):
         interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
             least 1.
 
+    Example:
+        lightning-gan fit regularizers=[feature_matching] \
+            model.discriminator.return_features=true
+
     Raises:
         InputError: ``distance`` or ``join`` is unknown, or ``layers`` is empty.
     """

@@ -25,6 +25,9 @@ class GaussianKLRegularizer(Regularizer):
         log_variance: Name of the one that holds the logarithms of the variances, the same shape.
         interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
             least 1.
+
+    Example:
+        lightning-gan fit experiment=tokenizer_kl  # of the plugin lightning-gan-tokenizer
     """
 
     def __init__(

@@ -35,6 +35,10 @@ class LogMelRegularizer(Regularizer):
         high: Where the last one ends, in Hz, above ``low`` and at most half the sample rate; None:
             there.
 
+    Example:
+        lightning-gan fit data=random data.shape=[1,2048] generator=mlp discriminator=mlp \
+            regularizers=[log_mel]
+
     Raises:
         InputError: A number is out of its range, or samples are no waves (N, C, T) or too short.
     """

@@ -45,6 +45,10 @@ class MSSSIMRegularizer(ReconstructionRegularizer):
             least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
 
+    Example:
+        lightning-gan fit data.image_size=32 regularizers=[ms_ssim] \
+            model.regularizers.ms_ssim.weights=[0.3,0.7]
+
     Raises:
         InputError: ``weights`` is empty or has a number that is not positive, ``window`` is no odd
             number from 1, ``sigma`` is not positive, or ``sample_range`` is none.

@@ -38,6 +38,10 @@ class MultiResolutionSTFTRegularizer(Regularizer):
         resolutions: [fft, hop, window] in samples, each at least 1 and window at most fft; the
             default is the paper's, at 24 kHz.
 
+    Example:
+        lightning-gan fit data=random data.shape=[1,2048] generator=mlp discriminator=mlp \
+            regularizers=[multi_resolution_stft]
+
     Raises:
         InputError: A resolution is no such triple, or samples are no waves (N, C, T) or too short.
     """

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
+from lightning_gan.types import finite
 
 
 class MutualInformationRegularizer(Regularizer):
@@ -43,6 +44,10 @@ class MutualInformationRegularizer(Regularizer):
         interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
             least 1.
 
+    Example:
+        lightning-gan fit prior=codes regularizers=[mutual_information] \
+            model.discriminator.heads.codes=12
+
     Raises:
         InputError: A number is out of range, or there are no codes; when the GAN is put together,
             latents are too short; in training, Q's output has another width, or the latents do not
@@ -67,7 +72,8 @@ class MutualInformationRegularizer(Regularizer):
         if not discrete and not continuous:
             raise InputError("mutual_information needs codes: set discrete, continuous or both")
         self.discrete, self.continuous = discrete, continuous
-        self.continuous_weight, self.learned_std, self.head = continuous_weight, learned_std, head
+        self.continuous_weight = finite(continuous_weight, "continuous_weight")
+        self.learned_std, self.head = learned_std, head
         self.requires = frozenset({head})
         self._looked = False
 

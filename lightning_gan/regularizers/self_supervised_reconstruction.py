@@ -26,6 +26,10 @@ class SelfSupervisedReconstructionRegularizer(Regularizer):
         weight: Factor of the term, any number.
         interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
             least 1.
+
+    Example:
+        lightning-gan fit generator=fastgan discriminator=fastgan \
+            regularizers=[self_supervised_reconstruction]
     """
 
     requires = frozenset({"reconstructions"})

@@ -39,6 +39,9 @@ class SSIMRegularizer(ReconstructionRegularizer):
             least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
 
+    Example:
+        lightning-gan fit data.image_size=16 regularizers=[ssim]
+
     Raises:
         InputError: ``window`` is no odd number from 1, ``sigma`` is not positive, or
             ``sample_range`` is none.

@@ -28,6 +28,11 @@ class TwinAuxiliaryClassifierRegularizer(Regularizer):
             logits, (N, K); {"twin_class_logits": K} among its ``heads``.
         interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
             least 1.
+
+    Example:
+        lightning-gan fit regularizers=[auxiliary_classifier,twin_auxiliary_classifier] \
+            model.discriminator.heads.class_logits=10 \
+            model.discriminator.heads.twin_class_logits=10
     """
 
     def __init__(
