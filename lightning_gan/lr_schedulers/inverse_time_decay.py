@@ -15,7 +15,7 @@ class InverseTimeDecay(LRScheduler):
     Args:
         optimizer: Its learning rates are changed.
         decay: Growth of the divisor with each step, at least 0.
-        last_epoch: Number of the last step, at least 0; -1 to begin.
+        last_epoch: Number of the last step, at least -1, which begins.
 
     Raises:
         InputError: ``decay`` is negative.
