@@ -63,7 +63,7 @@ class AdaptiveWeight(Balance):
         delta: float = 1e-4,
     ) -> None:
         super().__init__()
-        if min(weight, largest, delta) < 0:
+        if not all(number >= 0 for number in (weight, largest, delta)):
             raise InputError(
                 f"weight, largest and delta must be 0 or more, got {weight}, {largest} and {delta}"
             )

@@ -59,7 +59,7 @@ class GradientBalance(Balance):
                 "shares must give a number of 0 or more to each term, and more than 0 to one, got "
                 f"{shares}"
             )
-        if min(total_norm, largest) < 0 or not 0 <= beta < 1:
+        if not (total_norm >= 0 and largest >= 0 and 0 <= beta < 1):
             raise InputError(
                 "total_norm and largest must be 0 or more and beta at least 0 and below 1, got "
                 f"{total_norm}, {largest} and {beta}"

@@ -67,7 +67,7 @@ class GradNorm(Balance):
         super().__init__()
         if len(set(terms)) < 2 or len(set(terms)) < len(terms):
             raise InputError(f"terms must name two terms or more, each once, got {terms}")
-        if min(lr, alpha) < 0:
+        if not (lr >= 0 and alpha >= 0):
             raise InputError(f"lr and alpha must be 0 or more, got {lr} and {alpha}")
         self.terms = list(terms)
         self.layer = layer

@@ -93,7 +93,7 @@ class MLPDiscriminator(Discriminator):
         not_negative(slope, "slope")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
-        if frequencies < 0 or frequency_scale <= 0:
+        if frequencies < 0 or not frequency_scale > 0:
             raise InputError(
                 "frequencies must be at least 0 and frequency_scale positive, got "
                 f"{frequencies} and {frequency_scale}"

@@ -67,7 +67,7 @@ class TransformerDiscriminator(Discriminator):
         super().__init__()
         rows, columns = token_grid(tuple(sample_shape), patch_size)
         heads = head_count(width, head_width)
-        if min(depth, base_width) < 1 or mlp_ratio <= 0:
+        if min(depth, base_width) < 1 or not mlp_ratio > 0:
             raise InputError(
                 f"depth, base_width and mlp_ratio must be positive, got depth={depth}, "
                 f"base_width={base_width}, mlp_ratio={mlp_ratio}"

@@ -70,7 +70,7 @@ class TransformerGenerator(Generator):
         super().__init__()
         self.grid = token_grid(tuple(sample_shape), patch_size)
         heads = head_count(width, head_width)
-        if min(latent_dim, depth, base_width) < 1 or mlp_ratio <= 0:
+        if min(latent_dim, depth, base_width) < 1 or not mlp_ratio > 0:
             raise InputError(
                 f"latent_dim, depth, base_width and mlp_ratio must be positive, got latent_dim="
                 f"{latent_dim}, depth={depth}, base_width={base_width}, mlp_ratio={mlp_ratio}"

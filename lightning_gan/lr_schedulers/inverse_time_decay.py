@@ -22,7 +22,7 @@ class InverseTimeDecay(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, decay: float, last_epoch: int = -1) -> None:
-        if decay < 0:
+        if not decay >= 0:
             raise InputError(f"decay must be at least 0, got {decay}")
         self.decay = decay
         super().__init__(optimizer, last_epoch)

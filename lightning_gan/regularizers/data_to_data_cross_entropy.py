@@ -71,7 +71,7 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
             raise InputError(
                 f"dim and classes must be whole numbers from 1, got {dim!r} and {classes!r}"
             )
-        if not max(abs(positive_margin), abs(negative_margin)) <= 1:
+        if not (abs(positive_margin) <= 1 and abs(negative_margin) <= 1):
             raise InputError(
                 "positive_margin and negative_margin must lie in [-1, 1], got "
                 f"{positive_margin} and {negative_margin}"

@@ -54,7 +54,7 @@ class DiversitySensitiveRegularizer(Regularizer):
         super().__init__(weight, interval)
         if form not in ("clipped", "inverse"):
             raise InputError(f"form must be 'clipped' or 'inverse', got {form!r}")
-        if not min(bound, epsilon) > 0:
+        if not (bound > 0 and epsilon > 0):
             raise InputError(f"bound and epsilon must be positive, got {bound} and {epsilon}")
         self.form, self.bound, self.epsilon = form, bound, epsilon
         self.couples_samples = form == "inverse"

@@ -240,7 +240,10 @@ def test_numbers_out_of_the_range_that_is_shown_are_refused(kind):
         for each in numbers:
             if (kind, entry.name, each["name"]) in UNCHECKED:
                 continue
-            for number in outside(each["text"], others):
+            wrong = outside(each["text"], others)
+            if "float" in each["type"].split(" or "):
+                wrong.append(math.nan)
+            for number in wrong:
                 value = instead(others[each["name"]], number, each["type"])
                 with pytest.raises(InputError, match=rf"\b{each['name']}\b|a resolution"):
                     cls(**{**given, each["name"]: value})
