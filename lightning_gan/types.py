@@ -488,6 +488,22 @@ def finite(value: Any, what: str) -> float:
     return found
 
 
+def not_negative(value: Any, what: str) -> float:
+    """Return a number of 0 or more as a float.
+
+    Args:
+        value: The number.
+        what: What it is called.
+
+    Raises:
+        InputError: It is none, or negative, NaN or infinite.
+    """
+    found = finite(value, what)
+    if found < 0:
+        raise InputError(f"{what} must be at least 0, got {value!r}")
+    return found
+
+
 def describe(value: Any) -> str:
     """Return what a value is, for a sentence about one that was not expected."""
     if isinstance(value, Tensor):

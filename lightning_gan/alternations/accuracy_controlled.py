@@ -24,7 +24,7 @@ class AccuracyControlled(Alternation):
     losses have no zero, and no accuracy.
 
     Args:
-        threshold: D rests while the average is above this, in [1/2, 1].
+        threshold: D rests while the average is above this, in [0.5, 1].
         momentum: m, weight of the past in the average, in [0, 1).
 
     Raises:

@@ -16,8 +16,8 @@ class Alternating(Alternation):
     ``g_steps=0`` the discriminator alone does.
 
     Args:
-        d_steps: Discriminator steps in a round, k of the paper.
-        g_steps: Generator steps in a round.
+        d_steps: Discriminator steps in a round, k of the paper, at least 0.
+        g_steps: Generator steps in a round, at least 0; one of the two is above 0.
 
     Raises:
         InputError: A number is negative or both are 0.

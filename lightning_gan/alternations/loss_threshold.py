@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.errors import InputError
-from lightning_gan.types import Feedback, Player, Progress
+from lightning_gan.types import Feedback, Player, Progress, finite
 
 
 class LossThreshold(Alternation):
@@ -21,13 +21,13 @@ class LossThreshold(Alternation):
     number a batch.
 
     Args:
-        max_d_steps: Most steps in a turn of the discriminator.
-        max_g_steps: Most steps in a turn of the generator.
-        d_below: D's turn ends when its loss is below this.
-        g_above: G's turn ends when D's loss is above this.
+        max_d_steps: Most steps in a turn of the discriminator, at least 1.
+        max_g_steps: Most steps in a turn of the generator, at least 1.
+        d_below: D's turn ends when its loss is below this, any number.
+        g_above: G's turn ends when D's loss is above this, any number.
 
     Raises:
-        InputError: A number of steps is below 1.
+        InputError: A number of steps is below 1, or a loss is not finite.
     """
 
     observes = True
@@ -48,8 +48,8 @@ class LossThreshold(Alternation):
             )
         self.max_d_steps = max_d_steps
         self.max_g_steps = max_g_steps
-        self.d_below = d_below
-        self.g_above = g_above
+        self.d_below = finite(d_below, "d_below")
+        self.g_above = finite(g_above, "g_above")
         self._player = Player.DISCRIMINATOR
         self._steps = 0  # of the turn
 

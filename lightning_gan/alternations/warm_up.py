@@ -18,7 +18,7 @@ class WarmUp(Alternation):
     by its reconstruction alone meanwhile, schedule ``generator_weight`` as well.
 
     Args:
-        kimg: Length of the warm-up in thousands of real images.
+        kimg: Length of the warm-up in thousands of real images, at least 0.
         player: Who steps in it.
         then: What follows; None: D, then G, on every batch.
 

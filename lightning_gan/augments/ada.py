@@ -74,10 +74,10 @@ class ADAAugment(ImageAugment, AdaptiveAugment):
         pipeline: "b", "bg" or "bgc", the paper's names; or a list of transformations.
         p: The probability at first, in [0, 1]; the constant one where ``target`` is None.
         target: Where :math:`r_t` is to be, in [-1, 1]; None leaves p as it is.
-        kimg: Thousands of images in which p can go from 0 to 1.
-        interval: Batches between two adjustments of p.
-        sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or a pair.
-            None: what generator or data declare, else [-1, 1].
+        kimg: Thousands of images in which p can go from 0 to 1, above 0.
+        interval: Batches between two adjustments of p, at least 1.
+        sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or (low,
+            high), high above low. None: what generator or data declare, else [-1, 1].
 
     Raises:
         InputError: A transformation is unknown, a number is out of its range, ``sample_range`` is

@@ -26,8 +26,8 @@ class APAAugment(AdaptiveAugment):
     Args:
         p: The probability at first, in [0, 1].
         target: Where :math:`r_t` is to be, in [-1, 1]; None leaves p as it is.
-        kimg: Thousands of images in which p can go from 0 to 1.
-        interval: Batches between two adjustments of p.
+        kimg: Thousands of images in which p can go from 0 to 1, above 0.
+        interval: Batches between two adjustments of p, at least 1.
 
     Raises:
         InputError: A number is out of its range.

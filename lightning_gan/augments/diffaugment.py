@@ -35,8 +35,8 @@ class DiffAugment(ImageAugment):
         policy: Which transformations, in this order.
         translation: Largest shift, as a share of the side, in [0, 1].
         cutout: Sides of the rectangle, as a share of the image's, in [0, 1].
-        sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or a pair.
-            None: what generator or data declare, else [-1, 1].
+        sample_range: Range of the images, "symmetric" for [-1, 1], "unit" for [0, 1] or (low,
+            high), high above low. None: what generator or data declare, else [-1, 1].
 
     Raises:
         InputError: A transformation is unknown, a share lies outside [0, 1], ``sample_range`` is no

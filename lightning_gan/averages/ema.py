@@ -22,8 +22,10 @@ class EMA(Average):
     images, but at most ``ramp_up`` times the images seen so far (StyleGAN2's ``ema_rampup``).
 
     Args:
-        half_life_kimg: Half-life in thousands of real images; 0 follows without averaging.
-        ramp_up: Limit of the half-life as a share of the images seen; None for no limit.
+        half_life_kimg: Half-life in thousands of real images, at least 0; 0 follows without
+            averaging.
+        ramp_up: Limit of the half-life as a share of the images seen, at least 0; None for no
+            limit.
         buffers: What the buffers (batch-norm statistics) do: "copy" those of the trained generator,
             "average" them like parameters, or "reestimate" the statistics of batch norm from
             generated batches whenever the averaged generator is used.
@@ -39,7 +41,7 @@ class EMA(Average):
         buffers: Literal["copy", "average", "reestimate"] = "copy",
     ) -> None:
         super().__init__()
-        if half_life_kimg < 0 or (ramp_up is not None and ramp_up < 0):
+        if not half_life_kimg >= 0 or not (ramp_up is None or ramp_up >= 0):
             raise InputError(
                 f"half_life_kimg and ramp_up must not be negative, got {half_life_kimg}, {ramp_up}"
             )

@@ -39,12 +39,13 @@ class AdaptiveWeight(Balance):
         layer: Dotted name of a parameter of the generator, or of a module whose ``weight`` is
             meant, such as "decoder.conv_out".
         reference: Names of the terms of the numerator; None: all but the adversarial one.
-        weight: w, a factor of the result.
-        largest: Largest :math:`\lambda`.
-        delta: :math:`\delta`, which keeps the denominator from 0.
+        weight: w, a factor of the result, at least 0.
+        largest: Largest :math:`\lambda`, at least 0.
+        delta: :math:`\delta`, which keeps the denominator from 0; at least 0.
 
     Example:
-        lightning-gan fit model.balance=adaptive_weight model.balance.layer=layers.2
+        lightning-gan fit regularizers=[l1] model.balance=adaptive_weight \
+            model.balance.layer=layers.2
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no
@@ -62,7 +63,7 @@ class AdaptiveWeight(Balance):
         delta: float = 1e-4,
     ) -> None:
         super().__init__()
-        if min(weight, largest, delta) < 0:
+        if not all(number >= 0 for number in (weight, largest, delta)):
             raise InputError(
                 f"weight, largest and delta must be 0 or more, got {weight}, {largest} and {delta}"
             )

@@ -28,11 +28,11 @@ class GradientBalance(Balance):
     discriminator, are left alone: name those that depend on the samples, not a codebook's loss.
 
     Args:
-        shares: :math:`\lambda_i` by the names of terms, such as
-            ``{"adversarial": 3.0, "mel": 1.0}``; the parts of a term share one.
-        total_norm: R, the norm that the shares divide among them.
-        beta: Decay of the moving average of the norms.
-        largest: Largest factor.
+        shares: :math:`\lambda_i` by the names of terms, such as ``{"adversarial": 3.0, "mel":
+            1.0}``, each at least 0; the parts of a term share one.
+        total_norm: R, the norm that the shares divide among them, at least 0.
+        beta: Decay of the moving average of the norms, in [0, 1).
+        largest: Largest factor, at least 0.
 
     Example:
         lightning-gan fit model.balance=gradient_balance \
@@ -59,7 +59,7 @@ class GradientBalance(Balance):
                 "shares must give a number of 0 or more to each term, and more than 0 to one, got "
                 f"{shares}"
             )
-        if min(total_norm, largest) < 0 or not 0 <= beta < 1:
+        if not (total_norm >= 0 and largest >= 0 and 0 <= beta < 1):
             raise InputError(
                 "total_norm and largest must be 0 or more and beta at least 0 and below 1, got "
                 f"{total_norm}, {largest} and {beta}"

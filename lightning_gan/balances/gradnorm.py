@@ -45,11 +45,12 @@ class GradNorm(Balance):
         terms: Names of two terms or more, such as ``["adversarial", "mel"]``.
         layer: Where gradients are compared: dotted name of a parameter of the generator, or of a
             module whose ``weight`` is meant; None: at the generated samples.
-        lr: Learning rate of the weights.
-        alpha: How strongly terms that train slowly are favoured; 0: not at all.
+        lr: Learning rate of the weights, at least 0.
+        alpha: How strongly terms that train slowly are favoured, at least 0; 0: not at all.
 
     Example:
-        lightning-gan fit model.balance=gradnorm model.balance.terms=[adversarial,l1]
+        lightning-gan fit regularizers=[l1] model.balance=gradnorm \
+            model.balance.terms=[adversarial,l1]
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, the generator has no
@@ -66,7 +67,7 @@ class GradNorm(Balance):
         super().__init__()
         if len(set(terms)) < 2 or len(set(terms)) < len(terms):
             raise InputError(f"terms must name two terms or more, each once, got {terms}")
-        if min(lr, alpha) < 0:
+        if not (lr >= 0 and alpha >= 0):
             raise InputError(f"lr and alpha must be 0 or more, got {lr} and {alpha}")
         self.terms = list(terms)
         self.layer = layer

@@ -14,7 +14,7 @@ from lightning_gan.layers.heads import LinearHeads, activations
 from lightning_gan.layers.initialization import initialize
 from lightning_gan.layers.quarter import quarter
 from lightning_gan.layers.same_padding import SameConv2d
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class ACGANDiscriminator(Discriminator):
@@ -26,17 +26,17 @@ class ACGANDiscriminator(Discriminator):
     Kernels begin as Glorot uniform and biases at 0, Keras's defaults.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of the first feature map, which each convolution doubles.
-        num_classes: K; None for a discriminator without the class head.
-        dropout: Probability of zeroing a value while training.
-        slope: Slope of LeakyReLU for negative inputs.
-        heads: Further linear heads on the last features, name and width: {"twin_class_logits": 10}
-            for the regularizer ``twin_auxiliary_classifier``.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of the first feature map, at least 1; each convolution doubles them.
+        num_classes: K, at least 1; None for a discriminator without the class head.
+        dropout: Probability of zeroing a value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+        heads: Further linear heads on the last features, name and width, at least 1:
+            {"twin_class_logits": 10} for the regularizer ``twin_auxiliary_classifier``.
         return_features: Whether the output holds the features of all layers, for terms of them.
 
     Raises:
-        InputError: The shape does not fit, a size is below 1, or ``dropout`` lies outside [0, 1).
+        InputError: The shape does not fit, or a number is out of range.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ACGANDiscriminator(Discriminator):
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
         if num_classes is not None and num_classes < 1:
             raise InputError(f"num_classes must be at least 1 or None, got {num_classes}")
+        not_negative(slope, "slope")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         widths = [self.sample_shape[0], *(base_channels * 2**level for level in range(4))]

@@ -26,9 +26,9 @@ class AutoencoderDiscriminator(Discriminator):
     ``boundary_equilibrium`` and ``energy_based``; labels are ignored.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of the largest feature map.
-        code_dim: Length of the code.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of the largest feature map, at least 1.
+        code_dim: Length of the code, at least 1.
         power: p, 1 or 2.
 
     Example:

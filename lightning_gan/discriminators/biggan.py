@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
 from lightning_gan.layers.judging import Conditioning, JudgedCondition
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import initialize_orthogonal
@@ -35,18 +36,21 @@ class BigGANDiscriminator(Discriminator):
     parameters, as compare_gan's.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4, from 8 on.
-        base_channels: Width ch.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4, from 8 on.
+        base_channels: Width ch, at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: "projection" (the paper's), "concat" (as channels of the image) or "auxiliary"
             (a second head tells it: class logits).
-        class_dim: Length of the vector of "concat", and of a sequence's.
-        attention: Height of the map that attends to itself (64 in the paper); None: none does.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
+        attention: Height of the map that attends to itself (64 in the paper), at least 1 and one
+            that there is; None: none does.
         weight_norm: How weights are computed: "none", "weight" or "equalized" in place of
             "spectral".
-        heads: Further linear heads on the pooled features, name and width, such as {"codes": 12}.
+        heads: Further linear heads on the pooled features, name and width, at least 1, such as
+            {"codes": 12}.
 
     Raises:
         InputError: The shape does not fit, a number is out of range, a word is unknown, or there is
@@ -69,6 +73,8 @@ class BigGANDiscriminator(Discriminator):
         super().__init__()
         _, _, levels = doublings(sample_shape)
         check_width(base_channels)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         self.judged = JudgedCondition(

@@ -14,6 +14,7 @@ from lightning_gan.layers.initialization import initialize
 from lightning_gan.layers.one_hot import OneHot
 from lightning_gan.layers.quarter import quarter
 from lightning_gan.layers.same_padding import SameConv2d
+from lightning_gan.types import not_negative
 
 
 class CGANDiscriminator(Discriminator):
@@ -25,14 +26,14 @@ class CGANDiscriminator(Discriminator):
     Glorot uniform and biases at 0.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of both convolutions.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        dropout: Probability of zeroing a hidden value while training.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of both convolutions, at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        dropout: Probability of zeroing a hidden value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Raises:
-        InputError: The shape does not fit, a size is below 1, or ``dropout`` lies outside [0, 1).
+        InputError: The shape does not fit, or a number is out of range.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class CGANDiscriminator(Discriminator):
         height, width = quarter(sample_shape, base_channels)
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
+        not_negative(slope, "slope")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         channels = base_channels

@@ -16,7 +16,7 @@ from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.pyramid import pyramid
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class DCGANDiscriminator(Discriminator):
@@ -30,29 +30,30 @@ class DCGANDiscriminator(Discriminator):
     every signal, and the discriminator would learn late: there they begin as in He et al. 2015.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: Channels of the largest feature map.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: Channels of the largest feature map, at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
         norm: "batch" is the paper's batch norm on all but the first convolution. "none" suits
             gradient penalties, whose gradients batch norm would mix between samples.
-        slope: Slope of LeakyReLU for negative inputs.
-        heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
-            name by which a term asks for it, such as {"codes": 12}.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+        heads: Linear heads on the last features, name and width, at least 1: "class_logits" for
+            classes, or any name by which a term asks for it, such as {"codes": 12}.
         return_features: Whether the output holds the features of all layers, for terms of them.
-        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        outputs: Number of logits of a sample, at least 1; several are features, for ``mmd``.
         sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
             the class where there are classes.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: "projection", "concat" (a learned vector as channels of the image) or
             "auxiliary" (a second head tells the condition: class logits).
-        class_dim: Length of the vector of "concat", and of a sequence's.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 
     Raises:
-        InputError: The shape does not fit, a size is below 1, there is more than one condition, or
-            a word is unknown.
+        InputError: The shape does not fit, a number is out of range, there is more than one
+            condition, or a word is unknown.
     """
 
     def __init__(
@@ -77,6 +78,9 @@ class DCGANDiscriminator(Discriminator):
             raise InputError(f"norm must be 'batch' or 'none', got {norm!r}")
         if outputs < 1:
             raise InputError(f"outputs must be at least 1, got {outputs}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        not_negative(slope, "slope")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes

@@ -44,9 +44,10 @@ class FastGANDiscriminator(Discriminator):
     projected on a vector of the class (Miyato & Koyama 2018).
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        base_channels: The last map has 8 times as many channels; each one before half of that.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        base_channels: At least 1. The last map has 8 times as many channels; each one before half
+            of that.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
         norm: "batch" is the authors' batch norm behind all but the first convolution; "none" suits
             gradient penalties, whose gradients it would mix between samples.
 

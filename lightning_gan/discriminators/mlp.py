@@ -17,7 +17,7 @@ from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.judging import Conditioning, JudgedCondition, heads_of
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.sliced_linear import SlicedLinear
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class MLPDiscriminator(Discriminator):
@@ -28,34 +28,34 @@ class MLPDiscriminator(Discriminator):
     Koyama 2018, section 3), or as ``conditioning`` says.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        hidden: Width of each hidden layer, first to last.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        dropout: Probability of zeroing a hidden value while training.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        hidden: Width of each hidden layer, first to last, each at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        dropout: Probability of zeroing a hidden value while training, in [0, 1).
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
-        heads: Linear heads on the last features, name and width: "class_logits" for classes, or any
-            name by which a term asks for it, such as {"codes": 12}.
+        heads: Linear heads on the last features, name and width, at least 1: "class_logits" for
+            classes, or any name by which a term asks for it, such as {"codes": 12}.
         return_features: Whether the output holds the features of all layers, for terms of them.
-        outputs: Number of logits of a sample; several are features, for ``mmd``.
+        outputs: Number of logits of a sample, at least 1; several are features, for ``mmd``.
         sliced: Whether the last layer is a SlicedLinear, for ``slicing``; its direction is that of
             the class where there are classes.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: "projection", "concat" (a learned vector beside the sample) or "auxiliary" (a
             second head tells the condition: class logits).
-        class_dim: Length of the vector of "concat", and of a sequence's.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
         frequencies: Number of random Fourier features that are put beside the input (Tancik et al.
-            2020), for points whose density varies over short distances; 0 for none.
-        frequency_scale: Their standard deviation, in radians for a unit of the input.
+            2020), for points whose density varies over short distances; at least 0, 0 for none.
+        frequency_scale: Their standard deviation, in radians for a unit of the input, above 0.
 
     Raises:
-        InputError: A size is below 1, ``dropout`` lies outside [0, 1), there is more than one
-            condition, a word is unknown, or ``frequencies`` is negative or ``frequency_scale`` not
-            positive.
+        InputError: A number is out of range, there is more than one condition, or a word is
+            unknown.
     """
 
     def __init__(
@@ -88,9 +88,12 @@ class MLPDiscriminator(Discriminator):
             )
         if outputs < 1:
             raise InputError(f"outputs must be at least 1, got {outputs}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        not_negative(slope, "slope")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {dropout}")
-        if frequencies < 0 or frequency_scale <= 0:
+        if frequencies < 0 or not frequency_scale > 0:
             raise InputError(
                 "frequencies must be at least 0 and frequency_scale positive, got "
                 f"{frequencies} and {frequency_scale}"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.reconstructing import judged
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class MLPAutoencoderDiscriminator(Discriminator):
@@ -25,17 +25,17 @@ class MLPAutoencoderDiscriminator(Discriminator):
     ``boundary_equilibrium``; labels are ignored.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        hidden: Width of each hidden layer of the encoder, first to last.
-        code_dim: Length of the code.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        hidden: Width of each hidden layer of the encoder, first to last, each at least 1.
+        code_dim: Length of the code, at least 1.
         power: p, 1 or 2.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
 
     Example:
         lightning-gan fit loss=energy_based discriminator=mlp_autoencoder
 
     Raises:
-        InputError: A size is below 1, or ``power`` is neither 1 nor 2.
+        InputError: A number is out of range, or ``power`` is neither 1 nor 2.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class MLPAutoencoderDiscriminator(Discriminator):
             )
         if power not in (1, 2):
             raise InputError(f"power must be 1 or 2, got {power!r}")
+        not_negative(slope, "slope")
         self.power = power
         widths = [math.prod(self.sample_shape), *hidden, code_dim]
         self.encoder = _layers(widths, slope)

@@ -12,11 +12,11 @@ from torch.nn.functional import pad
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.wave_stacks import Norm, WaveStack, wave_shape
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class MultiPeriodDiscriminator(Discriminator):
-    """Judges waves folded by periods, a head for each (HiFi-GAN, Kong et al. 2020, section 2.3).
+    r"""Judges waves folded by periods, a head for each (HiFi-GAN, Kong et al. 2020, section 2.3).
 
     For a period p the wave, mirrored at its end to a multiple of p, becomes an image of T / p rows
     and p columns. Five convolutions of kernel (5, 1), four of them of stride (3, 1), and a last one
@@ -27,15 +27,19 @@ class MultiPeriodDiscriminator(Discriminator):
     for each period.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
         periods: The periods, in samples, each at least 1; the paper's are primes.
-        base_channels: Channels of the first convolution.
+        base_channels: Channels of the first convolution, at least 1.
         norm: Normalization of the weights.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+
+    Example:
+        lightning-gan fit data=random data.shape=[1,1024] generator=mlp \
+            discriminator=multi_period
 
     Raises:
-        InputError: The shape is none of waves, T is not above the largest period, a period or
-            ``base_channels`` is below 1, or ``norm`` is unknown.
+        InputError: The shape is none of waves, T is not above the largest period, a number
+            is out of range, or ``norm`` is unknown.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class MultiPeriodDiscriminator(Discriminator):
             raise InputError(f"periods must be whole numbers from 1, got {list(periods)}")
         if base_channels < 1:
             raise InputError(f"base_channels must be at least 1, got {base_channels}")
+        not_negative(slope, "slope")
         self.sample_shape = wave_shape(sample_shape, max(periods))
         self.periods = tuple(periods)
         widths = [self.sample_shape[0], *(base_channels * w for w in (1, 4, 16, 32, 32))]

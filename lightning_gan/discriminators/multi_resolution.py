@@ -11,11 +11,11 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.spectrogram import Spectrogram, as_waves, resolutions_of
 from lightning_gan.layers.wave_stacks import Norm, WaveStack, wave_shape
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class MultiResolutionDiscriminator(Discriminator):
-    """Judges magnitudes of spectrograms, a head for each resolution (UnivNet, Jang et al. 2021).
+    r"""Judges magnitudes of spectrograms, a head for each resolution (UnivNet, Jang et al. 2021).
 
     The magnitudes of the short-time Fourier transform, one image of frequencies and frames for
     each resolution, go through four convolutions of kernel (3, 9), three of them of stride 2 along
@@ -26,15 +26,20 @@ class MultiResolutionDiscriminator(Discriminator):
     frames), both one for each resolution. Waves must be longer than (fft - hop) / 2.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
-        resolutions: [fft, hop, window] in samples, one for each head.
-        base_channels: Channels of all convolutions but the last.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
+        resolutions: [fft, hop, window] in samples, each at least 1 and window at most fft, one for
+            each head.
+        base_channels: Channels of all convolutions but the last, at least 1.
         norm: Normalization of the weights.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+
+    Example:
+        lightning-gan fit data=random data.shape=[1,1024] generator=mlp \
+            discriminator=multi_resolution
 
     Raises:
         InputError: The shape is none of waves, the waves are too short, a resolution is no such
-            triple, ``base_channels`` is below 1, or ``norm`` is unknown.
+            triple, a number is out of range, or ``norm`` is unknown.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class MultiResolutionDiscriminator(Discriminator):
         super().__init__()
         if base_channels < 1:
             raise InputError(f"base_channels must be at least 1, got {base_channels}")
+        not_negative(slope, "slope")
         self.resolutions = resolutions_of(resolutions)
         self.spectrograms = nn.ModuleList(
             Spectrogram(*each, center=False) for each in self.resolutions

@@ -20,7 +20,7 @@ from lightning_gan.layers.patches import (
     left_over,
 )
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 MOST_SCALES = 3
 
@@ -33,15 +33,17 @@ class MultiScaleDiscriminator(Discriminator):
     each scale, features a list with the list of maps of each, as feature matching takes them.
 
     Args:
-        sample_shape: (C, H, W); sides of 6 pixels or more, of any number of pixels.
-        scales: How many; None: 3, or as many as the image has room for.
-        base_channels: Channels of the first map; each following one has twice as many, up to eight
-            times.
-        layers: Convolutions of stride 2 at each scale; None: 3, or as many as each has room for.
+        sample_shape: (C, H, W), each at least 1; sides of 6 pixels or more, of any number of
+            pixels.
+        scales: How many, at least 1; None: 3, or as many as the image has room for.
+        base_channels: Channels of the first map, at least 1; each following one has twice as many,
+            up to eight times.
+        layers: Convolutions of stride 2 at each scale, at least 1; None: 3, or as many as each has
+            room for.
         condition_channels: Channels of an image, of the size of the samples, that is given as
-            condition and judged with them; None ignores conditions.
+            condition and judged with them, at least 1; None ignores conditions.
         norm: "batch", "instance" (without gains) or "none", which suits gradient penalties.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 
@@ -62,6 +64,7 @@ class MultiScaleDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         check_patches(sample_shape, base_channels, norm, condition_channels)
+        not_negative(slope, "slope")
         sides = [min(sample_shape[1:])]
         fitting_layers(sides[0], layers)
         while left_over((sides[-1] + 1) // 2, layers or 1) >= 1:

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool1d
 from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.errors import InputError
 from lightning_gan.layers.wave_stacks import WaveStack, wave_shape
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 # Of each convolution but the last: multiple of the channels, kernel, stride, groups.
 LAYERS = (
@@ -27,7 +27,7 @@ LAYERS = (
 
 
 class MultiScaleWaveDiscriminator(Discriminator):
-    """Judges waves at full rate and averaged, a head for each (MelGAN, Kumar et al. 2019).
+    r"""Judges waves at full rate and averaged, a head for each (MelGAN, Kumar et al. 2019).
 
     The wave, and the wave averaged over 4 samples at every second one, once and twice, each go
     through eight convolutions of one dimension, most of them grouped. Layers and widths are those
@@ -38,14 +38,18 @@ class MultiScaleWaveDiscriminator(Discriminator):
     for each scale.
 
     Args:
-        sample_shape: (C, T); T may be None, for waves of any length.
-        scales: Number of heads.
-        base_channels: Channels of the first convolution; the last ones have eight times as many.
-            Where groups do not divide them there are fewer groups.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: (C, T), C at least 1; T may be None, for waves of any length.
+        scales: Number of heads, at least 1.
+        base_channels: Channels of the first convolution, at least 1; the last ones have eight times
+            as many. Where groups do not divide them there are fewer groups.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
+
+    Example:
+        lightning-gan fit data=random data.shape=[1,1024] generator=mlp \
+            discriminator=multi_scale_wave
 
     Raises:
-        InputError: The shape is none of waves, or a number is below 1.
+        InputError: The shape is none of waves, or a number is out of range.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class MultiScaleWaveDiscriminator(Discriminator):
             raise InputError(
                 f"scales and base_channels must be at least 1, got {scales} and {base_channels}"
             )
+        not_negative(slope, "slope")
         self.sample_shape = wave_shape(sample_shape, 2**scales)
         self.stacks = nn.ModuleList()
         for scale in range(scales):

@@ -27,7 +27,7 @@ class PackedDiscriminator(Discriminator):
     Args:
         discriminator: D, for samples (m * C, ...) and without a condition: real and fake packs
             would mix classes.
-        packing: m, the samples of a pack; it must divide the channels of D's samples.
+        packing: m, the samples of a pack, at least 1; it must divide the channels of D's samples.
 
     Raises:
         InputError: ``packing`` is below 1, does not divide the channels, or D takes classes.

@@ -12,7 +12,7 @@ from lightning_gan.discriminators.base import Discriminator
 from lightning_gan.layers.condition import check_image
 from lightning_gan.layers.patches import Norm, PatchNetwork, check_patches, fitting_layers
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, not_negative
 
 
 class PatchDiscriminator(Discriminator):
@@ -23,14 +23,15 @@ class PatchDiscriminator(Discriminator):
     Weights begin as N(0, 0.02^2); without norm as in He et al. 2015.
 
     Args:
-        sample_shape: (C, H, W); sides of 6 pixels or more, of any number of pixels.
-        base_channels: Channels of the first map; each following one has twice as many, up to eight
-            times.
-        layers: Convolutions of stride 2; None: 3, or as many as the image has room for.
+        sample_shape: (C, H, W), each at least 1; sides of 6 pixels or more, of any number of
+            pixels.
+        base_channels: Channels of the first map, at least 1; each following one has twice as many,
+            up to eight times.
+        layers: Convolutions of stride 2, at least 1; None: 3, or as many as the image has room for.
         condition_channels: Channels of an image, of the size of the samples, that is given as
-            condition and judged with them (pix2pix); None ignores conditions.
+            condition and judged with them (pix2pix), at least 1; None ignores conditions.
         norm: "batch", "instance" (without gains) or "none", which suits gradient penalties.
-        slope: Slope of LeakyReLU for negative inputs.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 
@@ -50,6 +51,7 @@ class PatchDiscriminator(Discriminator):
     ) -> None:
         super().__init__()
         check_patches(sample_shape, base_channels, norm, condition_channels)
+        not_negative(slope, "slope")
         number = fitting_layers(min(sample_shape[1:]), layers)
         self.sample_shape = tuple(sample_shape)
         self.condition_channels = condition_channels

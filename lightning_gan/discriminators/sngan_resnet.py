@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_gan.discriminators.base import Discriminator
+from lightning_gan.errors import InputError
 from lightning_gan.layers.judging import Conditioning, JudgedCondition
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import initialize_residual
@@ -36,18 +37,21 @@ class SNGANResNetDiscriminator(Discriminator):
     in the authors' code.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4, from 8 on.
-        base_channels: Width; None: that of the paper, 128 up to 32 pixels and 64 above.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4, from 8 on.
+        base_channels: Width, at least 1; None: that of the paper, 128 up to 32 pixels and 64 above.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: "projection" (Miyato & Koyama 2018), "concat" (as channels of the image) or
             "auxiliary" (a second head tells it: class logits).
-        class_dim: Length of the vector of "concat", and of a sequence's.
-        attention: Height of the map that attends to itself; None: none does.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
+        attention: Height of the map that attends to itself, at least 1 and one that there is; None:
+            none does.
         weight_norm: How weights are computed: "none", "weight" or "equalized" in place of
             "spectral".
-        heads: Further linear heads on the pooled features, name and width, such as {"codes": 12}.
+        heads: Further linear heads on the pooled features, name and width, at least 1, such as
+            {"codes": 12}.
 
     Raises:
         InputError: The shape does not fit, a number is out of range, a word is unknown, or there is
@@ -73,6 +77,8 @@ class SNGANResNetDiscriminator(Discriminator):
         if base_channels is None:
             base_channels = 128 if small else 64
         check_width(base_channels)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         self.sample_shape = tuple(sample_shape)
         self.num_classes = num_classes
         channels, height, width = self.sample_shape

@@ -32,13 +32,13 @@ class StyleGAN2Discriminator(Discriminator):
     Config F of the paper is ``channel_base=32768, channel_max=512``.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4. The smallest map is what is left when the
-            image is halved while its sides are even and the halves are 4 or more.
-        channel_base: A map of side s has ``channel_base`` / s channels,
-        channel_max: but no more than these.
-        group_size: Samples over which the standard deviation is taken, at most; 0 leaves it out,
-            and no sample depends on the others.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4. The smallest map is what
+            is left when the image is halved while its sides are even and the halves are 4 or more.
+        channel_base: A map of side s has ``channel_base`` / s channels; at least 1.
+        channel_max: Most channels of a map, at least 1.
+        group_size: Most samples over which the standard deviation is taken, at least 0; 0 leaves it
+            out, and no sample depends on the others.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
 
     Raises:
         InputError: The shape does not fit, or a number is out of range.

@@ -39,14 +39,15 @@ class TransformerDiscriminator(Discriminator):
     The sizes of first weights and the learned places are this library's.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of ``patch_size``.
-        width: Length of a token: everything grows with it.
-        depth: Number of blocks.
-        patch_size: Side of a patch; there is one token for each.
-        head_width: Length of an attention head; ``width / head_width`` heads.
-        mlp_ratio: Size of the hidden layers in multiples of ``width``.
-        base_width: The width for which the learning rate is meant.
-        num_classes: K for a class-conditional discriminator; None ignores labels.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of ``patch_size``.
+        width: Length of a token, a multiple of ``head_width``, at least 1: everything grows with
+            it.
+        depth: Number of blocks, at least 1.
+        patch_size: Side of a patch, at least 1; there is one token for each.
+        head_width: Length of an attention head, at least 1; it divides ``width``.
+        mlp_ratio: Size of the hidden layers in multiples of ``width``, above 0.
+        base_width: The width for which the learning rate is meant, at least 1.
+        num_classes: K for a class-conditional discriminator, at least 1; None ignores labels.
 
     Raises:
         InputError: The shape does not fit, or a number is out of range.
@@ -66,7 +67,7 @@ class TransformerDiscriminator(Discriminator):
         super().__init__()
         rows, columns = token_grid(tuple(sample_shape), patch_size)
         heads = head_count(width, head_width)
-        if min(depth, base_width) < 1 or mlp_ratio <= 0:
+        if min(depth, base_width) < 1 or not mlp_ratio > 0:
             raise InputError(
                 f"depth, base_width and mlp_ratio must be positive, got depth={depth}, "
                 f"base_width={base_width}, mlp_ratio={mlp_ratio}"

@@ -29,11 +29,11 @@ class ACGANGenerator(Generator):
     as Glorot normal, biases at 0, and batch norm averages as Keras's does (momentum 0.99).
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        latent_dim: Size Z of a latent, and length of a class's vector.
-        base_channels: Channels of the largest feature map; the smaller ones have 2 and 4 times as
-            many.
-        num_classes: K for a class-conditional generator; None ignores labels.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        latent_dim: Size Z of a latent, at least 1, and length of a class's vector.
+        base_channels: Channels of the largest feature map, at least 1; the smaller ones have 2 and
+            4 times as many.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
 
     Raises:
         InputError: The shape does not fit, or a size is below 1.

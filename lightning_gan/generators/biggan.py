@@ -39,16 +39,18 @@ class BigGANGenerator(Generator):
     classes at 128 pixels it has 70,433,988 parameters, as compare_gan's.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4, from 8 on.
-        latent_dim: Size Z of a latent, a multiple of the number of chunks: 2 for 8 pixels, 3 for 16
-            and 28, 4 for 32, 5 for 64, 6 for 128. 120 suits them all.
-        base_channels: Width ch.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
-        class_dim: Length of the shared embedding.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4, from 8 on.
+        latent_dim: Size Z of a latent, at least 1, a multiple of the number of chunks: 2 for 8
+            pixels, 3 for 16 and 28, 4 for 32, 5 for 64, 6 for 128. 120 suits them all.
+        base_channels: Width ch, at least 1.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
+        class_dim: Length of the shared embedding, at least 1.
         hierarchical: Whether the latent is cut; False: all of it makes the smallest map.
-        attention: Height of the map that attends to itself (64 in the paper); None: none does.
+        attention: Height of the map that attends to itself (64 in the paper), at least 1 and one
+            that there is; None: none does.
         weight_norm: How weights are computed: "none", "weight" or "equalized" in place of
             "spectral".
 

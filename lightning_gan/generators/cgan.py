@@ -23,11 +23,12 @@ class CGANGenerator(Generator):
     Dropout acts only while training. Kernels begin as Glorot uniform and biases at 0.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        latent_dim: Size Z of a latent; 0 only with ``num_classes``.
-        base_channels: Channels of the first two feature maps, an even number; the third has half.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        dropout: Probability of zeroing a hidden value while training.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        latent_dim: Size Z of a latent, at least 0; 0 only with ``num_classes``.
+        base_channels: Channels of the first two feature maps, an even number, at least 2; the third
+            has half.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        dropout: Probability of zeroing a hidden value while training, in [0, 1).
 
     Raises:
         InputError: The shape does not fit, a number is out of range, or there is neither a latent

@@ -32,13 +32,14 @@ class DCGANGenerator(Generator):
     N(0, 0.02^2), as in section 4.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4.
-        latent_dim: Size Z of a latent; 0 only with ``num_classes``.
-        base_channels: Channels of the largest feature map.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        class_dim: Length of a class's vector.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4.
+        latent_dim: Size Z of a latent, at least 0; 0 only with ``num_classes``.
+        base_channels: Channels of the largest feature map, at least 1.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        class_dim: Length of a class's vector, at least 1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: Where the condition enters: as a vector beside the latent ("concat") or times
             it ("product"), or as gains and biases of "batch_norm" or of "adain" (instance norm in
             its place).
@@ -64,6 +65,8 @@ class DCGANGenerator(Generator):
     ) -> None:
         super().__init__()
         check_word("conditioning", conditioning, CONDITIONINGS)
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
         sizes = pyramid(sample_shape, base_channels)
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim

@@ -36,13 +36,13 @@ class FastGANGenerator(Generator):
     The paper knows no classes; here the vector of a class stands beside the latent.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4. The smallest map is what is left when the
-            image is halved while its sides are even and the halves are 4 or more.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4. The smallest map is what
+            is left when the image is halved while its sides are even and the halves are 4 or more.
         latent_dim: Size Z of a latent, at least 1.
-        base_channels: The smallest map has 16 times as many channels; the following ones 8, 4, 2,
-            2, 1, 1/2, 1/4 and 1/8 times.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        class_dim: Length of a class's vector.
+        base_channels: At least 1. The smallest map has 16 times as many channels; the following
+            ones 8, 4, 2, 2, 1, 1/2, 1/4 and 1/8 times.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        class_dim: Length of a class's vector, at least 1.
 
     Raises:
         InputError: The shape does not fit, or a number is below 1.

@@ -15,6 +15,7 @@ from lightning_gan.generators.base import Generator
 from lightning_gan.layers.condition import check_word, condition_of
 from lightning_gan.layers.initialization import Init, initialize
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
+from lightning_gan.types import not_negative
 
 
 class MLPGenerator(Generator):
@@ -24,27 +25,29 @@ class MLPGenerator(Generator):
     beside the latent (Mirza & Osindero 2014, section 3.2), or as ``conditioning`` says.
 
     Args:
-        sample_shape: Shape of one sample, any number of dimensions.
-        latent_dim: Size Z of a latent; 0 only with ``num_classes``.
-        hidden: Width of each hidden layer, first to last.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        class_dim: Length of a class's vector.
-        slope: Slope of LeakyReLU for negative inputs.
+        sample_shape: Shape of one sample, any number of dimensions, each at least 1.
+        latent_dim: Size Z of a latent, at least 0; 0 only with ``num_classes``.
+        hidden: Width of each hidden layer, first to last, each at least 1.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        class_dim: Length of a class's vector, at least 1.
+        slope: Slope of LeakyReLU for negative inputs, at least 0.
         norm: "batch" normalizes what each LeakyReLU returns (Ioffe & Szegedy 2015).
-        norm_momentum: Share of a batch in the running statistics; Keras counts the other share.
-        norm_eps: What is added to the variance.
+        norm_momentum: Share of a batch in the running statistics, in [0, 1]; Keras counts the other
+            share.
+        norm_eps: What is added to the variance, at least 0.
         init: How linear layers begin: as torch's do, or with Keras's "glorot_uniform" kernels, or
             "glorot_normal", and biases of 0.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: Whether the condition's vector stands beside the latent ("concat") or is
             multiplied with it ("product").
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 
     Raises:
-        InputError: A size is below 1, there is neither a latent nor a label, there is more than one
-            condition, or ``norm``, ``init``, ``conditioning`` or ``weight_norm`` is unknown.
+        InputError: A number is out of range, there is neither a latent nor a label, there is more
+            than one condition, or a word is unknown.
     """
 
     def __init__(
@@ -68,6 +71,12 @@ class MLPGenerator(Generator):
         check_word("conditioning", conditioning, ("concat", "product"))
         if norm not in ("none", "batch"):
             raise InputError(f"norm must be 'none' or 'batch', got {norm!r}")
+        if class_dim < 1:
+            raise InputError(f"class_dim must be at least 1, got {class_dim}")
+        if not 0 <= norm_momentum <= 1:
+            raise InputError(f"norm_momentum must lie in [0, 1], got {norm_momentum}")
+        not_negative(norm_eps, "norm_eps")
+        not_negative(slope, "slope")
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes

@@ -30,16 +30,18 @@ class R3GANGenerator(Generator):
     ``widths=[768, 768, 768, 768], blocks=2, cardinality=96``.
 
     Args:
-        sample_shape: (C, H, W).
+        sample_shape: (C, H, W), each at least 1; H and W as often even as the image is halved.
         latent_dim: Size Z of a latent, at least 1.
-        widths: Channels of each stage, smallest map first: as many stages as numbers, and the image
-            is halved once less. One number is for all stages: then the image is halved while its
-            sides are even and the halves are 4 or more: 4, 8, 16 and 32 pixels, or 7, 14 and 28.
-        blocks: Residual blocks of each stage, one number or a list.
-        cardinality: Groups of the 3x3 convolutions of each stage, one number or a list.
-        expansion: Channels inside a block, in multiples of its stage's width.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        class_dim: Length of a class's vector; None: ``latent_dim``.
+        widths: Channels of each stage, smallest map first, each at least 1: as many stages as
+            numbers, and the image is halved once less. One number is for all stages: then the image
+            is halved while its sides are even and the halves are 4 or more: 4, 8, 16 and 32 pixels,
+            or 7, 14 and 28.
+        blocks: Residual blocks of each stage, one number or a list, each at least 1.
+        cardinality: Groups of the 3x3 convolutions of each stage, one number or a list, each at
+            least 1; it divides ``expansion`` times the stage's width.
+        expansion: Channels inside a block, in multiples of its stage's width, at least 1.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        class_dim: Length of a class's vector, at least 1; None: ``latent_dim``.
 
     Raises:
         InputError: The shape does not fit, a number is below 1, or ``cardinality`` does not divide

@@ -40,17 +40,19 @@ class SNGANResNetGenerator(Generator):
     sqrt(2), as in the authors' code.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4, from 8 on.
-        latent_dim: Size Z of a latent, 1 or more.
-        base_channels: Width; None: that of the paper, 256 up to 32 pixels and 64 above.
-        num_classes: K for a class-conditional generator; None ignores labels.
-        condition_dim: K where conditions are vectors of K numbers (several labels, measurements).
-        num_tokens: V where conditions are sequences of tokens in 0..V-1.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4, from 8 on.
+        latent_dim: Size Z of a latent, at least 1.
+        base_channels: Width, at least 1; None: that of the paper, 256 up to 32 pixels and 64 above.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
+        condition_dim: K where conditions are vectors of K numbers (several labels, measurements),
+            at least 1.
+        num_tokens: V where conditions are sequences of tokens in 0..V-1, at least 1.
         conditioning: Where the condition enters: gains and biases of "batch_norm" (Miyato & Koyama
             2018) or of "adain", or as a learned vector beside the latent ("concat") or times it
             ("product").
-        class_dim: Length of the vector of "concat", and of a sequence's.
-        attention: Height of the map that attends to itself; None: none does.
+        class_dim: Length of the vector of "concat", and of a sequence's, at least 1.
+        attention: Height of the map that attends to itself, at least 1 and one that there is; None:
+            none does.
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
 

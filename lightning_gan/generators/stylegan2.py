@@ -17,6 +17,7 @@ from lightning_gan.layers.modulated import ModulatedConv2d
 from lightning_gan.layers.noise_input import NoiseInput
 from lightning_gan.layers.resampling import Upsample
 from lightning_gan.layers.stages import Size, stage_sizes
+from lightning_gan.types import finite
 
 EPS = 1e-8
 
@@ -40,18 +41,18 @@ class StyleGAN2Generator(Generator):
     layer for each sample and another sample's latent.
 
     Args:
-        sample_shape: (C, H, W); H and W multiples of 4. The smallest map is what is left when the
-            image is halved while its sides are even and the halves are 4 or more.
+        sample_shape: (C, H, W), each at least 1; H and W multiples of 4. The smallest map is what
+            is left when the image is halved while its sides are even and the halves are 4 or more.
         latent_dim: Size Z of a latent, at least 1.
-        style_dim: Length of w.
-        mapping_layers: Layers of the mapping network.
-        channel_base: A map of side s has ``channel_base`` / s channels,
-        channel_max: but no more than these.
+        style_dim: Length of w, at least 1.
+        mapping_layers: Layers of the mapping network, at least 1.
+        channel_base: A map of side s has ``channel_base`` / s channels; at least 1.
+        channel_max: Most channels of a map, at least 1.
         style_mixing: Share of samples with two styles while training, in [0, 1].
-        truncation: psi: w is ``w_mean + psi * (w - w_mean)`` in eval mode; 1: w itself. It may be
-            set later: ``generator.truncation = 0.7``.
+        truncation: psi, any number: w is ``w_mean + psi * (w - w_mean)`` in eval mode; 1: w itself.
+            It may be set later: ``generator.truncation = 0.7``.
         w_mean_decay: Share of the old mean of w when a batch is added, in [0, 1).
-        num_classes: K for a class-conditional generator; None ignores labels.
+        num_classes: K for a class-conditional generator, at least 1; None ignores labels.
 
     Raises:
         InputError: The shape does not fit, or a number is out of range.
@@ -91,7 +92,7 @@ class StyleGAN2Generator(Generator):
         self.sample_shape = tuple(sample_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
-        self.style_mixing, self.truncation = style_mixing, truncation
+        self.style_mixing, self.truncation = style_mixing, finite(truncation, "truncation")
         self.w_mean_decay = w_mean_decay
         self.styles = 2 * len(sizes)  # one for each convolution, and one for the last image
         inputs = latent_dim

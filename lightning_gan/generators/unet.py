@@ -32,18 +32,23 @@ class UNetGenerator(Generator):
     the paper keeps it for noise: give a ``latent_dim`` for noise that sampling has as well.
 
     Args:
-        sample_shape: (C, H, W) of what is made; even sides, as often as there are ``levels``.
-        condition_channels: Channels of the input, whose sides are the samples'; None: as many as
-            the samples'.
-        latent_dim: Size Z of latents that enter as further channels of the smallest map; 0: none.
-        base_channels: Channels of the largest map; they double from level to level to at most eight
-            times as many.
-        levels: How often the sides are halved; None: 8 times (256 pixels to one), or while they are
-            even.
+        sample_shape: (C, H, W) of what is made, each at least 1; even sides, as often as there are
+            ``levels``.
+        condition_channels: Channels of the input, whose sides are the samples', at least 1; None:
+            as many as the samples'.
+        latent_dim: Size Z of latents that enter as further channels of the smallest map, at least
+            0; 0: none.
+        base_channels: Channels of the largest map, at least 1; they double from level to level to
+            at most eight times as many.
+        levels: How often the sides are halved, at least 1; None: 8 times (256 pixels to one), or
+            while they are even.
         norm: "batch", "instance" (without gains) or "none".
-        dropout: Probability of zeroing a value in the first three layers of the decoder.
+        dropout: Probability of zeroing a value in the first three layers of the decoder, in [0, 1).
         weight_norm: How weights are computed: "spectral", "weight" or "equalized"; see the layer
             reparameterized.
+
+    Example:
+        lightning-gan fit experiment=pix2pix  # of the plugin lightning-gan-image2image
 
     Raises:
         InputError: The shape does not fit, a number is out of range, or a word is unknown.

@@ -18,9 +18,9 @@ class LeastSquaresLoss(AdversarialLoss):
     :math:`2 p_g` (section 3.2). 0, 1, 1 asks for what D calls real.
 
     Args:
-        a: What D should say of fakes.
-        b: What D should say of real samples, above ``a``.
-        c: What G wants D to say of fakes, above ``a``.
+        a: What D should say of fakes, any number.
+        b: What D should say of real samples, any number above ``a``.
+        c: What G wants D to say of fakes, any number above ``a``.
 
     Raises:
         InputError: A target is not finite, or ``b`` or ``c`` does not lie above ``a``.

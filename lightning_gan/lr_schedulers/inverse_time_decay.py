@@ -15,14 +15,14 @@ class InverseTimeDecay(LRScheduler):
     Args:
         optimizer: Its learning rates are changed.
         decay: Growth of the divisor with each step, at least 0.
-        last_epoch: Number of the last step; -1 to begin.
+        last_epoch: Number of the last step, at least -1, which begins.
 
     Raises:
         InputError: ``decay`` is negative.
     """
 
     def __init__(self, optimizer: Optimizer, decay: float, last_epoch: int = -1) -> None:
-        if decay < 0:
+        if not decay >= 0:
             raise InputError(f"decay must be at least 0, got {decay}")
         self.decay = decay
         super().__init__(optimizer, last_epoch)

@@ -21,8 +21,8 @@ class CodesPrior(Prior):
     reads them with the same arguments.
 
     Args:
-        discrete: Number of values of each discrete code.
-        continuous: Number of continuous codes.
+        discrete: Number of values of each discrete code, each at least 2.
+        continuous: Number of continuous codes, at least 0.
         noise: Distribution of the rest of the latent: "normal", N(0, 1), or "uniform", U(-1, 1).
 
     Raises:

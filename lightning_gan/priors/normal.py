@@ -5,28 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lightning_gan.errors import InputError
 from lightning_gan.priors.base import Prior
+from lightning_gan.types import finite, not_negative
 
 
 class NormalPrior(Prior):
     """Independent normal latents, z ~ N(mean, std^2).
 
     Args:
-        mean: Mean of every coordinate.
-        std: Standard deviation of every coordinate.
+        mean: Mean of every coordinate, any number.
+        std: Standard deviation of every coordinate, at least 0.
 
     Raises:
-        InputError: ``std`` is negative.
+        InputError: A number is not finite, or ``std`` is negative.
     """
 
     def __init__(self, mean: float = 0.0, std: float = 1.0) -> None:
         super().__init__()
-        if std < 0:
-            raise InputError(f"std must not be negative, got {std}")
-        self.mean = mean
-        self.std = std
-        self.center = mean
+        self.std = not_negative(std, "std")
+        self.mean = self.center = finite(mean, "mean")
 
     def sample(
         self,

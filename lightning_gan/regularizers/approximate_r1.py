@@ -33,9 +33,10 @@ class ApproximateR1Regularizer(Regularizer):
     trailing shape and of several heads are summed for each sample.
 
     Args:
-        weight: gamma, as that of ``r1``.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
-        sigma: Standard deviation of the perturbation, in the units of the samples.
+        weight: gamma, as that of ``r1``, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
+        sigma: Standard deviation of the perturbation, in the units of the samples, above 0.
 
     Raises:
         InputError: ``sigma`` is not positive.

@@ -21,9 +21,10 @@ class ApproximateR2Regularizer(Regularizer):
     precision holds here.
 
     Args:
-        weight: gamma, as that of ``r2``.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
-        sigma: Standard deviation of the perturbation, in the units of the samples.
+        weight: gamma, as that of ``r2``, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
+        sigma: Standard deviation of the perturbation, in the units of the samples, above 0.
 
     Raises:
         InputError: ``sigma`` is not positive.

@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer, labels_of
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import DiscriminatorOutput, describe
+from lightning_gan.types import DiscriminatorOutput, describe, finite
 
 KINDS = ("classes", "shares", "labels", "values")
 SLACK = 1e-3  # by which shares may miss the sum 1
@@ -32,12 +32,13 @@ class AuxiliaryClassifierRegularizer(Regularizer):
       normal distribution around the logits a, but for a constant.
 
     Args:
-        told: "classes", "shares", "labels" or "values".
-        discriminator_weight: Factor of the term in the discriminator's objective.
-        generator_weight: Factor of the term in the generator's objective.
+        discriminator_weight: Factor of the term in the discriminator's objective, any number.
+        generator_weight: Factor of the term in the generator's objective, any number.
         discriminator_samples: What the discriminator learns classes from: "both" is the paper's
             real samples and fakes, the sum of their cross-entropies; "real" spares it the fakes.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
+        told: What the condition is: "classes", "shares", "labels" or "values".
 
     Example:
         lightning-gan fit generator=acgan discriminator=acgan \
@@ -67,8 +68,8 @@ class AuxiliaryClassifierRegularizer(Regularizer):
             raise InputError(
                 f"discriminator_samples must be 'both' or 'real', got {discriminator_samples!r}"
             )
-        self.discriminator_weight = discriminator_weight
-        self.generator_weight = generator_weight
+        self.discriminator_weight = finite(discriminator_weight, "discriminator_weight")
+        self.generator_weight = finite(generator_weight, "generator_weight")
         self.discriminator_samples = discriminator_samples
         self.told = told
         self._seen = False

@@ -32,9 +32,9 @@ class Regularizer(Part):
     times for k batches, once for the term alone: the rate by c = k / (k + 1), betas to the power c.
 
     Args:
-        weight: Factor of the term; schedules reach it.
-        interval: Use the term in every ``interval``-th update of its player, beginning with the
-            first.
+        weight: Factor of the term, any number; schedules reach it.
+        interval: Use the term in every ``interval``-th update of its player, at least 1, beginning
+            with the first.
 
     Attributes:
         differentiates: What the term differentiates the discriminator with respect to, a subset
@@ -109,8 +109,9 @@ class ReconstructionRegularizer(Regularizer, ABC):
     """A distance between each fake and its target, in the generator's objective.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
     """
 

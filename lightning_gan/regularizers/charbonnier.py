@@ -18,9 +18,10 @@ class CharbonnierRegularizer(ReconstructionRegularizer):
     sample of the same place in the batch.
 
     Args:
-        weight: Factor of the term.
-        epsilon: Where it turns from quadratic to linear, positive; Lai et al. take 1e-3.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        epsilon: Where it turns from quadratic to linear, above 0; Lai et al. take 1e-3.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
 
     Raises:

@@ -23,13 +23,17 @@ class CommitmentRegularizer(Regularizer):
     straight-through step: ``GeneratorOutput(samples, {"encoded": z_e, "quantized": e})``.
 
     Args:
-        weight: Factor of both.
-        beta: Factor of the commitment.
-        codebook_weight: Factor of the codebook term; 0 for a codebook that is moved by averages
-            (appendix A.1 of the paper) in place of gradients.
+        weight: Factor of both, any number.
+        beta: Factor of the commitment, at least 0.
+        codebook_weight: Factor of the codebook term, at least 0; 0 for a codebook that is moved by
+            averages (appendix A.1 of the paper) in place of gradients.
         encoded: Name of the by-product that holds the encoder's outputs, shape (N, ...).
         quantized: Name of the one that holds the vectors chosen for them, the same shape.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit experiment=tokenizer_vq  # of the plugin lightning-gan-tokenizer
 
     Raises:
         InputError: A factor is negative, or both are 0.

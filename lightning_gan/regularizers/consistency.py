@@ -30,10 +30,11 @@ class ConsistencyRegularizer(Regularizer):
     are joined as those of the loss are.
 
     Args:
-        real_weight: Factor of the part of real samples.
-        fake_weight: Factor of the part of fakes; at 0 it is not computed.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
-        shift: Largest shift in pixels, from 0.
+        real_weight: Factor of the part of real samples, any number.
+        fake_weight: Factor of the part of fakes, any number; at 0 it is not computed.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
+        shift: Largest shift in pixels, at least 0.
         flip: Whether images are flipped; False where left and right differ, as in digits.
         augment: T in place of flips and shifts.
 

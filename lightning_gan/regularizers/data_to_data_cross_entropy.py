@@ -29,15 +29,21 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
     process's own batch, or piece of one. The discriminator trains the proxies.
 
     Args:
-        weight: Factor of the term in both objectives.
-        dim: Length of an embedding.
+        weight: Factor of the term in both objectives, any number.
+        dim: Length of an embedding, at least 1.
         positive_margin: :math:`m_p`, in [-1, 1]: similar enough to the proxy.
         negative_margin: :math:`m_n`, in [-1, 1]: different enough from another class's sample.
-        temperature: :math:`\tau`, positive.
+        temperature: :math:`\tau`, above 0.
         head: Name of the entry of the discriminator's ``extra`` that holds embeddings, (N, dim);
             {"embedding": dim} among its ``heads``.
-        classes: Number of classes; None: those of the generator, or of the discriminator.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        classes: Number of classes, at least 1; None: those of the generator, or of the
+            discriminator.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit regularizers=[data_to_data_cross_entropy] \
+            model.discriminator.heads.embedding=512
 
     Raises:
         InputError: A number is out of range; when the GAN is put together, nobody knows the number
@@ -65,7 +71,7 @@ class DataToDataCrossEntropyRegularizer(Regularizer):
             raise InputError(
                 f"dim and classes must be whole numbers from 1, got {dim!r} and {classes!r}"
             )
-        if not max(abs(positive_margin), abs(negative_margin)) <= 1:
+        if not (abs(positive_margin) <= 1 and abs(negative_margin) <= 1):
             raise InputError(
                 "positive_margin and negative_margin must lie in [-1, 1], got "
                 f"{positive_margin} and {negative_margin}"

@@ -31,11 +31,12 @@ class DiversitySensitiveRegularizer(Regularizer):
     The first sample is the update's fake; the second costs one more pass of the generator.
 
     Args:
-        weight: Factor of the term; Yang et al. call it lambda.
+        weight: Factor of the term, any number; Yang et al. call it lambda.
         form: "clipped" or "inverse".
-        bound: tau, positive: how much diversity is enough.
-        epsilon: Added to the ratio before it is inverted, positive.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        bound: tau, above 0: how much diversity is enough.
+        epsilon: Added to the ratio before it is inverted, above 0.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: ``form`` is unknown, ``bound`` or ``epsilon`` is not positive; when the GAN is
@@ -53,7 +54,7 @@ class DiversitySensitiveRegularizer(Regularizer):
         super().__init__(weight, interval)
         if form not in ("clipped", "inverse"):
             raise InputError(f"form must be 'clipped' or 'inverse', got {form!r}")
-        if not min(bound, epsilon) > 0:
+        if not (bound > 0 and epsilon > 0):
             raise InputError(f"bound and epsilon must be positive, got {bound} and {epsilon}")
         self.form, self.bound, self.epsilon = form, bound, epsilon
         self.couples_samples = form == "inverse"

@@ -25,10 +25,11 @@ class DRAGANRegularizer(Regularizer):
     discriminator should have no batch norm.
 
     Args:
-        weight: lambda.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
-        slope: k, from 0.
-        scale: Largest shift of a value, in standard deviations of the batch.
+        weight: lambda, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
+        slope: k, at least 0.
+        scale: Largest shift of a value, in standard deviations of the batch, above 0.
 
     Raises:
         InputError: ``slope`` is negative, or ``scale`` is not positive.

@@ -32,12 +32,17 @@ class FeatureMatchingRegularizer(Regularizer):
     objective is left alone.
 
     Args:
-        weight: Factor of the term.
+        weight: Factor of the term, any number.
         distance: "batch_mean" or "l1".
         layers: Which of the features, numbered from 0 through the whole tree, negative numbers from
             its end; None: all.
         join: "sum" or "mean" over the layers.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit regularizers=[feature_matching] \
+            model.discriminator.return_features=true
 
     Raises:
         InputError: ``distance`` or ``join`` is unknown, or ``layers`` is empty.

@@ -20,10 +20,14 @@ class GaussianKLRegularizer(Regularizer):
     The VAE-GAN of Larsen et al. 2016 is this, a reconstruction and the adversarial term.
 
     Args:
-        weight: Factor of the term.
+        weight: Factor of the term, any number.
         mean: Name of the by-product that holds the means, shape (N, ...).
         log_variance: Name of the one that holds the logarithms of the variances, the same shape.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit experiment=tokenizer_kl  # of the plugin lightning-gan-tokenizer
     """
 
     def __init__(

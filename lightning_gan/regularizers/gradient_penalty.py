@@ -50,12 +50,13 @@ class GradientPenaltyRegularizer(Regularizer):
         at: Where the gradient is taken: at "real" samples, at a "fake" of each, at a random point
             on the line between the two ("interpolate"), or at real samples with Gaussian noise
             ("perturbed").
-        center: c, from 0.
+        center: c, at least 0.
         one_sided: Whether slopes below c cost nothing.
-        power: p, from 1: 1 is the norm itself, 2 its square.
-        sigma: Standard deviation of the noise of "perturbed", in the units of the samples.
-        weight: Factor of the term, often called lambda.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        power: p, at least 1: 1 is the norm itself, 2 its square.
+        sigma: Standard deviation of the noise of "perturbed", in the units of the samples, above 0.
+        weight: Factor of the term, often called lambda, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: ``at`` is unknown, ``center`` is negative, ``power`` is below 1, or ``sigma`` is

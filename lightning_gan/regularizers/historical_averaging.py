@@ -27,10 +27,10 @@ class HistoricalAveragingRegularizer(Regularizer):
     the term is 0. The paper names no factor.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold. The
-            mean counts every update. In an Adversary the generator's updates are those of your
-            loop, which nobody counts: give ``players="discriminator"`` there.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1. The mean counts every update. In an Adversary the generator's updates are those
+            of your loop, which nobody counts: give ``players="discriminator"`` there.
         players: Whose parameters: the "generator"'s, the "discriminator"'s, or "both".
 
     Raises:

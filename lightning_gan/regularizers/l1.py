@@ -18,8 +18,9 @@ class L1Regularizer(ReconstructionRegularizer):
     has the weight 100.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
     """
 

@@ -16,8 +16,9 @@ class L2Regularizer(ReconstructionRegularizer):
     with d values in a sample. The target is the real sample of the same place in the batch.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
     """
 

@@ -30,10 +30,11 @@ class LatentConsistencyRegularizer(Regularizer):
     rounding. Heads are joined as those of the loss are.
 
     Args:
-        discriminator_weight: :math:`\lambda_{dis}`; at 0 D's part is not computed.
-        generator_weight: :math:`\lambda_{gen}`; at 0 G's part is not computed.
-        sigma: Standard deviation of the change of latents.
-        interval: Use the terms in every ``interval``-th update of a player, ``interval``-fold.
+        discriminator_weight: :math:`\lambda_{dis}`, any number; at 0 D's part is not computed.
+        generator_weight: :math:`\lambda_{gen}`, any number; at 0 G's part is not computed.
+        sigma: Standard deviation of the change of latents, above 0.
+        interval: Use the terms in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
 
     Raises:
         InputError: ``sigma`` is not positive; or, when the GAN is put together, the generator takes

@@ -24,11 +24,12 @@ class LeCamRegularizer(Regularizer):
     trailing shape count each by itself; heads are joined as those of the loss are.
 
     Args:
-        weight: lambda.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        weight: lambda, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
         decay: Of the moving averages at each batch, in [0, 1).
-        start_kimg: Thousands of real images after which the term begins. The averages are kept
-            before.
+        start_kimg: Thousands of real images after which the term begins, at least 0. The averages
+            are kept before.
         one_sided: Whether to clip differences at 0, as the authors' code does.
 
     Raises:

@@ -23,15 +23,21 @@ class LogMelRegularizer(Regularizer):
     computed in float32, of waves as the generator made them.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
-        sample_rate: Samples a second.
-        fft: Length of the transform, in samples.
-        hop: Samples between two frames.
-        window: Length of the window, at most ``fft``.
-        mels: Number of filters.
-        low: Where the first filter begins, in Hz.
-        high: Where the last one ends, in Hz; None: at half the sample rate.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+        sample_rate: Samples a second, above 0.
+        fft: Length of the transform, in samples, at least 1.
+        hop: Samples between two frames, at least 1.
+        window: Length of the window, at least 1 and at most ``fft``.
+        mels: Number of filters, at least 1.
+        low: Where the first filter begins, in Hz, at least 0.
+        high: Where the last one ends, in Hz, above ``low`` and at most half the sample rate; None:
+            there.
+
+    Example:
+        lightning-gan fit data=random data.shape=[1,2048] generator=mlp discriminator=mlp \
+            regularizers=[log_mel]
 
     Raises:
         InputError: A number is out of its range, or samples are no waves (N, C, T) or too short.

@@ -33,16 +33,21 @@ class MSSSIMRegularizer(ReconstructionRegularizer):
     the real sample of the same place in the batch.
 
     Args:
-        weight: Factor of the term.
-        weights: The exponents, largest scale first; the paper's five by default. Images have
-            ``window`` pixels on a side, or more, on the last scale: 176 at first by default. Give
-            fewer for smaller ones, such as [0.3, 0.7] from 22 on.
-        window: Side of the Gaussian window in pixels, odd.
-        sigma: Standard deviation of the window in pixels.
-        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high). None:
-            as generator or data declare, and [-1, 1] where neither does.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        weights: The exponents, each above 0, largest scale first; the paper's five by default.
+            Images have ``window`` pixels on a side, or more, on the last scale: 176 at first by
+            default. Give fewer for smaller ones, such as [0.3, 0.7] from 22 on.
+        window: Side of the Gaussian window in pixels, odd, at least 1.
+        sigma: Standard deviation of the window in pixels, above 0.
+        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high), high
+            above low. None: as generator or data declare, and [-1, 1] where neither does.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
+
+    Example:
+        lightning-gan fit data.image_size=32 regularizers=[ms_ssim] \
+            model.regularizers.ms_ssim.weights=[0.3,0.7]
 
     Raises:
         InputError: ``weights`` is empty or has a number that is not positive, ``window`` is no odd

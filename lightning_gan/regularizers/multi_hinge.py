@@ -11,7 +11,7 @@ from torch.nn.functional import relu
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer, labels_of
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import DiscriminatorOutput
+from lightning_gan.types import DiscriminatorOutput, finite
 
 
 class MultiHingeRegularizer(Regularizer):
@@ -24,14 +24,18 @@ class MultiHingeRegularizer(Regularizer):
     labels; a sample without one, of label -1, has a term of 0.
 
     Args:
-        discriminator_weight: Factor of the term in the discriminator's objective.
-        generator_weight: Factor of the term in the generator's objective.
+        discriminator_weight: Factor of the term in the discriminator's objective, any number.
+        generator_weight: Factor of the term in the generator's objective, any number.
         discriminator_samples: What the discriminator learns classes from: "real" is the paper's;
             "both" adds that of fakes.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit generator=acgan discriminator=acgan regularizers=[multi_hinge]
 
     Raises:
-        InputError: ``discriminator_samples`` is unknown.
+        InputError: ``discriminator_samples`` is unknown, or a number is out of range.
     """
 
     requires = frozenset({"class_logits"})
@@ -48,8 +52,8 @@ class MultiHingeRegularizer(Regularizer):
             raise InputError(
                 f"discriminator_samples must be 'real' or 'both', got {discriminator_samples!r}"
             )
-        self.discriminator_weight = discriminator_weight
-        self.generator_weight = generator_weight
+        self.discriminator_weight = finite(discriminator_weight, "discriminator_weight")
+        self.generator_weight = finite(generator_weight, "generator_weight")
         self.discriminator_samples = discriminator_samples
 
     def discriminator(self, step: AdversarialStep) -> Tensor:

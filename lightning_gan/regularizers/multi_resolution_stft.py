@@ -32,9 +32,15 @@ class MultiResolutionSTFTRegularizer(Regularizer):
     of waves as the generator made them.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
-        resolutions: [fft, hop, window] in samples; the default is the paper's, at 24 kHz.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+        resolutions: [fft, hop, window] in samples, each at least 1 and window at most fft; the
+            default is the paper's, at 24 kHz.
+
+    Example:
+        lightning-gan fit data=random data.shape=[1,2048] generator=mlp discriminator=mlp \
+            regularizers=[multi_resolution_stft]
 
     Raises:
         InputError: A resolution is no such triple, or samples are no waves (N, C, T) or too short.

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from lightning_gan.errors import InputError
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.step import AdversarialStep
+from lightning_gan.types import finite
 
 
 class MutualInformationRegularizer(Regularizer):
@@ -32,15 +33,20 @@ class MutualInformationRegularizer(Regularizer):
     logarithms of their standard deviations.
 
     Args:
-        weight: Factor of the term, the paper's lambda.
-        discrete: Number of values of each discrete code.
-        continuous: Number of continuous codes.
-        continuous_weight: Factor of the continuous codes beside the discrete ones, which keeps
-            them on one scale.
+        weight: Factor of the term, the paper's lambda, any number.
+        discrete: Number of values of each discrete code, each at least 2.
+        continuous: Number of continuous codes, at least 0.
+        continuous_weight: Factor of the continuous codes beside the discrete ones, any number; it
+            keeps them on one scale.
         learned_std: Whether Q says how sure it is of continuous codes.
         head: Name of the entry of the discriminator's ``extra`` that holds Q's output, (N, Q):
             {"codes": 12} among its ``heads`` for ``discrete`` [10] and ``continuous`` 2.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit prior=codes regularizers=[mutual_information] \
+            model.discriminator.heads.codes=12
 
     Raises:
         InputError: A number is out of range, or there are no codes; when the GAN is put together,
@@ -66,7 +72,8 @@ class MutualInformationRegularizer(Regularizer):
         if not discrete and not continuous:
             raise InputError("mutual_information needs codes: set discrete, continuous or both")
         self.discrete, self.continuous = discrete, continuous
-        self.continuous_weight, self.learned_std, self.head = continuous_weight, learned_std, head
+        self.continuous_weight = finite(continuous_weight, "continuous_weight")
+        self.learned_std, self.head = learned_std, head
         self.requires = frozenset({head})
         self._looked = False
 

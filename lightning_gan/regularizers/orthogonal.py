@@ -34,8 +34,9 @@ class OrthogonalRegularizer(Regularizer):
     exchanged, so that rows are outputs there as well.
 
     Args:
-        weight: beta.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        weight: beta, any number.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
         form: "off_diagonal" or "full".
         players: Whose weights: the "generator"'s, as BigGAN does, the "discriminator"'s, or "both".
         skip: Names of parameters that are left alone, with ``*`` for any text: "embedding.*".

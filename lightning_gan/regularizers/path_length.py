@@ -31,10 +31,15 @@ class PathLengthRegularizer(Regularizer):
     piece; its gradient is left out.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
-        batch_shrink: Use 1 / ``batch_shrink`` of the batch, which saves memory.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
+        batch_shrink: Use 1 / ``batch_shrink`` of the batch, which saves memory; at least 1.
         decay: Share of a batch in the running mean, in (0, 1].
+
+    Example:
+        lightning-gan fit generator=stylegan2 discriminator=stylegan2 \
+            regularizers=[path_length]
 
     Raises:
         InputError: ``batch_shrink`` is no whole number from 1, or ``decay`` lies outside (0, 1].

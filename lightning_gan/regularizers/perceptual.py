@@ -17,7 +17,7 @@ from lightning_gan.regularizers.base import (
     check_images,
 )
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import SampleRange, range_bounds, widened
+from lightning_gan.types import SampleRange, finite, range_bounds, widened
 
 FILES = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth (528 MB)",
@@ -47,16 +47,22 @@ class PerceptualRegularizer(ReconstructionRegularizer):
         vgg_file: Path of the state dict of torchvision's VGG.
         architecture: "vgg16" or "vgg19".
         layers: Layers to compare, from relu1_1 to relu5_3 (vgg16) or relu5_4 (vgg19).
-        layer_weights: A factor for each layer; None: all are 1.
+        layer_weights: A factor for each layer, any number; None: all are 1.
         norm: "l1" or "l2", squared; LPIPS has its own.
         lpips_file: Path of the linear weights of LPIPS, for vgg16 and its default layers.
-        weight: Factor of the term.
-        mean: What is subtracted from red, green and blue in [0, 1]: ImageNet's means.
-        std: What the difference is divided by: ImageNet's standard deviations.
-        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high). None:
-            as generator or data declare, and [-1, 1] where neither does.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        mean: What is subtracted from red, green and blue between 0 and 1, any number:
+            ImageNet's means.
+        std: What the difference is divided by: ImageNet's standard deviations; each above 0.
+        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high), high
+            above low. None: as generator or data declare, and [-1, 1] where neither does.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
+
+    Example:
+        lightning-gan fit data.image_size=32 regularizers=[perceptual] \
+            model.regularizers.perceptual.vgg_file=vgg16-397923af.pth
 
     Raises:
         InputError: A file is missing or holds other weights, or an argument does not fit the
@@ -89,6 +95,9 @@ class PerceptualRegularizer(ReconstructionRegularizer):
                 f"layer_weights has {len(layer_weights)} numbers, and there are {len(layers)} "
                 "layers: give one for each"
             )
+        for name, numbers in (("layer_weights", layer_weights or ()), ("mean", mean)):
+            for number in numbers:
+                finite(number, name)
         if len(mean) != 3 or len(std) != 3 or not min(std) > 0:
             raise InputError(
                 f"mean and std must be three numbers each, std positive, got {mean} and {std}"

@@ -17,8 +17,9 @@ class R1Regularizer(Regularizer):
     summed for each sample.
 
     Args:
-        weight: gamma.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        weight: gamma, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
     """
 
     differentiates = frozenset({"real"})

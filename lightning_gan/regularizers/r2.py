@@ -18,8 +18,9 @@ class R2Regularizer(Regularizer):
     both (section 2.4). Logits of trailing shape and of several heads are summed for each sample.
 
     Args:
-        weight: gamma.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        weight: gamma, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
     """
 
     differentiates = frozenset({"fake"})

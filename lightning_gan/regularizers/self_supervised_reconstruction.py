@@ -23,8 +23,13 @@ class SelfSupervisedReconstructionRegularizer(Regularizer):
     here it is L1 between the values themselves.
 
     Args:
-        weight: Factor of the term.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit generator=fastgan discriminator=fastgan \
+            regularizers=[self_supervised_reconstruction]
     """
 
     requires = frozenset({"reconstructions"})

@@ -30,13 +30,17 @@ class SSIMRegularizer(ReconstructionRegularizer):
     ``PairedMetrics`` differs a little: torchmetrics fills the border by reflection.
 
     Args:
-        weight: Factor of the term.
-        window: Side of the window in pixels, odd; images have at least as many.
-        sigma: Standard deviation of the window in pixels.
-        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high). None:
-            as generator or data declare, and [-1, 1] where neither does.
-        interval: Use the term in every ``interval``-th generator update, ``interval``-fold.
+        weight: Factor of the term, any number.
+        window: Side of the window in pixels, odd, at least 1; images have at least as many.
+        sigma: Standard deviation of the window in pixels, above 0.
+        sample_range: Between which values samples lie: "symmetric", "unit" or (low, high), high
+            above low. None: as generator or data declare, and [-1, 1] where neither does.
+        interval: Use the term in every ``interval``-th generator update, ``interval``-fold; at
+            least 1.
         target: Entry of the batch's ``extra`` that holds the targets; None: the real samples.
+
+    Example:
+        lightning-gan fit data.image_size=16 regularizers=[ssim]
 
     Raises:
         InputError: ``window`` is no odd number from 1, ``sigma`` is not positive, or

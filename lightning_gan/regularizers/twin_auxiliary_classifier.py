@@ -23,10 +23,16 @@ class TwinAuxiliaryClassifierRegularizer(Regularizer):
     without one, of label -1, has a term of 0.
 
     Args:
-        weight: Factor of the term in both objectives.
+        weight: Factor of the term in both objectives, any number.
         head: Name of the entry of the discriminator's ``extra`` that holds the twin's class
             logits, (N, K); {"twin_class_logits": K} among its ``heads``.
-        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold.
+        interval: Use the term in every ``interval``-th update of a player, ``interval``-fold; at
+            least 1.
+
+    Example:
+        lightning-gan fit regularizers=[auxiliary_classifier,twin_auxiliary_classifier] \
+            model.discriminator.heads.class_logits=10 \
+            model.discriminator.heads.twin_class_logits=10
     """
 
     def __init__(

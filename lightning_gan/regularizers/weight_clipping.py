@@ -16,7 +16,7 @@ class WeightClippingRegularizer(Regularizer):
     left alone.
 
     Args:
-        clip: c of the paper; every parameter ends in [-clip, clip].
+        clip: c of the paper, above 0; every parameter ends in [-clip, clip].
 
     Raises:
         InputError: ``clip`` is not positive.

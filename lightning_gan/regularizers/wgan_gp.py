@@ -23,8 +23,9 @@ class WGANGPRegularizer(Regularizer):
     of the batch, and the penalty is about the gradient of each sample alone (section 4).
 
     Args:
-        weight: lambda.
-        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold.
+        weight: lambda, any number.
+        interval: Use the term in every ``interval``-th discriminator update, ``interval``-fold; at
+            least 1.
         one_sided: Whether slopes below 1 cost nothing.
     """
 

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 
 from lightning_gan.components.spec import Component
 from lightning_gan.errors import InputError
+from lightning_gan.types import finite
 
 
 class Schedule(Component, ABC):
@@ -25,22 +26,23 @@ class Ramp(Schedule):
     """From one value to another over a span of training; constant before and after.
 
     Args:
-        start: Value up to ``begin_kimg``.
-        end: Value from ``begin_kimg + kimg`` on.
-        kimg: Length of the change, in thousands of images.
-        begin_kimg: Where the change begins, in thousands of images.
+        start: Value up to ``begin_kimg``, any number.
+        end: Value from ``begin_kimg + kimg`` on, any number.
+        kimg: Length of the change, in thousands of images, above 0.
+        begin_kimg: Where the change begins, in thousands of images, at least 0.
 
     Raises:
-        InputError: ``kimg`` is not positive or ``begin_kimg`` is negative.
+        InputError: A number is not finite, ``kimg`` is not positive or ``begin_kimg`` is negative.
     """
 
     def __init__(self, start: float, end: float, kimg: float, begin_kimg: float = 0.0) -> None:
         super().__init__()
-        if kimg <= 0 or begin_kimg < 0:
+        if finite(kimg, "kimg") <= 0 or finite(begin_kimg, "begin_kimg") < 0:
             raise InputError(
                 f"kimg must be positive and begin_kimg 0 or more, got {kimg} and {begin_kimg}"
             )
-        self.start, self.end, self.kimg, self.begin_kimg = start, end, kimg, begin_kimg
+        self.start, self.end = finite(start, "start"), finite(end, "end")
+        self.kimg, self.begin_kimg = kimg, begin_kimg
 
     def at(self, images: int) -> float:
         """Return the value after ``images`` real images."""

@@ -20,7 +20,7 @@ class Piecewise(Schedule):
 
     Args:
         knots: Pairs ``[kimg, value]``: from ``kimg`` thousand images on, the value. One pair or
-            more, ``kimg`` from 0 and growing.
+            more, ``kimg`` at least 0 and growing, values any number.
         interpolation: What happens between two knots. "constant": the value of the earlier one
             holds until the next. "linear": a straight line.
 

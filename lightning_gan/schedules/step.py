@@ -13,10 +13,10 @@ class Step(Schedule):
     Values of one's own at numbers of images of one's own: ``piecewise``.
 
     Args:
-        start: Value at first.
-        factor: What it is multiplied by at each step.
+        start: Value at first, any number.
+        factor: What it is multiplied by at each step, any number; in [0, 1] without ``most``.
         kimg: Length of a step in thousands of images, above 0.
-        most: Largest number of steps; None: they never end.
+        most: Largest number of steps, at least 0; None: they never end.
 
     Raises:
         InputError: A number is not finite, ``kimg`` is not positive, ``most`` is negative, or the

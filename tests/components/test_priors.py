@@ -61,7 +61,7 @@ def test_reproducibility(prior):
 
 
 def test_wrong_arguments():
-    with pytest.raises(InputError, match="std must not be negative, got -1"):
+    with pytest.raises(InputError, match="std must be at least 0, got -1"):
         NormalPrior(std=-1)
     with pytest.raises(InputError, match=r"low must be below high, got 1\.0 and 1\.0"):
         UniformPrior(low=1.0, high=1.0)
