@@ -156,7 +156,7 @@ GIVEN = {
     "layer": "layers.2",
     "vgg_file": "none.pth",
 }
-# Not looked at: what torch takes, and weights that the loss of another term checks.
+# Not looked at: what torch itself takes.
 UNCHECKED = [("lr_scheduler", "inverse_time_decay", "last_epoch")]
 
 
