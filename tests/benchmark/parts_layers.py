@@ -23,14 +23,15 @@ from torch.nn.functional import (
     softplus,
 )
 
-from lightning_gan import create_discriminator, create_generator
+from lightning_gan import create_balance, create_discriminator, create_generator
 
 Held = Mapping[str, Tensor]
+SHARES = {"adversarial": 1.0, "l1": 1.0}
 
 
 @dataclass(frozen=True)
 class Layered(Case):
-    """A case whose loop has networks of its own.
+    """A case whose loop has networks of its own; ``networks`` may make a balance beside them.
 
     Attributes:
         by_hand: By player, what makes a network by hand out of the parameters of the library's.
@@ -40,6 +41,7 @@ class Layered(Case):
 
     def loop(self) -> Loop:
         networks = self.networks()
+        networks.pop("balance", None)
         networks |= {player: make(networks[player]) for player, make in self.by_hand.items()}
         return Loop(**networks, case=self)
 
@@ -197,8 +199,10 @@ def norm_at(term: Tensor, at: Tensor) -> Tensor:
     return torch.autograd.grad(term, at, retain_graph=True)[0].norm()
 
 
-def last_layer() -> tuple[str, dict[str, Any]]:
-    return "adaptive_weight", {"layer": f"layers.{2 * len(parts_loop.WIDTHS['generator'])}"}
+def balanced(name: str, **arguments: Any) -> dict[str, Any]:
+    if name == "adaptive_weight":
+        arguments["layer"] = f"layers.{2 * len(parts_loop.WIDTHS['generator'])}"
+    return {**mlps(), "balance": create_balance(name, **arguments)}
 
 
 def g_adaptive(loop: Loop, real: Tensor, fake: Tensor, z: Tensor) -> Tensor:
@@ -234,9 +238,10 @@ CASES = {
         by_hand={"discriminator": Projecting},
     ),
     "packed": Layered({}, networks=packs, by_hand={"discriminator": Pairs}),
-    "adaptive_weight": Case({"balance": last_layer, "l1": {}}, g_loss=g_adaptive),
-    "gradient_balance": Case(
-        {"balance": ("gradient_balance", {"shares": {"adversarial": 1.0, "l1": 1.0}}), "l1": {}},
-        g_loss=g_shares,
+    "adaptive_weight": Layered(
+        {"l1": {}}, g_loss=g_adaptive, networks=partial(balanced, "adaptive_weight")
+    ),
+    "gradient_balance": Layered(
+        {"l1": {}}, g_loss=g_shares, networks=partial(balanced, "gradient_balance", shares=SHARES)
     ),
 }

@@ -15,7 +15,6 @@ from lightning_gan import (
     GANModule,
     GeneratorOutput,
     create_augment,
-    create_balance,
     create_discriminator,
     create_generator,
     create_loss,
@@ -123,8 +122,8 @@ class Case:
     """A part in the library and by hand.
 
     Attributes:
-        library: The names of loss, augmentation, prior, balance and regularizers with their
-            arguments; a function among these returns them.
+        library: The names of loss, augmentation, prior and regularizers with their arguments; a
+            function among these returns them.
         d_loss: What D minimises, by hand.
         g_loss: What G minimises, by hand.
         after: Called by hand after a network's step.
@@ -151,7 +150,7 @@ class Case:
             name: given() if callable(given) else given for name, given in self.library.items()
         }
         loss = _made(create_loss, terms.pop("loss", "non_saturating"))
-        parts = {"augment": create_augment, "prior": create_prior, "balance": create_balance}
+        parts = {"augment": create_augment, "prior": create_prior}
         parts = {
             name: _made(make, terms.pop(name)) for name, make in parts.items() if name in terms
         }
