@@ -64,18 +64,20 @@ class SpectralNorm(nn.Module):
         with torch.autocast(device, enabled=False) if casts else nullcontext():
             matrix = self._matrix(weight)
             with torch.no_grad():
-                v = normalize(matrix.T @ self.u, dim=0, eps=EPS)
+                v = matrix.T @ self.u
+                v /= torch.linalg.vector_norm(v).clamp_(min=EPS)
             product = matrix @ v
             length = torch.linalg.vector_norm(product)
-            sigma = torch.where(length > EPS, length, 1.0)
+            known = length > EPS
+            sigma = length.masked_fill(~known, 1.0)
             if self.training:
                 with torch.no_grad():
-                    self.u.copy_(_direction(product, self.u))
+                    self.u.copy_(torch.where(known, product / sigma, self.u))
             normalized: Tensor = weight / sigma
             return normalized
 
     def _matrix(self, weight: Tensor) -> Tensor:
-        return weight.movedim(self.dim, 0).flatten(1)
+        return (weight.movedim(self.dim, 0) if self.dim else weight).flatten(1)
 
 
 def _direction(vector: Tensor, otherwise: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 import parts_augments
+import parts_layers
 import parts_losses
 import parts_outputs
 import parts_pairs
@@ -32,7 +33,14 @@ from lightning_gan.benchmark.machine import describe_machine
 from lightning_gan.benchmark.timers import Cost, Stopwatch
 
 WARMUP = 3
-KINDS = (parts_losses, parts_penalties, parts_outputs, parts_pairs, parts_augments)
+KINDS = (
+    parts_losses,
+    parts_penalties,
+    parts_outputs,
+    parts_pairs,
+    parts_augments,
+    parts_layers,
+)
 CASES: dict[str, Case] = {name: case for kind in KINDS for name, case in kind.CASES.items()}
 
 
