@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_gan.alternations.base import Alternation
 from lightning_gan.errors import InputError
-from lightning_gan.types import Feedback, Player, Progress, finite
+from lightning_gan.types import Feedback, Player, Progress
 
 
 class LossThreshold(Alternation):
@@ -23,11 +23,11 @@ class LossThreshold(Alternation):
     Args:
         max_d_steps: Most steps in a turn of the discriminator, at least 1.
         max_g_steps: Most steps in a turn of the generator, at least 1.
-        d_below: D's turn ends when its loss is below this, any number.
-        g_above: G's turn ends when D's loss is above this, any number.
+        d_below: D's turn ends when its loss is below this, any number; -inf: never.
+        g_above: G's turn ends when D's loss is above this, any number; inf: never.
 
     Raises:
-        InputError: A number of steps is below 1, or a loss is not finite.
+        InputError: A number of steps is below 1, or a threshold is NaN.
     """
 
     observes = True
@@ -48,8 +48,10 @@ class LossThreshold(Alternation):
             )
         self.max_d_steps = max_d_steps
         self.max_g_steps = max_g_steps
-        self.d_below = finite(d_below, "d_below")
-        self.g_above = finite(g_above, "g_above")
+        for name, value in (("d_below", d_below), ("g_above", g_above)):
+            if math.isnan(value):  # infinity is a threshold: always, or never
+                raise InputError(f"{name} must be a number, got {value}")
+        self.d_below, self.g_above = float(d_below), float(g_above)
         self._player = Player.DISCRIMINATOR
         self._steps = 0  # of the turn
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from lightning_gan.balances.base import Balance, gradient_norms, named, safe_ratio, sum_of
 from lightning_gan.errors import InputError
 from lightning_gan.step import AdversarialStep
-from lightning_gan.types import Player
+from lightning_gan.types import Player, finite
 
 
 class GradientBalance(Balance):
@@ -54,6 +54,8 @@ class GradientBalance(Balance):
         largest: float = 1e6,
     ) -> None:
         super().__init__()
+        for share in shares.values():
+            finite(share, "shares")
         if not shares or min(shares.values()) < 0 or sum(shares.values()) <= 0:
             raise InputError(
                 "shares must give a number of 0 or more to each term, and more than 0 to one, got "

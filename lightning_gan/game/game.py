@@ -220,7 +220,7 @@ class Game:
         simultaneous, fakes = self.gan.alternation.simultaneous, None
         waiting: list[Side] = []
         for index, player in enumerate(phases):
-            side, keep = self.side(player), self._next_shares(phases[index : index + 2])
+            side, keep = self.side(player), self._next_shares(phases[index : index + 2], batch)
             acts, fakes = self._update(side, batch, fakes, keep, phases, readings)
             if acts and simultaneous:
                 waiting.append(side)
@@ -331,13 +331,15 @@ class Game:
                 )
         return phases
 
-    def _next_shares(self, phases: tuple[Player, ...]) -> bool:
+    def _next_shares(self, phases: tuple[Player, ...], batch: Batch) -> bool:
         """Whether the second of two phases uses the fakes of the first."""
         gan = self.gan
         if not gan.share_fakes or phases != (DISCRIMINATOR, GENERATOR):
             return False
         if gan.generator_batch > 1 or gan.micro_batches > 1:
             return False
+        if not torch.is_autocast_enabled(batch.real.device.type):
+            return True
         next_due = self.objective.due(GENERATOR, self.progress.generator_steps)
         return GENERATOR not in uncast_players(next_due)
 

@@ -323,7 +323,13 @@ class GAN(Referencing, Sampler, Specified):
         if own is None and of_data is not None:
             range_bounds(of_data)
             self._sample_range = of_data
-            self.augment.declare_range(of_data)
+            self._tell_range()
+
+    def _tell_range(self) -> None:
+        """Tell every augmentation, those inside other parts too."""
+        for part in self.modules():
+            if isinstance(part, Augment):
+                part.declare_range(self._sample_range)
 
     def check_samples(self, batch: Batch) -> None:
         """Check samples and labels before anything is done with them.
@@ -404,7 +410,7 @@ class GAN(Referencing, Sampler, Specified):
         declared = state["sample_range"]
         self._sample_range = tuple(declared) if isinstance(declared, list) else declared
         range_bounds(self._sample_range)
-        self.augment.declare_range(self._sample_range)
+        self._tell_range()
         self._referenced.check(state["references"])
         self.origins = origins_in(state)
         self._scheduled.apply(self.progress.images)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from lightning_gan.averages.base import Average
@@ -13,6 +13,8 @@ from lightning_gan.components.hints import members
 from lightning_gan.components.part import Part
 from lightning_gan.components.taking import arguments_of
 from lightning_gan.errors import InputError, nearest
+from lightning_gan.game.conditions import CPU
+from lightning_gan.game.randomness import all_preserved
 from lightning_gan.game.side import Side, SideSettings
 from lightning_gan.regularizers.base import Regularizer
 from lightning_gan.schedules.base import Schedule
@@ -20,6 +22,7 @@ from lightning_gan.types import Player
 
 OPTIONS = ("weight", "clip_norm", "clip_value")
 PROBES = (0, *(2**exponent for exponent in range(31)))  # images, up to a billion
+NEARER = PROBES[:25]  # up to 17 millions: what is halved for longer than that is 0 at some time
 
 
 class OptimizerNumber(NamedTuple):
@@ -61,18 +64,42 @@ class Scheduled:
             setting = _find_setting(path, sides)
             if setting is not None:
                 self._of_optimizers.append((path, setting, schedule))
-                for images in PROBES:
+                for images in _probes(PROBES, schedule):
                     _check_setting(path, setting, schedule.at(images), images)
                 continue
             owner, name = of_sides.get(path) or _find_number(root, path, of_sides)
             self._places.append((path, owner, name, _is_whole(owner, name), schedule))
             if _is_interval(owner, name):  # known before training, wherever it ends
-                for images in PROBES:
+                for images in _probes(PROBES, schedule):
                     _check_interval(path, schedule.at(images), images)
-            elif isinstance(owner, Average) or (
-                isinstance(owner, Part) and owner.weights_from is None
-            ):
-                _check_range(path, owner, name, schedule)
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        """Refuse values that a part's constructor does not take: new ones are made with them.
+
+        All numbers of a part at once, as some have to lie above others, where a schedule turns and
+        at some places between. Parts that hold networks or read files are not made again.
+        """
+        owners = {id(owner): owner for _, owner, *_ in self._places if _is_light(owner)}
+        for key, owner in owners.items():
+            takes = arguments_of(type(owner))
+            moved = [each for each in self._places if id(each[1]) == key and each[2] in takes]
+            make: Callable[..., Any] = type(owner)
+            for images in _probes(NEARER, *(schedule for *_, schedule in moved)):
+                values = {name: schedule.at(images) for _, _, name, _, schedule in moved}
+                whole = {name for _, _, name, is_whole, _ in moved if is_whole}
+                given = {n: round(v) if n in whole else v for n, v in values.items()}
+                try:
+                    with all_preserved(CPU):
+                        make(**{**owner.arguments(), **given})
+                except (InputError, ValueError, TypeError) as error:
+                    paths = " and ".join(
+                        f"{path!r} is {values[name]:g}" for path, _, name, *_ in moved
+                    )
+                    raise InputError(
+                        f"schedules: {paths} after {images:,} images, which "
+                        f"{type(owner).__name__} does not take: {error}"
+                    ) from error
 
     def apply(self, images: int, sides: Iterable[Side] = ()) -> None:
         """Set every number to its value after ``images`` real images over all processes.
@@ -195,22 +222,17 @@ def _check_interval(path: str, value: float, images: int) -> None:
         )
 
 
-def _check_range(path: str, owner: Part | Average, name: str, schedule: Schedule) -> None:
-    """Refuse values that a part's constructor would not take: they are tried on new ones."""
-    if name not in arguments_of(type(owner)):
-        return
-    whole = _is_whole(owner, name)
-    reached = {schedule.at(images): images for images in reversed(PROBES)}
-    for value in {min(reached), max(reached)}:
-        given = {**owner.arguments(), name: round(value) if whole else value}
-        try:
-            with torch.random.fork_rng(devices=[]):
-                type(owner)(**given)
-        except InputError as error:
-            raise InputError(
-                f"schedules: {path!r} is {value:g} after {reached[value]:,} images, which "
-                f"{type(owner).__name__} does not take: {error}"
-            ) from error
+def _probes(at: Iterable[int], *schedules: Schedule) -> list[int]:
+    """Return numbers of images to try, in order: those given, and where schedules turn."""
+    turns = {math.ceil(1000 * kimg) for schedule in schedules for kimg in schedule.turns()}
+    return sorted({*at, *turns})
+
+
+def _is_light(owner: Any) -> bool:
+    """Whether a part may be made again only to see whether its constructor takes some numbers."""
+    if not isinstance(owner, (Part, Average)) or getattr(owner, "weights_from", None) is not None:
+        return False
+    return next(owner.children(), None) is None and next(owner.parameters(), None) is None
 
 
 def _of_sides(settings: Iterable[SideSettings]) -> Iterator[tuple[str, tuple[Any, str]]]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lightning_gan.errors import InputError
 from lightning_gan.generators.base import Generator
 from lightning_gan.layers.attention import SelfAttention2d, check_attention
-from lightning_gan.layers.condition import VectorEmbedding, condition_of
+from lightning_gan.layers.condition import condition_of
 from lightning_gan.layers.conditional_norm import ConditionalNorm2d, plain_norm
 from lightning_gan.layers.reparameterized import WeightNorm, reparameterize
 from lightning_gan.layers.residual import UpBlock, initialize_orthogonal
@@ -102,7 +102,7 @@ class BigGANGenerator(Generator):
         def norm(channels: int) -> nn.Module:
             if told == 0:
                 return nn.BatchNorm2d(channels)
-            tables = [VectorEmbedding(told, channels) for _ in range(2)]
+            tables = [nn.Linear(told, channels, bias=False) for _ in range(2)]
             return ConditionalNorm2d(plain_norm("batch_norm", channels), *tables)
 
         widths = [WIDEST, *(max(WIDEST >> level, 1) for level in range(levels))]

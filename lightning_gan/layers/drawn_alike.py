@@ -20,7 +20,7 @@ def drawn_alike(
     """Return what a function says of two inputs, so that they alone make the difference.
 
     What it draws (dropout, an augmentation, noise of a network) it draws alike for both. Steps that
-    are captured as a CUDA graph cannot draw twice alike.
+    are captured as a CUDA graph cannot draw twice alike: there, nothing should draw.
 
     Args:
         function: The function.
@@ -29,6 +29,8 @@ def drawn_alike(
         known: Returns what the function said of ``here`` before, which counts where it draws
             nothing; None: it has said nothing yet.
     """
+    if here.is_cuda and torch.cuda.is_current_stream_capturing():  # no state can be read there
+        return function(moved), function(here) if known is None else known()
     before = _random_states(here.device)
     there = function(moved)
     if _equal(before, _random_states(here.device)):

@@ -158,7 +158,8 @@ def reparameterize(network: nn.Module, weight_norm: WeightNorm, tables: bool = F
             register_parametrization(layer, "weight", SpectralNorm(weight, dim))
         elif weight_norm == "weight":
             rows = weight.detach().movedim(dim, 0).flatten(1)
-            if not (rows.is_meta or rows.any(1).all()):
+            values = type(rows) is Tensor and not rows.is_meta  # and no stand-in of a tensor
+            if values and not rows.any(1).all():
                 raise InputError(
                     f"weight_norm='weight' needs weights that are not all 0 in any output of "
                     f"{type(layer).__name__}: their direction is not defined; take another one"

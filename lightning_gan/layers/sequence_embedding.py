@@ -47,20 +47,27 @@ class SequenceEmbedding(nn.Module):
                 f"a network with num_tokens={known} needs sequences y, "
                 f"int64 of shape (N, T), got {describe(y)}"
             )
-        at_hand = y.device.type == "cpu" and y.numel() and not torch.compiler.is_compiling()
-        if at_hand and (largest := int(y.max())) >= known:
-            raise InputError(
-                f"a network with num_tokens={known} takes tokens in 0..{known - 1}, and -1 after "
-                f"the end, got {largest}"
-            )
         y = torch.cat([y.new_zeros(len(y), 1), y + 1], dim=1)
         ended = (y < 1) & (torch.arange(y.shape[1], device=y.device) > 0)
-        vectors = self.tokens(y.clamp(min=0))
+        vectors = self._look_up(y.clamp(min=0))
         vectors = vectors + sinusoids(y.shape[1], vectors)
         scores = self.key(vectors) @ self.query / math.sqrt(len(self.query))
         weights = scores.masked_fill(ended, -math.inf).softmax(dim=1)
         read: Tensor = (weights[..., None] * self.value(vectors)).sum(1)
         return read
+
+    def _look_up(self, places: Tensor) -> Tensor:
+        """Return the vectors of tokens, counted from the start token."""
+        if torch.compiler.is_compiling():
+            return self.tokens(places)  # type: ignore[no-any-return]
+        try:
+            return self.tokens(places)  # type: ignore[no-any-return]
+        except IndexError:  # nobody looked at the values before: that would wait for a device
+            known = self.tokens.num_embeddings - 1
+            raise InputError(
+                f"a network with num_tokens={known} takes tokens in 0..{known - 1}, and -1 after "
+                f"the end, got {int(places.max()) - 1}"
+            ) from None
 
 
 def sinusoids(length: int, like: Tensor) -> Tensor:

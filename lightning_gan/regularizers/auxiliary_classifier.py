@@ -96,7 +96,7 @@ class AuxiliaryClassifierRegularizer(Regularizer):
         assert output.class_logits is not None  # required, and so checked at construction
         logits = output.class_logits
         if self.told == "classes":
-            if isinstance(y, Tensor) and y.is_floating_point():
+            if isinstance(y, Tensor) and (y.is_floating_point() or y.dim() == 2):
                 raise InputError(
                     f"{type(self).__name__} takes conditions for classes, and got {describe(y)}: "
                     "say what they are, told='labels' (zeros and ones), 'values' (measured ones) "

@@ -27,7 +27,8 @@ class LatentConsistencyRegularizer(Regularizer):
     D(G(z)) are those of the loss, and each update runs G once more, and that of D also D; else
     twice. Steps captured as a CUDA graph cannot draw twice alike: with ``graph`` nothing should
     draw. Both networks run without autocast, as in bfloat16 the difference would be lost in the
-    rounding. Heads are joined as those of the loss are.
+    rounding; an ``Adversary`` under autocast is given fakes that were rounded before, and should
+    get them in float32. Heads are joined as those of the loss are.
 
     Args:
         discriminator_weight: :math:`\lambda_{dis}`, any number; at 0 D's part is not computed.

@@ -103,10 +103,10 @@ class MutualInformationRegularizer(Regularizer):
         said = step.fake_output.extra[self.head]
         logits = sum(self.discrete)
         width = logits + self.continuous * (2 if self.learned_std else 1)
-        if said.shape[1:] != (width,):
+        if said.shape != (len(step.z), width):
             raise InputError(
                 f"{self.head} of the discriminator must have shape (N, {width}) for these codes, "
-                f"got {tuple(said.shape)}"
+                f"here ({len(step.z)}, {width}), got {tuple(said.shape)}"
             )
         codes = step.z[:, step.z.shape[1] - self.codes :].to(said.dtype)
         self._look_at(codes[:, :logits])

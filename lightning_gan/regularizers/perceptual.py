@@ -95,7 +95,7 @@ class PerceptualRegularizer(ReconstructionRegularizer):
                 f"layer_weights has {len(layer_weights)} numbers, and there are {len(layers)} "
                 "layers: give one for each"
             )
-        for name, numbers in (("layer_weights", layer_weights or ()), ("mean", mean)):
+        for name, numbers in (("layer_weights", layer_weights or ()), ("mean", mean), ("std", std)):
             for number in numbers:
                 finite(number, name)
         if len(mean) != 3 or len(std) != 3 or not min(std) > 0:

@@ -8,6 +8,7 @@ seen over all processes, in thousands (kimg).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from lightning_gan.components.spec import Component
 from lightning_gan.errors import InputError
@@ -20,6 +21,13 @@ class Schedule(Component, ABC):
     @abstractmethod
     def at(self, images: int) -> float:
         """Return the value after ``images`` real images."""
+
+    def turns(self) -> Sequence[float]:
+        """Return where the value turns, in kimg: between two of them it only grows or only falls.
+
+        The ranges of numbers are checked there before training, and at some other places.
+        """
+        return ()
 
 
 class Ramp(Schedule):
@@ -48,6 +56,10 @@ class Ramp(Schedule):
         """Return the value after ``images`` real images."""
         done = (images / 1000 - self.begin_kimg) / self.kimg
         return self.start + (self.end - self.start) * self.shape(min(max(done, 0.0), 1.0))
+
+    def turns(self) -> Sequence[float]:
+        """Return begin and end."""
+        return (self.begin_kimg, self.begin_kimg + self.kimg)
 
     @abstractmethod
     def shape(self, done: float) -> float:

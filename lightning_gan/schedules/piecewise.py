@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Literal
 
 from lightning_gan.errors import InputError
@@ -65,6 +66,10 @@ class Piecewise(Schedule):
             return self.values[max(after - 1, 0)]
         (begin, end), (start, goal) = (x[after - 1 : after + 1] for x in (self.kimgs, self.values))
         return start + (goal - start) * (kimg - begin) / (end - begin)
+
+    def turns(self) -> Sequence[float]:
+        """Return where the knots lie."""
+        return self.kimgs
 
 
 def _is_knot(knot: object) -> bool:

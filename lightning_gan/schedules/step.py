@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lightning_gan.errors import InputError
 from lightning_gan.schedules.base import Schedule
 from lightning_gan.types import finite
@@ -45,3 +47,7 @@ class Step(Schedule):
         """Return the value after ``images`` real images."""
         steps = int(images // (1000 * self.kimg))
         return self.start * self.factor ** (steps if self.most is None else min(steps, self.most))
+
+    def turns(self) -> Sequence[float]:
+        """Return where the first step is, and the last one if there is one."""
+        return (self.kimg,) if self.most is None else (self.kimg, self.kimg * self.most)

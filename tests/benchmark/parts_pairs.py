@@ -47,7 +47,8 @@ def blurred(x: Tensor) -> Tensor:
 
 
 def similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return SSIM and its contrast part of each pair."""
+    """Return SSIM and its contrast part of each pair, values counted from -1."""
+    x, y = x + 1, y + 1
     a, b, aa, bb, ab = blurred(torch.cat([x, y, x * x, y * y, x * y])).chunk(5)
     c1, c2 = 0.02**2, 0.06**2
     contrast = (2 * (ab - a * b) + c2) / (aa - a * a + bb - b * b + c2)

@@ -14,6 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lightning_gan import Feedback, Game, InputError, Player, Progress, create_augment
 from lightning_gan.augments.ada import ADAAugment
+from lightning_gan.augments.diffaugment import DiffAugment
+from lightning_gan.augments.sequence import SequenceAugment
+from lightning_gan.regularizers.consistency import ConsistencyRegularizer
 from lightning_gan.schedules import Linear
 
 
@@ -175,6 +178,12 @@ def test_the_range_of_data_counts_where_the_generator_declares_none():
         each.declare_range("unit")
     assert (gan.augment.middle, gan.augment.radius) == (0.5, 0.5)
     assert (given.augment.middle, given.augment.radius) == (0.0, 1.0)
+    inside = ADAAugment(), DiffAugment()
+    toys.gan(
+        augment=SequenceAugment([inside[0]]),
+        regularizers={"bcr": ConsistencyRegularizer(augment=inside[1])},
+    ).declare_range("unit")
+    assert all((each.middle, each.radius) == (0.5, 0.5) for each in inside)
     resumed = toys.gan(augment=ADAAugment())
     resumed.load_state_dict(gan.state_dict())
     assert (resumed.augment.middle, resumed.augment.radius) == (0.5, 0.5)

@@ -104,6 +104,7 @@ def test_one_number_needs_no_second_dimension(told):
     ("told", "y", "text"),
     [
         ("classes", torch.rand(2, 3), "say what they are, told='labels'"),
+        ("classes", torch.ones(2, 3, dtype=torch.int64), "say what they are, told='labels'"),
         (
             "labels",
             torch.tensor([[0.0, 1.0, 7.5], [0.0, 0.0, 1.0]]),

@@ -199,6 +199,8 @@ def test_a_sequence_is_read_by_attention_to_its_tokens():
     assert read(torch.zeros(2, 0, dtype=torch.int64)).shape == (2, 4)
     with pytest.raises(InputError, match=r"takes tokens in 0..4, and -1 after the end, got 5"):
         read(torch.tensor([[1, 5]]))  # data numbered from 1
+    each = torch.func.vmap(lambda y: read(y[None])[0])(torch.tensor([[2, 0], [4, 4]]))
+    torch.testing.assert_close(each, read(torch.tensor([[2, 0], [4, 4]])))
 
 
 def test_sinusoids():

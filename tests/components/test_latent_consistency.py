@@ -140,6 +140,17 @@ def test_with_parts_that_draw():
         assert abs(getattr(readings, player).terms[f"zcr/{player}"]) < 1e-6
 
 
+@pytest.mark.parametrize(("autocast", "passes"), [(False, 3), (True, 4)])
+def test_fakes_are_shared_where_nothing_is_cast(autocast, passes):
+    """Once for the loss of both players, and once for each player's moved latents."""
+    gan = toys.gan(regularizers={"zcr": LatentConsistencyRegularizer()}, share_fakes=True)
+    counted = []
+    gan.generator.register_forward_hook(lambda *_: counted.append(1))
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        Game(gan, seed=0).play(toys.images(8))
+    assert len(counted) == passes
+
+
 def test_wrong_arguments():
     with pytest.raises(InputError, match="sigma must be positive, got 0.0"):
         LatentConsistencyRegularizer(sigma=0.0)

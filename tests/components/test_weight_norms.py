@@ -8,6 +8,7 @@ import pytest
 import torch
 import toys
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lightning_gan import EMA
 from lightning_gan.data import RandomImages
@@ -15,6 +16,7 @@ from lightning_gan.discriminators.dcgan import DCGANDiscriminator
 from lightning_gan.discriminators.mlp import MLPDiscriminator
 from lightning_gan.discriminators.sngan_resnet import SNGANResNetDiscriminator
 from lightning_gan.errors import InputError
+from lightning_gan.generators.biggan import BigGANGenerator
 from lightning_gan.generators.dcgan import DCGANGenerator
 from lightning_gan.generators.mlp import MLPGenerator
 from lightning_gan.generators.sngan_resnet import SNGANResNetGenerator
@@ -135,6 +137,26 @@ def test_weight_norm_refuses_what_has_no_direction():
     with pytest.raises(InputError, match="all 0 in any output of Linear"):
         reparameterize(layer, "weight")
     reparameterize(nn.Linear(3, 2, device="meta"), "weight")  # nothing to look at yet
+
+
+@pytest.mark.parametrize("weight_norm", ["spectral", "weight", "equalized"])
+@pytest.mark.parametrize("classes", [None, 3])
+def test_every_layer_of_biggan_but_the_table_of_classes(classes, weight_norm):
+    """Gains and biases are linear maps of the latent there, and begin like all others."""
+    network = BigGANGenerator(
+        (1, 8, 8), latent_dim=4, base_channels=1, num_classes=classes, weight_norm=weight_norm
+    )
+    layers = [m for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
+    norms = [m for m in network.modules() if isinstance(m, ConditionalNorm2d)]
+    assert norms
+    assert {id(part) for norm in norms for part in (norm.gain, norm.bias)} <= set(map(id, layers))
+    assert all(hasattr(layer, "parametrizations") for layer in layers)
+
+
+def test_a_stand_in_of_a_tensor_is_not_looked_at():
+    with FakeTensorMode():
+        for weight_norm in ("spectral", "weight", "equalized"):
+            reparameterize(nn.Linear(3, 2), weight_norm)
 
 
 CONDITIONS = {

@@ -22,9 +22,10 @@ from lightning_gan import (
 from lightning_gan.augments.ada import ADAAugment
 from lightning_gan.data import RandomImages
 from lightning_gan.losses.non_saturating import NonSaturatingLoss
+from lightning_gan.regularizers.approximate_r1 import ApproximateR1Regularizer
 from lightning_gan.regularizers.auxiliary_classifier import AuxiliaryClassifierRegularizer
 from lightning_gan.regularizers.r1 import R1Regularizer
-from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear, Step
+from lightning_gan.schedules import BurnIn, Constant, Cosine, Linear, Piecewise, Step
 
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
 
@@ -212,7 +213,7 @@ def test_the_discriminator_of_an_adversary():
         (
             "discriminator_optimizer.betas.1",
             Linear(0.9, 1.0, kimg=1),
-            r"'discriminator_optimizer.betas.1' must stay in \[0, 1\), and is 1 after 1,024 images",
+            r"'discriminator_optimizer.betas.1' must stay in \[0, 1\), and is 1 after 1,000 images",
         ),
     ],
 )
@@ -227,15 +228,24 @@ def test_what_cannot_be_scheduled(path, schedule, sentence):
         (
             "augment.p",
             Linear(0.0, 1.5, kimg=1),
-            "'augment.p' is 1.5 after 1,024 images, which ADAAugment does not take: p must",
+            "'augment.p' is 1.5 after 1,000 images, which ADAAugment does not take: p must",
         ),
         ("augment.p", BurnIn(-0.5, 1.0, kimg=1), "'augment.p' is -0.5 after 0 images"),
         (
             "ema.half_life_kimg",
             Linear(1.0, -1.0, kimg=1),
-            "'ema.half_life_kimg' is -1 after 1,024 images, which EMA does not take: half_life",
+            "'ema.half_life_kimg' is -0.024 after 512 images, which EMA does not take: half_life",
         ),
-        ("regularizers.r1.weight", Constant(float("inf")), "R1Regularizer does not take: weight"),
+        (
+            "augment.p",
+            Piecewise([[0, 0.0], [1.5, 7.0], [2, 0.0]]),  # between two powers of two
+            "'augment.p' is 7 after 1,500 images",
+        ),
+        (
+            "augment.p",
+            Step(0.5, -2.0, kimg=1.1, most=3),
+            "'augment.p' is -1 after 1,100 images",
+        ),
     ],
 )
 def test_a_part_is_never_set_to_what_its_constructor_refuses(path, schedule, sentence):
@@ -249,6 +259,53 @@ def test_a_part_is_never_set_to_what_its_constructor_refuses(path, schedule, sen
     with pytest.raises(InputError, match=sentence):
         GANModule(GENERATOR, DISCRIMINATOR, LOSS, schedules={path: schedule}, **parts)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Ordered(NonSaturatingLoss):
+    """Two numbers of which one has to lie above the other; a plain error says so."""
+
+    def __init__(self, low: float = 0.0, high: float = 1.0):
+        super().__init__()
+        if low >= high:
+            raise ValueError(f"{low} is not below {high}")
+        self.low, self.high = low, high
+
+
+class Holding(NonSaturatingLoss):
+    """A part with a module of its own, which is not made twice."""
+
+    made = 0
+
+    def __init__(self, factor: float = 1.0):
+        super().__init__()
+        Holding.made += 1
+        self.factor, self.held = factor, nn.Linear(1, 1).requires_grad_(False)
+
+
+def test_numbers_that_move_together_are_tried_together():
+    low = Linear(0.0, 2.0, kimg=1)
+    gan = toys.gan(
+        loss=Ordered(), schedules={"loss.low": low, "loss.high": Linear(1.0, 4.0, kimg=1)}
+    )
+    gan.follow_schedules()
+    with pytest.raises(
+        InputError, match="'loss.low' is 2 and 'loss.high' is 1.5 after 1,000 images.* not below"
+    ):
+        toys.gan(loss=Ordered(), schedules={"loss.low": low, "loss.high": Constant(1.5)})
+
+
+def test_what_is_halved_for_ever_is_not_yet_zero():
+    halved = Step(0.1, 0.5, kimg=100)
+    toys.gan(
+        regularizers={"r1": ApproximateR1Regularizer()}, schedules={"regularizers.r1.sigma": halved}
+    )
+
+
+def test_parts_with_modules_are_not_made_again():
+    loss = Holding()
+    loss.weights_from = "nowhere"
+    toys.gan(loss=loss, schedules={"loss.factor": Linear(0.0, 1.0, kimg=1)})
+    assert Holding.made == 1
 
 
 def test_one_of_two_moves_a_rate():
