@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -80,25 +80,27 @@ class Scheduled:
         All numbers of a part at once, as some have to lie above others, where a schedule turns and
         at some places between. Parts that hold networks or read files are not made again.
         """
-        owners = {id(owner): owner for _, owner, *_ in self._places if _is_light(owner)}
+        owners: dict[int, Any] = {
+            id(owner): owner for _, owner, *_ in self._places if _is_light(owner)
+        }
         for key, owner in owners.items():
-            takes = arguments_of(type(owner))
+            cls: type = type(owner)
+            takes = arguments_of(cls)
             moved = [each for each in self._places if id(each[1]) == key and each[2] in takes]
-            make: Callable[..., Any] = type(owner)
             for images in _probes(NEARER, *(schedule for *_, schedule in moved)):
                 values = {name: schedule.at(images) for _, _, name, _, schedule in moved}
                 whole = {name for _, _, name, is_whole, _ in moved if is_whole}
                 given = {n: round(v) if n in whole else v for n, v in values.items()}
                 try:
                     with all_preserved(CPU):
-                        make(**{**owner.arguments(), **given})
+                        cls(**{**owner.arguments(), **given})
                 except (InputError, ValueError, TypeError) as error:
                     paths = " and ".join(
                         f"{path!r} is {values[name]:g}" for path, _, name, *_ in moved
                     )
                     raise InputError(
                         f"schedules: {paths} after {images:,} images, which "
-                        f"{type(owner).__name__} does not take: {error}"
+                        f"{cls.__name__} does not take: {error}"
                     ) from error
 
     def apply(self, images: int, sides: Iterable[Side] = ()) -> None:
