@@ -20,7 +20,7 @@ SHAPES = {
     "mnist": [1, 28, 28],
     "fashion_mnist": [1, 28, 28],
     "cifar10": [3, 32, 32],
-    "stacked_mnist": [3, 28, 28],
+    "stacked_mnist": [3, 32, 32],
     "folder": [3, 32, 32],
 }
 
