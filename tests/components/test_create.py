@@ -68,5 +68,5 @@ def test_missing_argument():
 
 
 def test_error_of_the_constructor_passes_through():
-    with pytest.raises(InputError, match="std must not be negative, got -1"):
+    with pytest.raises(InputError, match="std must be at least 0, got -1"):
         lightning_gan.create_prior("normal", std=-1)

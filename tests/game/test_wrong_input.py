@@ -165,7 +165,7 @@ def test_an_interval_stays_at_one_or_more():
         return toys.gan(regularizers={"r": Counts(interval=4)}, schedules={path: schedule})
 
     with pytest.raises(
-        InputError, match=r"'regularizers.r.interval' must stay at 1 or more, and is 0 after 65,536"
+        InputError, match=r"'regularizers.r.interval' must stay at 1 or more, and is 0 after 50,000"
     ):
         scheduled(Linear(4, 0, kimg=50))
     game = Game(scheduled(Dips()))
