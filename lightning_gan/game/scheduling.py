@@ -87,9 +87,11 @@ class Scheduled:
             cls: type = type(owner)
             takes = arguments_of(cls)
             moved = [each for each in self._places if id(each[1]) == key and each[2] in takes]
+            if not moved:  # a buffer that its constructor makes
+                continue
+            whole = {name for _, _, name, is_whole, _ in moved if is_whole}
             for images in _probes(NEARER, *(schedule for *_, schedule in moved)):
                 values = {name: schedule.at(images) for _, _, name, _, schedule in moved}
-                whole = {name for _, _, name, is_whole, _ in moved if is_whole}
                 given = {n: round(v) if n in whole else v for n, v in values.items()}
                 try:
                     with all_preserved(CPU):

@@ -167,7 +167,8 @@ def paired_waves(real: Tensor, fake: Tensor, who: str) -> tuple[Tensor, Tensor]:
         InputError: They are no waves.
     """
     times = len(fake) // len(real)
-    return as_waves(torch.cat([real] * times), who), as_waves(fake, who)
+    repeated = real if times == 1 else torch.cat([real] * times)
+    return as_waves(repeated, who), as_waves(fake, who)
 
 
 def grouped(values: Tensor, n: int) -> Tensor:
