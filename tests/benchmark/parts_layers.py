@@ -221,6 +221,20 @@ def g_shares(loop: Loop, real: Tensor, fake: Tensor, z: Tensor) -> Tensor:
     return torch.stack(terms) @ (0.5 / average).clamp(max=1e6)
 
 
+def g_paced(loop: Loop, real: Tensor, fake: Tensor, z: Tensor) -> Tensor:
+    each = [g_non_saturating(loop, real, fake, z), l1_loss(fake, real)]
+    norms = torch.stack([norm_at(term, fake) for term in each])
+    terms = torch.stack(each)
+    losses = terms.detach().abs()
+    weights = loop.state.get("weights", torch.ones(2))
+    progress = losses / loop.state.setdefault("first", losses)
+    weighted = weights * norms
+    gap = weighted - weighted.mean() * (progress / progress.mean()) ** 1.5
+    stepped = (weights - 0.025 * gap.sign() * norms / norms.mean()).clamp(min=0)
+    loop.state["weights"] = 2 * stepped / stepped.sum()
+    return terms @ weights
+
+
 CASES = {
     "spectral norm": reweighted("spectral", spectral),
     "spectral norm, convolutions": reweighted("spectral", spectral, convolutions, norm="none"),
@@ -243,5 +257,8 @@ CASES = {
     ),
     "gradient_balance": Layered(
         {"l1": {}}, g_loss=g_shares, networks=partial(balanced, "gradient_balance", shares=SHARES)
+    ),
+    "gradnorm": Layered(
+        {"l1": {}}, g_loss=g_paced, networks=partial(balanced, "gradnorm", terms=list(SHARES))
     ),
 }
